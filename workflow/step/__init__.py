@@ -1,0 +1,1 @@
+"""Video reconstruction from sparse measurements with spatiotemporal diffusion priors (STeP)."""

@@ -1,0 +1,109 @@
+"""The `data` section: where raw files lie and how they become videos."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from step.config.sections import Count, Fraction, NonNegative, Positive, Section
+
+
+class Split(Section):
+    """Which subjects are kept away from training. A subject is a patient (or a simulation), never one video."""
+
+    unit: Literal["subject", "video_source"] = Field(
+        description="what is kept together: `subject` (a patient with all slices), or `video_source` (one slice), "
+        "for an archive that holds a single subject"
+    )
+    validation: Annotated[int, Field(ge=0)] | tuple[str, ...] = Field(
+        description="number of units kept for choosing settings, drawn with the study's seed, or their names"
+    )
+    test: Count | tuple[str, ...] = Field(
+        description="number of units kept for the results, drawn with the study's seed, or their names"
+    )
+
+
+class VideoFormat(Section):
+    """What every domain says of its videos (Table 3, "Dataset related")."""
+
+    frames: Count = Field(description="T, frames of a video (Table 3: frames)")
+    resolution: Count = Field(description="H = W, pixels of a frame along one side (Table 3: resolution)")
+    channels: Count = Field(description="C, channels of a frame: 1 real image, or 2 for real and imaginary part")
+    videos: Count = Field(description="N_vid, at most this many training videos (Table 3)")
+    images: Count = Field(description="N_img, at most this many training images (Table 3)")
+    display: Literal["magnitude", "unit_range"] = Field(
+        description="how frames are seen and compared in [0, 1]: `magnitude` over the reference video's maximum, "
+        "or `unit_range`, (x + 1) / 2 clipped"
+    )
+    split: Split
+    test_videos: Count = Field(description="number of held-out test videos that are reconstructed")
+    validation_videos: Annotated[int, Field(ge=0)] = Field(
+        description="number of validation videos on which settings are chosen (paper: 3)"
+    )
+
+
+class HeartSimulation(Section):
+    """A study of beating-heart phantoms, written as raw k-space in the layout of CMRxRecon 2023."""
+
+    patients: Count = Field(description="number of simulated patients")
+    short_axis_slices: Count = Field(description="slices in each patient's cine_sax.mat")
+    long_axis_slices: Annotated[int, Field(ge=0)] = Field(description="slices in each patient's cine_lax.mat")
+    matrix_sizes: tuple[tuple[Count, Count], ...] = Field(
+        min_length=1, description="(ky, kx) matrix sizes, one drawn for each file"
+    )
+    pixel_mm: Positive = Field(description="pixel size along both axes, mm")
+    coils: Literal["single", "multi"] = Field(description="one combined coil, or ten coils with smooth maps")
+    noise: NonNegative = Field(
+        description="standard deviation of the noise of real and imaginary part, relative to the image's peak"
+    )
+
+
+class SyntheticPhase(Section):
+    """The smooth random phase given to an archive of magnitude images."""
+
+    amplitude_rad: NonNegative = Field(description="standard deviation of the phase over a frame, rad")
+    orders: Count = Field(description="highest number of periods of the phase across the frame")
+
+
+class MriData(VideoFormat):
+    """Dynamic cardiac MRI."""
+
+    source: Literal["cmrxrecon", "cine_archive", "simulation"] = Field(
+        description="what lies under `root`: a CMRxRecon 2023 tree, an archive of magnitude cines (.npz or DICOM), "
+        "or a CMRxRecon tree that the workflow itself simulates"
+    )
+    root: Path = Field(description="folder of the raw files; searched at any depth")
+    exclude: tuple[str, ...] = Field(description="glob patterns of files under `root` to leave out")
+    views: tuple[Literal["sax", "lax"], ...] = Field(min_length=1, description="cardiac views to use")
+    scale: Positive | Literal["peak"] = Field(
+        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum becomes 1"
+    )
+    reference_phase: bool = Field(
+        description="whether each sequence is rotated so that its time-averaged k-space centre is real and positive"
+    )
+    window_stride: Count = Field(
+        description="sequences with more than T frames are cut into windows of T, one every so many frames"
+    )
+    subjects_per_job: Count = Field(description="subjects ingested and prepared by one job")
+    synthetic_phase: SyntheticPhase
+    simulation: HeartSimulation
+
+
+class BlackHoleData(VideoFormat):
+    """Movies of Sgr A* from GRMHD simulations."""
+
+    field_of_view_uas: Positive = Field(description="side of a frame, microarcsecond (paper: 256 x 0.5)")
+
+
+class Augmentation(Section):
+    """Random changes of training frames; a video's frames are all changed alike."""
+
+    flips: bool = Field(description="horizontal and vertical flips, each with probability 1/2")
+    zoom: tuple[Positive, Positive] = Field(description="smallest and largest random zoom; 1 1 for none")
+    probability: Fraction = Field(description="probability that a training example is zoomed")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Augmentation":
+        if self.zoom[0] > self.zoom[1]:
+            raise ValueError(f"zoom goes from {self.zoom[0]} to {self.zoom[1]}; give the smaller one first")
+        return self

@@ -1,0 +1,136 @@
+"""The whole configuration: read, merged, checked."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from step.config.data import BlackHoleData, MriData
+from step.config.priors import DomainPriors
+from step.config.sections import Name, Section
+from step.config.tasks import Method, Task
+from step.errors import InputError
+
+BASE_CONFIG = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
+"""The paper's study, over which every other configuration file is laid."""
+
+Reference = Literal["zero_filled", "total_variation", "static", "vae"]
+
+
+class Data(Section):
+    """The domains' data."""
+
+    mri: MriData
+    blackhole: BlackHoleData
+
+
+class Targets(Section):
+    """What `snakemake tour` and `snakemake all` make."""
+
+    tour: tuple[Name, ...] = Field(description="tasks of the tour")
+    all: tuple[Name, ...] = Field(description="tasks of the whole study")
+
+
+class Config(Section):
+    """The description of a study: config/config.yaml with anything laid over it."""
+
+    seed: int = Field(ge=0, description="the study's seed; every random draw derives from it")
+    results: Path = Field(description="folder of all results")
+    targets: Targets
+    data: Data
+    priors: dict[Name, DomainPriors] = Field(description="by domain")
+    tasks: dict[Name, Task] = Field(description="by task")
+    methods: dict[Name, Method] = Field(description="by method, in the order of the tables")
+    references: tuple[Reference, ...] = Field(description="reference rows, below the methods")
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Config":
+        domains = set(Data.model_fields)
+        for name, task in self.tasks.items():
+            if task.domain not in domains:
+                raise ValueError(f"tasks.{name}.domain is {task.domain!r}; the domains are {sorted(domains)}")
+        for target, names in self.targets:
+            for name in names:
+                if name not in self.tasks:
+                    raise ValueError(f"targets.{target} names {name!r}; the tasks are {list(self.tasks)}")
+        for domain, priors in self.priors.items():
+            if domain not in domains:
+                raise ValueError(f"priors.{domain}: the domains are {sorted(domains)}")
+            factor = priors.autoencoder.downsampling * 2 ** (len(priors.denoiser.block_channels) - 1)
+            resolution = self.video_format(domain).resolution
+            if resolution % factor:
+                raise ValueError(
+                    f"data.{domain}.resolution is {resolution}; the networks of priors.{domain} need a multiple "
+                    f"of {factor}"
+                )
+        return self
+
+    def video_format(self, domain: str) -> MriData | BlackHoleData:
+        """Return the `data` section of a domain."""
+        return getattr(self.data, domain)
+
+    def latent_shape(self, domain: str) -> tuple[int, int, int, int]:
+        """Return (time, latent_channel, latent_y, latent_x) of a domain's latent videos."""
+        video, autoencoder = self.video_format(domain), self.priors[domain].autoencoder
+        side = video.resolution // autoencoder.downsampling
+        return video.frames, autoencoder.latent_channels, side, side
+
+
+def load_config(*files: Path | str) -> Config:
+    """Return the study that `files` describe, each laid over the ones before it and all over `BASE_CONFIG`.
+
+    Raises `InputError` with one line for a file that is missing, is not YAML, or has an unknown key or a value
+    out of range.
+    """
+    merged: dict[str, Any] = {}
+    paths = [Path(file) for file in files]
+    if BASE_CONFIG.exists() and BASE_CONFIG.resolve() not in [path.resolve() for path in paths]:
+        paths.insert(0, BASE_CONFIG)
+    for path in paths:
+        merged = lay_over(merged, _read_yaml(path))
+    return check_config(merged, source=", ".join(str(path) for path in paths))
+
+
+def check_config(values: dict[str, Any], source: str) -> Config:
+    """Return the checked configuration of `values`; raises `InputError` naming key, value and `source`."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{describe_problem(error)} (in {source})") from None
+
+
+def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return `below` with the values of `above` in their place, mapping by mapping."""
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            value = lay_over(merged[key], value)
+        merged[key] = value
+    return merged
+
+
+def describe_problem(error: ValidationError) -> str:
+    """Return the first problem of a pydantic error as one line: the key, what is wrong, the value, the remedy."""
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"]) or "configuration"
+    more = f"; and {error.error_count() - 1} more" if error.error_count() > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or correct its spelling, config/README.md lists the keys{more}"
+    if problem["type"] == "missing":
+        return f"{key}: missing; give it a value, config/README.md says which{more}"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
+    return f"{key}: {message}{value}{more}"
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"no configuration file {path}; give an existing one") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds {type(values).__name__}, not a mapping of keys to values")
+    return values

@@ -1,0 +1,68 @@
+"""The three protocols that make a measurement, a prior or a noise source pluggable.
+
+Axes are named throughout the library: videos are ``(batch, time, channel, y, x)``, latents are
+``(batch, time, latent_channel, latent_y, latent_x)``.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import torch
+
+Measurement = Mapping[str, torch.Tensor]
+"""What one instrument recorded: named arrays, each with leading axes ``(batch, time)``."""
+
+
+@runtime_checkable
+class ForwardModel(Protocol):
+    """The physics of one measurement, ``y = A(x) + n``, frame by frame; it owns every noise scale."""
+
+    def measure(self, video: torch.Tensor, generator: torch.Generator) -> Measurement:
+        """Return a simulated noisy measurement of `video` (batch, time, channel, y, x)."""
+        ...
+
+    def negative_log_likelihood(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``-log p(y | x)`` up to a constant, shape (batch,), differentiable in `video`.
+
+        It is a sum over frames, so video and measurement may be given as any matching chunk of frames.
+        """
+        ...
+
+    def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the data misfit in the convention in which the paper reports it, shape (batch,)."""
+        ...
+
+    def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
+        """Return the instrument's own picture of the data (batch, time, channel, y, x), without any prior."""
+        ...
+
+
+@runtime_checkable
+class VideoPrior(Protocol):
+    """A latent diffusion prior over videos."""
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """The shape of one latent video: (time, latent_channel, latent_y, latent_x)."""
+        ...
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        """Return the latents (batch, time, latent_channel, latent_y, latent_x) of `video`."""
+        ...
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return the videos (batch, time, channel, y, x) of `latent`; frame by frame and differentiable."""
+        ...
+
+    def denoise(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
+        """Return ``E[z0 | z0 + sigma n = latent]``, same shape as `latent`."""
+        ...
+
+
+@runtime_checkable
+class NoiseSource(Protocol):
+    """Where the noise of the sampler (`n_init` and `n_k` of Algorithm 1) comes from."""
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+        """Return unit-variance noise for one video: `shape` is (time, latent_channel, latent_y, latent_x)."""
+        ...

@@ -1,0 +1,75 @@
+"""Measurements and reconstructed videos, one HDF5 file each, with units and provenance as attributes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from step.errors import InputError
+from step.io.atomic import whole_file
+from step.io.hdf5 import open_hdf5, read_dataset
+
+
+def write_measurement(
+    path: Path, measurement: Mapping[str, np.ndarray], truth: np.ndarray | None, attributes: Mapping[str, object]
+) -> None:
+    """Write one video's measurement (arrays with leading axis time) and its truth (time, channel, y, x) if known."""
+    with whole_file(path) as part, h5py.File(part, "w") as file:
+        for name, array in measurement.items():
+            file.create_dataset(f"measurement/{name}", data=array, compression="gzip", compression_opts=1)
+        if truth is not None:
+            file.create_dataset("truth", data=truth).attrs["axes"] = "time, channel, y, x"
+        file.attrs.update(attributes)
+
+
+def read_measurement(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """Return one video's measurement and its truth, None where there is none."""
+    with open_hdf5(path) as file:
+        if "measurement" not in file:
+            raise InputError(f"{path} holds {sorted(file)}, not a measurement; run the measure stage")
+        measurement = {name: node[()] for name, node in file["measurement"].items()}
+        truth = read_dataset(file, "truth")[()] if "truth" in file else None
+    return measurement, truth
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """The reconstructions of one video by one method."""
+
+    video: str  # its name in the study, e.g. video003
+    samples: np.ndarray  # (sample, time, channel, y, x), float32
+    trace: Mapping[str, np.ndarray]  # (sample, annealing level) each: sigma, misfit; empty for a reference
+
+
+def write_reconstructions(
+    path: Path, reconstructions: list[Reconstruction], attributes: Mapping[str, object]
+) -> None:
+    """Write the reconstructions that one job made, whole or not at all."""
+    with whole_file(path) as part, h5py.File(part, "w") as file:
+        for reconstruction in reconstructions:
+            group = file.create_group(reconstruction.video)
+            samples = group.create_dataset("samples", data=reconstruction.samples.astype(np.float32))
+            samples.attrs["axes"] = "sample, time, channel, y, x"
+            for name, array in reconstruction.trace.items():
+                group.create_dataset(f"trace/{name}", data=array).attrs["axes"] = "sample, annealing level"
+        file.attrs.update(attributes)
+
+
+def read_reconstructions(paths: list[Path]) -> dict[str, Reconstruction]:
+    """Return the reconstructions in `paths` by video, samples of one video joined in the order of `paths`."""
+    parts: dict[str, list[Reconstruction]] = {}
+    for path in paths:
+        with open_hdf5(path) as file:
+            for video, group in file.items():
+                trace = {name: node[()] for name, node in group.get("trace", {}).items()}
+                parts.setdefault(video, []).append(Reconstruction(video, group["samples"][()], trace))
+    return {
+        video: Reconstruction(
+            video,
+            np.concatenate([part.samples for part in group]),
+            {name: np.concatenate([part.trace[name] for part in group]) for name in group[0].trace},
+        )
+        for video, group in sorted(parts.items())
+    }

@@ -1,0 +1,24 @@
+"""Tables as CSV: a list of rows, each a mapping from column to value."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from step.errors import InputError
+from step.io.atomic import whole_file
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write `rows` to `path`, whole or not at all; numbers are written so that reading gives them back exactly."""
+    with whole_file(path) as part, part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Return the rows of `path`, all values as text."""
+    if not path.is_file():
+        raise InputError(f"no table {path}; has the stage that writes it run?")
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

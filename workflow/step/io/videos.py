@@ -1,0 +1,117 @@
+"""Prepared videos: one HDF5 file per ingestion job, and the index that says who is trained on and who is not.
+
+Frames lie uncompressed and contiguous, so that training reads them through a memory map: nothing is loaded but
+what a batch needs, and a second epoch comes from the operating system's page cache.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from step.errors import InputError
+from step.io.atomic import whole_file
+from step.io.hdf5 import open_hdf5, read_dataset
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """One prepared video: where it lies and what it may be used for."""
+
+    video: str  # unique name, e.g. TrainingSet-P001-sax-03-00
+    subject: str  # patient or simulation, never split
+    source: str  # the sequence that it was cut from
+    file: str  # prepared file, relative to the index
+    row: int  # row of the file's `videos`
+    split: str  # train, validation or test
+    use: str  # train: "video" if it is in the video set, else "image"; validation, test: its name, e.g. video003
+
+
+def write_videos(path: Path, videos: np.ndarray, attributes: dict[str, Sequence], scale: np.ndarray) -> None:
+    """Write prepared `videos` (video, time, channel, y, x), float32, to `path`, whole or not at all.
+
+    `attributes` are columns with one text per video (`video`, `subject`, `source`); `scale` holds the factor by
+    which each raw sequence was multiplied, so that ``videos / scale`` has the raw file's units.
+    """
+    with whole_file(path) as part, h5py.File(part, "w") as file:
+        dataset = file.create_dataset("videos", data=np.ascontiguousarray(videos, np.float32))
+        dataset.attrs["axes"] = "video, time, channel, y, x"
+        dataset.attrs["units"] = "raw units times scale"
+        file.create_dataset("scale", data=np.asarray(scale, np.float64))
+        for name, column in attributes.items():
+            file.create_dataset(name, data=[str(text) for text in column], dtype=h5py.string_dtype())
+
+
+def read_columns(path: Path, names: Iterable[str]) -> list[dict[str, str]]:
+    """Return one mapping per prepared video of `path` with its text columns `names`."""
+    with open_hdf5(path) as file:
+        columns = {name: read_dataset(file, name).asstr()[()] for name in names}
+        n_videos = len(read_dataset(file, "videos"))
+    return [{name: column[row] for name, column in columns.items()} for row in range(n_videos)]
+
+
+def write_index(path: Path, records: Sequence[VideoRecord]) -> None:
+    """Write the index of a domain's videos as CSV."""
+    with whole_file(path) as part, part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(VideoRecord)])
+        writer.writeheader()
+        writer.writerows(asdict(record) for record in records)
+
+
+def read_index(path: Path) -> list[VideoRecord]:
+    """Return the records of an index; raises `InputError` where it is not one."""
+    if not path.is_file():
+        raise InputError(f"no index of videos {path}; run the split stage first")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {field.name for field in fields(VideoRecord)}
+    if rows and set(rows[0]) != names:
+        raise InputError(f"{path} has columns {sorted(rows[0])}, an index has {sorted(names)}")
+    return [VideoRecord(**{**row, "row": int(row["row"])}) for row in rows]
+
+
+class VideoStore:
+    """The prepared videos of an index, read from disk as they are asked for."""
+
+    def __init__(self, index: Path, records: Sequence[VideoRecord] | None = None):
+        self.records = list(read_index(index) if records is None else records)
+        self._folder = index.parent
+        self._maps: dict[str, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def select(self, split: str, use: str | None = None) -> "VideoStore":
+        """Return the part of the store in `split`, and with `use` if given."""
+        chosen = [r for r in self.records if r.split == split and use in (None, r.use)]
+        store = VideoStore(self._folder / "index.csv", chosen)
+        store._maps = self._maps
+        return store
+
+    def video(self, number: int) -> np.ndarray:
+        """Return video `number` (time, channel, y, x), float32, without reading it yet."""
+        record = self.records[number]
+        return self._map(record.file)[record.row]
+
+    def named(self, use: str) -> np.ndarray:
+        """Return the held-out video that the study calls `use`, e.g. ``video003``."""
+        for number, record in enumerate(self.records):
+            if record.use == use:
+                return self.video(number)
+        raise InputError(f"the index in {self._folder} has no video called {use}")
+
+    def _map(self, name: str) -> np.ndarray:
+        if name not in self._maps:
+            path = self._folder / name
+            with open_hdf5(path) as file:
+                dataset = read_dataset(file, "videos")
+                shape, dtype, offset = dataset.shape, dataset.dtype, dataset.id.get_offset()
+            if dtype != np.float32 or offset is None:
+                raise InputError(f"{path}: videos are not contiguous float32; prepare the file again")
+            self._maps[name] = np.memmap(path, np.float32, "r", offset, shape)
+        return self._maps[name]
