@@ -66,6 +66,9 @@ class Denoiser(Section):
         description="width of the middle transformer's cross-attention context, which is null here: kept for the "
         "paper's architecture"
     )
+    condition_width: Count = Field(
+        description="width of the clip condition's embedding, which is null here: kept for the paper's architecture"
+    )
 
     @model_validator(mode="after")
     def _grouped(self) -> "Denoiser":

@@ -1,0 +1,54 @@
+"""The frame-wise variational autoencoder and its standardised latents."""
+
+from collections.abc import Sequence
+
+import torch
+from diffusers import AutoencoderKL
+
+from step.config.priors import Autoencoder
+
+
+def build_autoencoder(settings: Autoencoder, channels: int) -> AutoencoderKL:
+    """Return an untrained autoencoder for frames of `channels` channels."""
+    blocks = len(settings.block_channels)
+    return AutoencoderKL(
+        in_channels=channels,
+        out_channels=channels,
+        down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks,
+        block_out_channels=settings.block_channels,
+        layers_per_block=settings.layers_per_block,
+        latent_channels=settings.latent_channels,
+        norm_num_groups=settings.norm_groups,
+        mid_block_add_attention=settings.attention,
+        scaling_factor=1.0,
+    )
+
+
+class FrameAutoencoder:
+    """Encodes and decodes videos frame by frame, with latents shifted and scaled channel by channel.
+
+    Deviation from the paper: its latents are the network's own. Ours have, with `mean` and `std` of the training
+    images, mean 0 and variance 1 per channel, which is what the noise schedule assumes.
+    """
+
+    def __init__(self, network: AutoencoderKL, mean: Sequence[float], std: Sequence[float]):
+        self.network = network.eval().requires_grad_(False)
+        self.mean = torch.tensor(mean).reshape(-1, 1, 1)
+        self.std = torch.tensor(std).reshape(-1, 1, 1)
+
+    def to(self, device: torch.device) -> "FrameAutoencoder":
+        """Return the autoencoder with its network and statistics on `device`."""
+        self.network.to(device)
+        self.mean, self.std = self.mean.to(device), self.std.to(device)
+        return self
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        """Return the latents (batch, time, latent_channel, latent_y, latent_x): the posterior's mean, standardised."""
+        latent = self.network.encode(video.flatten(0, 1)).latent_dist.mode()
+        return ((latent - self.mean) / self.std).unflatten(0, video.shape[:2])
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return the videos (batch, time, channel, y, x) of standardised `latent`; differentiable."""
+        frames = latent.flatten(0, 1) * self.std + self.mean
+        return self.network.decode(frames).sample.unflatten(0, latent.shape[:2])

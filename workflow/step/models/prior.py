@@ -1,0 +1,71 @@
+"""The adapter between trained networks and the sampler: encode, decode, denoise."""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from step.diffusion.denoiser import denoise_from_noise_prediction
+from step.diffusion.schedule import LinearBetaSchedule
+from step.errors import InputError
+from step.io.model_folders import load_network, read_facts, weights_digest
+from step.models.autoencoder import FrameAutoencoder
+from step.models.unet import DenoisingUNet
+
+
+class LatentDiffusionPrior:
+    """A latent diffusion prior over videos; with an image network, over independent frames."""
+
+    def __init__(
+        self,
+        autoencoder: FrameAutoencoder,
+        network: DenoisingUNet,
+        schedule: LinearBetaSchedule,
+        latent_shape: tuple[int, int, int, int],
+    ):
+        """Hold the networks; `latent_shape` is (time, latent_channel, latent_y, latent_x)."""
+        self.autoencoder = autoencoder
+        self.network = network.eval().requires_grad_(False)
+        self.schedule = schedule
+        self.latent_shape = latent_shape
+
+    def to(self, device: torch.device) -> "LatentDiffusionPrior":
+        """Return the prior with its networks on `device`."""
+        self.autoencoder.to(device)
+        self.network.to(device)
+        return self
+
+    def encode(self, video: torch.Tensor) -> torch.Tensor:
+        """Return the latents of `video` (batch, time, channel, y, x)."""
+        return self.autoencoder.encode(video)
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return the videos of `latent` (batch, time, latent_channel, latent_y, latent_x)."""
+        return self.autoencoder.decode(latent)
+
+    @torch.no_grad()
+    def denoise(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
+        """Return the network's estimate of z0 in ``z0 + sigma n = latent``; a video network uses all frames."""
+        return denoise_from_noise_prediction(self._predict_noise, self.schedule, latent, sigma)
+
+    def _predict_noise(self, latent: torch.Tensor, t: float) -> torch.Tensor:
+        return self.network(latent, t, temporal=self.network.config.temporal)
+
+
+def load_autoencoder(folder: Path, domain: str | None = None) -> FrameAutoencoder:
+    """Return the autoencoder in a model folder; raises `InputError` unless it is one, of `domain` if given."""
+    facts = read_facts(folder, "autoencoder", domain)
+    return FrameAutoencoder(load_network(folder, AutoencoderKL), facts["latent_mean"], facts["latent_std"])
+
+
+def load_prior(autoencoder_folder: Path, folder: Path, domain: str) -> LatentDiffusionPrior:
+    """Return the prior in `folder`; raises `InputError` unless it was trained on that autoencoder's latents."""
+    facts = read_facts(folder, "denoiser", domain)
+    if facts["autoencoder"] != weights_digest(autoencoder_folder):
+        raise InputError(f"{folder} was trained on the latents of another autoencoder than {autoencoder_folder}")
+    return LatentDiffusionPrior(
+        load_autoencoder(autoencoder_folder, domain),
+        load_network(folder, DenoisingUNet),
+        LinearBetaSchedule(**facts["noise_schedule"]),
+        tuple(facts["latent_shape"]),
+    )

@@ -1,0 +1,21 @@
+"""The one FFT convention: centred and orthonormal, over the last two axes.
+
+The zero frequency sits at index ``n // 2`` of each axis, in the image domain as in k-space, and the transform is
+unitary, so that noise has the same standard deviation on both sides.
+"""
+
+import torch
+
+AXES = (-2, -1)
+
+
+def fft2c(image: torch.Tensor) -> torch.Tensor:
+    """Return the k-space (..., ky, kx) of complex `image` (..., y, x)."""
+    uncentred = torch.fft.ifftshift(image, dim=AXES)
+    return torch.fft.fftshift(torch.fft.fft2(uncentred, dim=AXES, norm="ortho"), dim=AXES)
+
+
+def ifft2c(kspace: torch.Tensor) -> torch.Tensor:
+    """Return the complex image (..., y, x) of `kspace` (..., ky, kx); inverse and adjoint of `fft2c`."""
+    uncentred = torch.fft.ifftshift(kspace, dim=AXES)
+    return torch.fft.fftshift(torch.fft.ifft2(uncentred, dim=AXES, norm="ortho"), dim=AXES)

@@ -1,0 +1,99 @@
+"""What each training step sees: examples in a seeded order, randomly flipped and zoomed.
+
+Everything that is random in a step derives from the study's seed and the step's number, so that a resumed run, or
+one spread over several processes, sees what an uninterrupted one on a single process does.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from step.config.data import Augmentation
+from step.io.videos import VideoStore
+from step.seeds import derive_seed
+
+
+class Order:
+    """A seeded order of `n_examples`, shuffled anew each epoch, cut into batches."""
+
+    def __init__(self, n_examples: int, batch_size: int, seed: int, name: str):
+        self.n_examples = n_examples
+        self.batch_size = batch_size
+        self._permutation = lru_cache(maxsize=2)(
+            lambda epoch: np.random.default_rng(derive_seed(seed, name, epoch)).permutation(n_examples)
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in one pass over the examples, at least one."""
+        return max(1, self.n_examples // self.batch_size)
+
+    def batch(self, step: int) -> list[int]:
+        """Return the numbers of the examples of batch `step`."""
+        first = step * self.batch_size
+        positions = range(first, first + self.batch_size)
+        return [int(self._permutation(p // self.n_examples)[p % self.n_examples]) for p in positions]
+
+
+class ImageSet:
+    """All frames of the training videos, at most `limit` of them, chosen with the seed."""
+
+    def __init__(self, store: VideoStore, frames: int, limit: int, seed: int):
+        self._store = store
+        self._frames = frames
+        self._chosen = np.random.default_rng(derive_seed(seed, "images")).permutation(len(store) * frames)[:limit]
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def read(self, numbers: list[int]) -> torch.Tensor:
+        """Return images (image, channel, y, x)."""
+        places = [divmod(int(self._chosen[number]), self._frames) for number in numbers]
+        return torch.from_numpy(np.stack([self._store.video(video)[frame] for video, frame in places]))
+
+
+class VideoSet:
+    """The training videos."""
+
+    def __init__(self, store: VideoStore):
+        self._store = store
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def read(self, numbers: list[int]) -> torch.Tensor:
+        """Return videos (video, time, channel, y, x)."""
+        return torch.from_numpy(np.stack([self._store.video(number) for number in numbers]))
+
+
+def augment(videos: torch.Tensor, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """Return `videos` (batch, time, channel, y, x) randomly flipped and zoomed, all frames of one video alike.
+
+    What a zoom below 1 brings in from outside the frame repeats the frame's border.
+    """
+    batch, time = videos.shape[:2]
+    signs = torch.ones(batch, 2)
+    if settings.flips:
+        signs = 1.0 - 2.0 * torch.randint(0, 2, (batch, 2), generator=generator)
+    low, high = settings.zoom
+    zoom = low * (high / low) ** torch.rand(batch, generator=generator)
+    chosen = torch.rand(batch, generator=generator) < settings.probability
+    scale = signs / torch.where(chosen, zoom, torch.ones(()))[:, None]
+    transform = torch.diag_embed(torch.cat([scale, torch.zeros(batch, 1)], dim=1))[:, :2]
+    frames = videos.flatten(1, 2)
+    grid = torch.nn.functional.affine_grid(transform, list(frames.shape), align_corners=False).to(videos)
+    warped = torch.nn.functional.grid_sample(frames, grid, padding_mode="border", align_corners=False)
+    return warped.unflatten(1, (time, -1))
+
+
+def prefetch(make: Callable[[int], object], first: int, last: int) -> Iterator[object]:
+    """Yield ``make(step)`` for the steps from `first` to `last` - 1, each made while the one before is used."""
+    with ThreadPoolExecutor(1) as pool:
+        ready = pool.submit(make, first) if first < last else None
+        for step in range(first, last):
+            following = pool.submit(make, step + 1) if step + 1 < last else None
+            yield ready.result()
+            ready = following

@@ -1,0 +1,162 @@
+"""The one training loop: Adam, clipped gradients, a moving average, resumable state."""
+
+import copy
+import logging
+import math
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from step.config.priors import Optimisation
+from step.training.batches import prefetch
+from step.training.state import History, load_state, save_state
+
+log = logging.getLogger(__name__)
+
+ROWS = 400
+"""Rows of the loss history, whatever the number of steps."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its state is written and it will go on from there."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is learned: batches by step number, the loss of one, and a loss on held-out data for the record."""
+
+    batch: Callable[[int], object]
+    loss: Callable[[torch.nn.Module, object], torch.Tensor]
+    validation_loss: Callable[[torch.nn.Module], float]
+
+
+def train(
+    network: torch.nn.Module,
+    objective: Objective,
+    optimisation: Optimisation,
+    steps: int,
+    steps_per_epoch: int,
+    state_file: Path,
+    accelerator: Accelerator,
+) -> tuple[torch.nn.Module, list[dict[str, float]]]:
+    """Return the moving average of `network` after `steps` steps, and the rows of its loss history.
+
+    The state is kept in `state_file` and a run that finds one goes on from it. Raises `Interrupted` after SIGTERM
+    or SIGUSR1, once the state is written, and `FloatingPointError` as soon as the loss is not finite.
+    """
+    average = copy.deepcopy(network).to(accelerator.device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=optimisation.learning_rate)
+    done, history = load_state(state_file, network, average, optimiser)
+    if done:
+        log.info("resuming at step %d of %d from %s", done, steps, state_file)
+    wrapped, optimiser = accelerator.prepare(network, optimiser)
+    rows_every = max(1, steps // ROWS)
+    stop = StopRequest()
+    writer = _tensorboard(state_file, optimisation, accelerator)
+    saved_at = time.monotonic()
+
+    def save(step: int) -> None:
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            save_state(state_file, step, accelerator.unwrap_model(wrapped), average, optimiser.optimizer, history)
+
+    progress = tqdm(
+        prefetch(objective.batch, done, steps),
+        desc=f"training {state_file.parent.name}",
+        initial=done,
+        total=steps,
+        unit="step",
+        disable=None if accelerator.is_main_process else True,
+    )
+    with stop:
+        for step, batch in enumerate(progress, start=done):
+            rate = optimisation.learning_rate * _rate(step, steps, optimisation)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            with accelerator.autocast():
+                loss = objective.loss(wrapped, batch)
+            value = _mean_over_processes(loss, accelerator)
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"the loss is {value} at step {step + 1} of {steps}; lower the learning rate "
+                    f"({optimisation.learning_rate}) and delete {state_file}"
+                )
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(wrapped.parameters(), optimisation.gradient_norm)
+            optimiser.step()
+            optimiser.zero_grad()
+            _update_average(average, accelerator.unwrap_model(wrapped), step, optimisation.ema_decay)
+            history.pending.append(value)
+            if (step + 1) % rows_every == 0 or step + 1 == steps:
+                _add_row(history, step + 1, steps_per_epoch, rate, objective.validation_loss(average))
+                progress.set_postfix(loss=f"{history.rows[-1]['loss']:.4g}")
+                if writer:
+                    for name in ("loss", "validation_loss", "learning_rate"):
+                        writer.add_scalar(name, history.rows[-1][name], step + 1)
+            if stop.requested:
+                save(step + 1)
+                raise Interrupted(f"stopped at step {step + 1} of {steps}; the same command goes on from there")
+            if time.monotonic() - saved_at > 60 * optimisation.checkpoint_minutes or step + 1 == steps:
+                save(step + 1)
+                saved_at = time.monotonic()
+    return average, history.rows
+
+
+class StopRequest:
+    """Within its block, SIGTERM and SIGUSR1 (Slurm's warning) ask for a stop after the current step."""
+
+    def __init__(self):
+        self.requested = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "StopRequest":
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            self._before[number] = signal.signal(number, self._request)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _request(self, *_: object) -> None:
+        self.requested = True
+
+
+def _rate(step: int, steps: int, optimisation: Optimisation) -> float:
+    """Return the learning rate of a step as a fraction of the largest."""
+    warm = min(1.0, (step + 1) / (optimisation.warmup_steps + 1))
+    if optimisation.schedule == "constant":
+        return warm
+    return warm * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+@torch.no_grad()
+def _update_average(average: torch.nn.Module, network: torch.nn.Module, step: int, decay: float) -> None:
+    # A decay that rises with the number of steps, so that a short run does not remember its random start.
+    weight = 1 - min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+
+
+def _mean_over_processes(loss: torch.Tensor, accelerator: Accelerator) -> float:
+    return float(accelerator.reduce(loss.detach(), "mean"))
+
+
+def _add_row(history: History, step: int, steps_per_epoch: int, rate: float, validation_loss: float) -> None:
+    loss = math.fsum(history.pending) / len(history.pending)
+    history.pending.clear()
+    row = {"step": step, "epoch": step / steps_per_epoch, "loss": loss}
+    history.rows.append(row | {"validation_loss": validation_loss, "learning_rate": rate})
+
+
+def _tensorboard(state_file: Path, optimisation: Optimisation, accelerator: Accelerator):
+    if not (optimisation.tensorboard and accelerator.is_main_process):
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(state_file.parent / "tensorboard"))
