@@ -1,0 +1,93 @@
+"""Score the reconstructions of one method against the truth, one row per video.
+
+The metrics are those of the first posterior sample, the data misfit with the measurement's own noise level.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from step.config.sections import Section
+from step.config.study import Config
+from step.config.tasks import CartesianMri, Measurement
+from step.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+log = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What the evaluation uses of the configuration."""
+
+    measurement: CartesianMri | Measurement
+    display: Literal["magnitude", "unit_range"]
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return the part of `config` that the evaluation of `task` uses."""
+    chosen = config.tasks[task]
+    return Settings(measurement=chosen.measurement, display=config.video_format(chosen.domain).display)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of the stage."""
+    parser.add_argument(
+        "--measurements",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="measurements, one HDF5 file per video, named after it",
+    )
+    parser.add_argument(
+        "--reconstructions",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="one method's reconstructions of these videos, HDF5",
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video"
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the table; raises `InputError` where a video lacks its truth or its reconstruction."""
+    from step.io.reconstructions import read_measurement, read_reconstructions
+    from step.io.tables import write_table
+
+    reconstructions = read_reconstructions(arguments.reconstructions)
+    rows = []
+    for path in arguments.measurements:
+        measurement, truth = read_measurement(path)
+        if truth is None:
+            raise InputError(f"{path} holds no truth to compare with; evaluate simulated measurements")
+        if path.stem not in reconstructions:
+            raise InputError(
+                f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it"
+            )
+        scores = _score(reconstructions[path.stem].samples[0], measurement, truth, settings)
+        log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
+        rows.append({"video": path.stem, **scores})
+    write_table(arguments.output, rows)
+
+
+def _score(
+    sample: "np.ndarray", measurement: dict[str, "np.ndarray"], truth: "np.ndarray", settings: Settings
+) -> dict[str, float]:
+    """Return the metrics of one `sample` (time, channel, y, x)."""
+    import torch
+
+    from step.evaluation.scores import score_video
+    from step.physics.display import to_unit_range
+    from step.physics.forward_models import build_forward_model, to_tensors
+
+    video, reference = torch.from_numpy(sample), torch.from_numpy(truth)
+    forward_model = build_forward_model(settings.measurement, truth.shape)
+    misfit = forward_model.misfit(video[None], to_tensors(measurement)).item()
+    frames, true_frames = (to_unit_range(one, reference, settings.display) for one in (video, reference))
+    return score_video(frames, true_frames, misfit)

@@ -1,0 +1,130 @@
+"""Reconstruct videos without a diffusion prior, for the reference rows of the table.
+
+`zero_filled` is the forward model's naive inverse and `total_variation` the classical reconstruction.
+`static` and `vae` know the truth: they are its time average, repeated, and its passage through the
+autoencoder, and show what a method without motion, and a method with these latents, can score at best.
+"""
+
+import argparse
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from step.cli.settings import dump_settings
+from step.config.sections import Section
+from step.config.study import Config, Reference
+from step.config.tasks import CartesianMri, Measurement, TotalVariation
+from step.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from step.contracts import Measurement as Measured
+
+    Reconstruct = Callable[["Measured", "torch.Tensor"], "torch.Tensor"]
+
+log = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What one reference uses; the rest is null."""
+
+    measurement: CartesianMri | Measurement | None
+    total_variation: TotalVariation | None
+
+
+def select(config: Config, task: str, reference: Reference) -> Settings:
+    """Return the part of `config` that `reference` of `task` uses."""
+    chosen = config.tasks[task]
+    return Settings(
+        measurement=chosen.measurement if reference in ("zero_filled", "total_variation") else None,
+        total_variation=chosen.total_variation if reference == "total_variation" else None,
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of the stage."""
+    parser.add_argument("--reference", required=True, choices=get_args(Reference), help="which reference")
+    parser.add_argument(
+        "--measurements",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="measurements, one HDF5 file per video, named after it",
+    )
+    parser.add_argument("--prior", type=Path, metavar="FOLDER", help="trained autoencoder; vae only")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="FILE", help="reconstructions of all the videos, HDF5"
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the reference reconstruction of each measurement; raises `InputError` where a truth lacks."""
+    from step.io.reconstructions import Reconstruction, read_measurement, write_reconstructions
+    from step.physics.forward_models import to_tensors
+
+    reconstructions = []
+    for path in arguments.measurements:
+        measurement, truth = read_measurement(path)
+        if truth is None:
+            raise InputError(
+                f"{path} holds no truth, which tells a reference its size; measure a known video"
+            )
+        reconstruct = _reconstruction(arguments, settings, truth.shape)
+        log.info("%s of %s", arguments.reference, path.stem)
+        video = reconstruct(to_tensors(measurement), to_tensors({"truth": truth})["truth"])
+        reconstructions.append(Reconstruction(path.stem, video.numpy(force=True), trace={}))
+    attributes = {"method": arguments.reference, "settings": dump_settings(settings)}
+    write_reconstructions(arguments.output, reconstructions, attributes)
+
+
+def _reconstruction(
+    arguments: argparse.Namespace, settings: Settings, shape: tuple[int, int, int, int]
+) -> "Reconstruct":
+    """Return the function from a measurement and its truth, for videos of `shape`, to the reconstruction."""
+    match arguments.reference:
+        case "zero_filled":
+            return _zero_filled(settings, shape)
+        case "total_variation":
+            return _total_variation(settings, shape)
+        case "static":
+            return lambda measurement, truth: truth.mean(dim=1, keepdim=True).expand_as(truth)
+        case _:
+            return _through_autoencoder(arguments.prior)
+
+
+def _zero_filled(settings: Settings, shape: tuple[int, int, int, int]) -> "Reconstruct":
+    from step.physics.forward_models import build_forward_model
+
+    forward_model = build_forward_model(settings.measurement, shape)
+    return lambda measurement, truth: forward_model.naive_inverse(measurement)
+
+
+def _total_variation(settings: Settings, shape: tuple[int, int, int, int]) -> "Reconstruct":
+    from step.physics.forward_models import build_forward_model
+    from step.sampling.total_variation import reconstruct_total_variation
+
+    # At noise level 1 the negative log-likelihood is ||A x - y||^2 / 2, to which the weight is relative.
+    forward_model = build_forward_model(settings.measurement, shape, noise_level=1.0)
+    weight, iterations = settings.total_variation.weight, settings.total_variation.iterations
+    return lambda measurement, truth: reconstruct_total_variation(
+        forward_model, measurement, weight, iterations
+    )
+
+
+def _through_autoencoder(folder: Path | None) -> "Reconstruct":
+    import torch
+
+    from step.models.prior import load_autoencoder
+
+    if folder is None:
+        raise InputError("reference vae needs the trained autoencoder; give its folder with --prior")
+    autoencoder = load_autoencoder(folder)
+
+    def reconstruct(measurement: "Measured", truth: "torch.Tensor") -> "torch.Tensor":
+        with torch.no_grad():
+            return autoencoder.decode(autoencoder.encode(truth))
+
+    return reconstruct
