@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 
 class InputError(Exception):
@@ -6,3 +6,7 @@ class InputError(Exception):
 
     The command line prints the message as a single line and exits with status 1.
     """
+
+
+class Interrupted(Exception):
+    """The job was asked to stop; its state is written, and the same command goes on from there (exit status 75)."""

@@ -25,6 +25,22 @@ def build_autoencoder(settings: Autoencoder, channels: int) -> AutoencoderKL:
     )
 
 
+class PosteriorSample(torch.nn.Module):
+    """Encodes, draws a latent from its posterior and decodes: one forward pass, as training needs it."""
+
+    def __init__(self, network: AutoencoderKL):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the restored `images` (batch, channel, y, x), and the KL (batch,) summed over the latent.
+
+        `noise` (batch, latent_channel, latent_y, latent_x) draws the latent.
+        """
+        posterior = self.network.encode(images).latent_dist
+        return self.network.decode(posterior.mean + posterior.std * noise).sample, posterior.kl()
+
+
 class FrameAutoencoder:
     """Encodes and decodes videos frame by frame, with latents shifted and scaled channel by channel.
 

@@ -69,24 +69,27 @@ class VideoSet:
         return torch.from_numpy(np.stack([self._store.video(number) for number in numbers]))
 
 
-def augment(videos: torch.Tensor, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
-    """Return `videos` (batch, time, channel, y, x) randomly flipped and zoomed, all frames of one video alike.
+def draw_transforms(n_examples: int, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """Return one random flip and zoom per example, as affine maps of the plane (example, 2, 3)."""
+    signs = torch.ones(n_examples, 2)
+    if settings.flips:
+        signs = 1.0 - 2.0 * torch.randint(0, 2, (n_examples, 2), generator=generator)
+    low, high = settings.zoom
+    zoom = low * (high / low) ** torch.rand(n_examples, generator=generator)
+    chosen = torch.rand(n_examples, generator=generator) < settings.probability
+    scale = signs / torch.where(chosen, zoom, torch.ones(()))[:, None]
+    return torch.diag_embed(torch.cat([scale, torch.zeros(n_examples, 1)], dim=1))[:, :2]
+
+
+def transform(videos: torch.Tensor, transforms: torch.Tensor) -> torch.Tensor:
+    """Return `videos` (example, time, channel, y, x) flipped and zoomed, all frames of one video alike.
 
     What a zoom below 1 brings in from outside the frame repeats the frame's border.
     """
-    batch, time = videos.shape[:2]
-    signs = torch.ones(batch, 2)
-    if settings.flips:
-        signs = 1.0 - 2.0 * torch.randint(0, 2, (batch, 2), generator=generator)
-    low, high = settings.zoom
-    zoom = low * (high / low) ** torch.rand(batch, generator=generator)
-    chosen = torch.rand(batch, generator=generator) < settings.probability
-    scale = signs / torch.where(chosen, zoom, torch.ones(()))[:, None]
-    transform = torch.diag_embed(torch.cat([scale, torch.zeros(batch, 1)], dim=1))[:, :2]
     frames = videos.flatten(1, 2)
-    grid = torch.nn.functional.affine_grid(transform, list(frames.shape), align_corners=False).to(videos)
+    grid = torch.nn.functional.affine_grid(transforms, list(frames.shape), align_corners=False)
     warped = torch.nn.functional.grid_sample(frames, grid, padding_mode="border", align_corners=False)
-    return warped.unflatten(1, (time, -1))
+    return warped.unflatten(1, videos.shape[1:3])
 
 
 def prefetch(make: Callable[[int], object], first: int, last: int) -> Iterator[object]:

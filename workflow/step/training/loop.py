@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from step.config.priors import Optimisation
+from step.errors import Interrupted
 from step.training.batches import prefetch
 from step.training.state import History, load_state, save_state
 
@@ -21,10 +22,6 @@ log = logging.getLogger(__name__)
 
 ROWS = 400
 """Rows of the loss history, whatever the number of steps."""
-
-
-class Interrupted(Exception):
-    """The run was asked to stop; its state is written and it will go on from there."""
 
 
 @dataclass(frozen=True)

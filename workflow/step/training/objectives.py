@@ -1,24 +1,21 @@
 """The losses of the paper (Eqs. 16 and 17)."""
 
 import torch
-from diffusers import AutoencoderKL
 
 from step.diffusion.schedule import LinearBetaSchedule
 
 
 def autoencoder_loss(
-    network: AutoencoderKL, images: torch.Tensor, noise: torch.Tensor, kl_weight: float
+    network: torch.nn.Module, images: torch.Tensor, noise: torch.Tensor, kl_weight: float
 ) -> torch.Tensor:
     """Return the mean over `images` (batch, channel, y, x) of Eq. 16, divided by the number of pixels.
 
     Eq. 16 weighs the KL, summed over the latent, with `kl_weight` against the L1 summed over the pixels. Both are
-    divided by the number of pixels C H W, so that the first term is the mean absolute error. `noise`
-    (batch, latent_channel, latent_y, latent_x) draws the latent from its posterior.
+    divided by the number of pixels C H W, so that the first term is the mean absolute error. `network` is a
+    `PosteriorSample`, whose `noise` is (batch, latent_channel, latent_y, latent_x).
     """
-    posterior = network.encode(images).latent_dist
-    restored = network.decode(posterior.mean + posterior.std * noise).sample
-    n_pixels = images[0].numel()
-    return (restored - images).abs().mean() + kl_weight / n_pixels * posterior.kl().mean()
+    restored, kl = network(images, noise)
+    return (restored - images).abs().mean() + kl_weight / images[0].numel() * kl.mean()
 
 
 def denoising_loss(

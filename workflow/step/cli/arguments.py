@@ -1,0 +1,43 @@
+"""The arguments that all stages share: where their settings come from."""
+
+import argparse
+import inspect
+from pathlib import Path
+from types import ModuleType
+
+from step.cli.settings import parse_settings
+from step.config.sections import Section
+from step.config.study import load_config
+from step.errors import InputError
+
+
+def add_settings_arguments(parser: argparse.ArgumentParser, stage: ModuleType) -> None:
+    """Let `parser` take a stage's settings as JSON, or the study's configuration from which they are cut."""
+    group = parser.add_argument_group("settings", "give either --settings, as the workflow does, or --config")
+    group.add_argument("--settings", metavar="JSON", help="exactly the values that the stage uses")
+    group.add_argument(
+        "--config", metavar="FILE", nargs="+", type=Path, help="configuration laid over config/config.yaml"
+    )
+    for name in _selectors(stage):
+        group.add_argument(f"--{name}", help=f"with --config: which {name} of the study")
+
+
+def read_settings(arguments: argparse.Namespace, stage: ModuleType) -> Section:
+    """Return the checked settings of `stage`; raises `InputError` where they are missing or impossible."""
+    if arguments.settings is not None:
+        return parse_settings(arguments.settings, stage.Settings)
+    if arguments.config is None:
+        raise InputError("no settings: give --settings JSON, or --config FILE and what it is to be cut for")
+    config = load_config(*arguments.config)
+    chosen = {name: getattr(arguments, name) for name in _selectors(stage)}
+    missing = [f"--{name}" for name, value in chosen.items() if value is None]
+    if missing:
+        raise InputError(f"--config needs {' and '.join(missing)} too, to know which part of the study is meant")
+    try:
+        return stage.select(config, **chosen)
+    except (KeyError, AttributeError) as error:
+        raise InputError(f"the study has no {error.args[0]!r}; tasks: {list(config.tasks)}") from None
+
+
+def _selectors(stage: ModuleType) -> list[str]:
+    return [name for name in inspect.signature(stage.select).parameters if name != "config"]

@@ -1,0 +1,215 @@
+"""Train one network of a domain's prior: the autoencoder, or the image, video or joint denoiser."""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Literal
+
+from step.cli.settings import dump_settings
+from step.config.priors import Autoencoder, AutoencoderTraining, Denoiser, NoiseSchedule, VideoTraining
+from step.config.priors import DenoiserTraining as ImageTraining
+from step.config.sections import Count, Name, Section
+from step.config.study import Config
+from step.errors import InputError
+
+log = logging.getLogger(__name__)
+
+PRIORS = ("autoencoder", "image", "video", "joint")
+VALIDATION_VIDEOS = 16
+"""At most this many held-out videos for the validation loss."""
+
+
+class Settings(Section):
+    """What decides the trained weights."""
+
+    seed: int
+    domain: Name
+    prior: Literal["autoencoder", "image", "video", "joint"]
+    frames: Count
+    images: Count
+    autoencoder: Autoencoder
+    standardise_latents: bool
+    noise_schedule: NoiseSchedule | None
+    denoiser: Denoiser | None
+    training: AutoencoderTraining | VideoTraining | ImageTraining
+
+
+def select(config: Config, domain: str, prior: str) -> Settings:
+    """Return the settings of one training run."""
+    priors, video = config.priors[domain], config.video_format(domain)
+    is_autoencoder = prior == "autoencoder"
+    return Settings(
+        seed=config.seed,
+        domain=domain,
+        prior=prior,
+        frames=video.frames,
+        images=video.images,
+        autoencoder=priors.autoencoder,
+        standardise_latents=priors.standardise_latents,
+        noise_schedule=None if is_autoencoder else priors.noise_schedule,
+        denoiser=None if is_autoencoder else priors.denoiser,
+        training=priors.autoencoder_training if is_autoencoder else getattr(priors, prior),
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's files to `parser`."""
+    parser.add_argument("--index", type=Path, required=True, help="index.csv of the domain's videos")
+    parser.add_argument("--autoencoder", type=Path, help="folder of the trained autoencoder (denoisers only)")
+    parser.add_argument("--initial", type=Path, help="folder of the image prior to start from (joint prior only)")
+    parser.add_argument("--state", type=Path, required=True, help="folder of the resumable state")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the trained model")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Train, or go on training, and write the model folder."""
+    from accelerate import Accelerator
+
+    from step.io.model_folders import write_model_folder
+    from step.io.videos import VideoStore
+    from step.training.batches import ImageSet
+
+    store = VideoStore(arguments.index)
+    training = VideoStore(arguments.index, [r for r in store.records if r.split == "train" and r.use != "unused"])
+    if not len(training):
+        raise InputError(f"{arguments.index} has no training videos; lower data.{settings.domain}.split's counts")
+    accelerator = _accelerator(Accelerator, settings)
+    images = ImageSet(training, settings.frames, settings.images, settings.seed)
+    validation = _validation_videos(store, training)
+    state_file = arguments.state / settings.prior / "state.safetensors"
+    log.info("%s prior of %s: %d training images, on %s", settings.prior, settings.domain, len(images), accelerator.device)
+    fit = _fit_autoencoder if settings.prior == "autoencoder" else _fit_denoiser
+    network, facts, losses = fit(arguments, settings, training, images, validation, state_file, accelerator)
+    if accelerator.is_main_process:
+        facts |= {"domain": settings.domain, "prior": settings.prior}
+        card = _model_card(settings, network, len(training), len(images), losses)
+        write_model_folder(arguments.output, network, facts, card, losses)
+        log.info("wrote %s", arguments.output)
+
+
+def _accelerator(accelerator_class, settings: Settings):
+    import torch
+
+    precision = settings.training.optimisation.precision
+    if not torch.cuda.is_available() and precision != "no":
+        log.info("no GPU here: training in float32 instead of %s", precision)
+        precision = "no"
+    return accelerator_class(mixed_precision=precision)
+
+
+def _validation_videos(store, training):
+    """Return held-out videos (video, time, channel, y, x), or training ones where none are held out."""
+    import numpy as np
+    import torch
+
+    held_out = store.select("validation")
+    source = held_out if len(held_out) else training
+    if source is training:
+        log.info("no validation videos: the validation loss is of training videos")
+    step = max(1, len(source) // VALIDATION_VIDEOS)
+    return torch.from_numpy(np.stack([source.video(n) for n in range(0, len(source), step)][:VALIDATION_VIDEOS]))
+
+
+def _fit_autoencoder(arguments, settings, training, images, validation, state_file, accelerator):
+    from step.training.autoencoder import train_autoencoder
+
+    autoencoder, losses = train_autoencoder(
+        images,
+        validation[:, 0],
+        settings.autoencoder,
+        settings.training,
+        settings.standardise_latents,
+        settings.seed,
+        state_file,
+        accelerator,
+    )
+    facts = {
+        "kind": "autoencoder",
+        "latent_mean": autoencoder.mean.flatten().tolist(),
+        "latent_std": autoencoder.std.flatten().tolist(),
+    }
+    return autoencoder.network, facts, losses
+
+
+def _fit_denoiser(arguments, settings, training, images, validation, state_file, accelerator):
+    import torch
+
+    from step.diffusion.schedule import LinearBetaSchedule
+    from step.io.model_folders import load_network, read_facts, weights_digest
+    from step.io.videos import VideoStore
+    from step.models.prior import load_autoencoder
+    from step.models.unet import DenoisingUNet, inflate
+    from step.seeds import derive_seed
+    from step.training.batches import VideoSet
+    from step.training.denoiser import LatentBatches, train_image_denoiser, train_video_denoiser
+
+    autoencoder = load_autoencoder(arguments.autoencoder, settings.domain)
+    latents = LatentBatches(
+        autoencoder, LinearBetaSchedule(**settings.noise_schedule.model_dump()), settings.seed, accelerator
+    )
+    torch.manual_seed(derive_seed(settings.seed, settings.prior, "weights"))
+    if settings.prior == "joint":
+        read_facts(arguments.initial, "denoiser", settings.domain)
+        network = inflate(load_network(arguments.initial, DenoisingUNet))
+    else:
+        network = DenoisingUNet(
+            latent_channels=settings.autoencoder.latent_channels,
+            temporal=settings.prior == "video",
+            **settings.denoiser.model_dump(),
+        )
+    if settings.prior == "image":
+        network, losses = train_image_denoiser(
+            network, images, validation, latents, settings.training, state_file, accelerator
+        )
+    else:
+        videos = VideoSet(VideoStore(arguments.index, [r for r in training.records if r.use == "video"]))
+        network, losses = train_video_denoiser(
+            network,
+            videos,
+            images,
+            settings.training.p_joint,
+            validation,
+            latents,
+            settings.training,
+            state_file,
+            accelerator,
+        )
+    side = validation.shape[-1] // settings.autoencoder.downsampling
+    facts = {
+        "kind": "denoiser",
+        "autoencoder": weights_digest(arguments.autoencoder),
+        "noise_schedule": settings.noise_schedule.model_dump(),
+        "latent_shape": [settings.frames, settings.autoencoder.latent_channels, side, side],
+    }
+    return network, facts, losses
+
+
+def _model_card(settings: Settings, network, n_videos: int, n_images: int, losses: list[dict[str, float]]) -> str:
+    """Return the model card: what the model is, what it was trained on and how it came out."""
+    last = losses[-1]
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return f"""---
+library_name: diffusers
+license: gpl-3.0
+---
+
+# {settings.prior} prior of the domain {settings.domain}
+
+{type(network).__name__} with {parameters:,} parameters, trained by the STeP workflow as part of a latent diffusion
+prior for video reconstruction. It knows the kind of videos it was trained on and nothing else: what it adds to a
+measurement is not a finding.
+
+| | |
+|---|---|
+| training sequences | {n_videos} |
+| training images | {n_images} |
+| steps | {last["step"]} |
+| last training loss | {last["loss"]:.6g} |
+| last validation loss | {last["validation_loss"]:.6g} |
+
+The history of the losses is in `losses.csv`. Settings:
+
+```json
+{dump_settings(settings)}
+```
+"""

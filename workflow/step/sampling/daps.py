@@ -1,0 +1,117 @@
+"""Decoupled annealing posterior sampling (Algorithm 1)."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from tqdm import tqdm
+
+from step.config.tasks import Annealing, Mcmc, Ode, Sampler
+from step.contracts import NoiseSource, VideoPrior
+from step.diffusion.denoiser import score
+from step.diffusion.ode import solve_probability_flow
+from step.diffusion.schedule import rho_grid
+from step.sampling.mcmc import Gradient, sample_damped_hamiltonian
+from step.sampling.posterior import LatentLikelihood
+
+Trace = dict[str, list[torch.Tensor]]
+
+
+def sample_posterior(
+    prior: VideoPrior,
+    likelihood: LatentLikelihood,
+    noise_sources: Sequence[NoiseSource],
+    generators: Sequence[torch.Generator],
+    sampler: Sampler,
+    device: torch.device,
+    describe: str = "sampling",
+) -> tuple[torch.Tensor, Trace]:
+    """Return one posterior latent per generator (batch, time, latent_channel, latent_y, latent_x), and the trace.
+
+    Item i of the batch is drawn with ``noise_sources[i]`` and ``generators[i]`` given item i of the likelihood's
+    measurement, and does not depend on the rest of the batch. The trace holds, per annealing level, `sigma` and
+    `misfit` of every item. Raises `FloatingPointError` where a latent stops being finite.
+    """
+
+    def draw() -> torch.Tensor:
+        pairs = zip(noise_sources, generators, strict=True)
+        return torch.stack([source.draw(prior.latent_shape, generator) for source, generator in pairs]).to(device)
+
+    trace: Trace = {"sigma": [], "misfit": []}
+    sigmas = [*annealing_levels(sampler.annealing), 0.0]
+    noisy = sigmas[0] * draw()
+    for k, sigma in enumerate(tqdm(sigmas[:-1], desc=describe, unit="level", disable=None)):
+        clean = _solve(prior, noisy, sigma, sampler.ode)
+        target = PosteriorGivenNoisy(prior, likelihood, noisy, clean, sigma, sampler.mcmc)
+        step_size = step_size_at(k, sigma, sampler)
+        clean = sample_damped_hamiltonian(
+            target, clean, sampler.mcmc.steps, step_size, sampler.mcmc.damping, generators
+        )
+        if not torch.isfinite(clean).all():
+            raise FloatingPointError(
+                f"{describe}: a latent is not finite at annealing level {k + 1} of {len(sigmas) - 1} "
+                f"(sigma {sigma:.4g}, h {step_size:.4g}); lower sampler.mcmc.step_size_squared or set gradient_clip"
+            )
+        trace["sigma"].append(torch.full((len(generators),), sigma))
+        trace["misfit"].append(likelihood.misfit(target.video))
+        noisy = clean + sigmas[k + 1] * draw()
+    return noisy, trace
+
+
+class PosteriorGivenNoisy:
+    """The gradient of ``log p(z0 | z_sigma, y)``: measurement, noisy latent and prior, the last in one of three ways.
+
+    `exact` evaluates the prior's score at every step. `frozen` evaluates it once, at the PF-ODE's solution.
+    `gaussian` replaces it, together with the noisy latent's term, by a Gaussian around the PF-ODE's solution.
+    """
+
+    def __init__(
+        self,
+        prior: VideoPrior,
+        likelihood: LatentLikelihood,
+        noisy: torch.Tensor,
+        ode_solution: torch.Tensor,
+        sigma: float,
+        mcmc: Mcmc,
+    ):
+        self.video: torch.Tensor | None = None  # decoded at the latest state
+        self._likelihood = likelihood
+        self._prior_gradient = _prior_gradient(prior, noisy, ode_solution, sigma, mcmc)
+
+    def __call__(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return the gradient at `latent`."""
+        gradient, self.video = self._likelihood.gradient(latent)
+        return gradient + self._prior_gradient(latent)
+
+
+def annealing_levels(annealing: Annealing) -> list[float]:
+    """Return the K noise levels sigma_0 > ... > sigma_{K-1}."""
+    if annealing.levels == 1:
+        return [annealing.sigma_max]
+    return rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels - 1, annealing.rho)
+
+
+def step_size_at(k: int, sigma: float, sampler: Sampler) -> float:
+    """Return h of annealing level `k`: the square root of eta_k, at most `sigma` where the settings say so."""
+    mcmc = sampler.mcmc
+    eta = mcmc.step_size_squared * (1 + k / (sampler.annealing.levels + 1) * (mcmc.step_decay - 1))
+    return min(math.sqrt(eta), sigma) if mcmc.limit_step_to_sigma else math.sqrt(eta)
+
+
+def _prior_gradient(
+    prior: VideoPrior, noisy: torch.Tensor, ode_solution: torch.Tensor, sigma: float, mcmc: Mcmc
+) -> Gradient:
+    if mcmc.prior_score == "gaussian":
+        variance = (mcmc.gaussian_width * sigma) ** 2
+        return lambda latent: (ode_solution - latent) / variance
+    prior_score: Callable[[torch.Tensor], torch.Tensor]
+    if mcmc.prior_score == "frozen":
+        frozen = score(prior.denoise, ode_solution, mcmc.prior_score_sigma)
+        prior_score = lambda latent: frozen  # noqa: E731
+    else:
+        prior_score = lambda latent: score(prior.denoise, latent, mcmc.prior_score_sigma)  # noqa: E731
+    return lambda latent: (noisy - latent) / sigma**2 + prior_score(latent)
+
+
+def _solve(prior: VideoPrior, noisy: torch.Tensor, sigma: float, ode: Ode) -> torch.Tensor:
+    return solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho)

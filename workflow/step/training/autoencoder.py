@@ -1,0 +1,72 @@
+"""Trains the autoencoder on the image set (Eq. 16)."""
+
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from step.config.priors import Autoencoder, AutoencoderTraining
+from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
+from step.seeds import derive_seed
+from step.training.batches import ImageSet, Order, draw_transforms, transform
+from step.training.loop import Objective, train
+from step.training.objectives import autoencoder_loss
+
+STATISTICS_IMAGES = 2048
+"""Images over which the latents' mean and standard deviation are taken."""
+
+
+def train_autoencoder(
+    images: ImageSet,
+    validation: torch.Tensor,
+    architecture: Autoencoder,
+    training: AutoencoderTraining,
+    standardise: bool,
+    seed: int,
+    state_file: Path,
+    accelerator: Accelerator,
+) -> tuple[FrameAutoencoder, list[dict[str, float]]]:
+    """Return the trained autoencoder, its latents standardised if asked, and the rows of its loss history.
+
+    `validation` (image, channel, y, x) are held-out images, whose loss is recorded.
+    """
+    torch.manual_seed(derive_seed(seed, "autoencoder", "weights"))
+    network = PosteriorSample(build_autoencoder(architecture, validation.shape[1]))
+    optimisation = training.optimisation
+    order = Order(len(images), optimisation.batch_size, seed, "autoencoder")
+    latent = (architecture.latent_channels, *(n // architecture.downsampling for n in validation.shape[2:]))
+    rank, world, device = accelerator.process_index, accelerator.num_processes, accelerator.device
+
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        generator = torch.Generator().manual_seed(derive_seed(seed, "autoencoder", "step", step))
+        transforms = draw_transforms(optimisation.batch_size, training.augmentation, generator)
+        noise = torch.randn(optimisation.batch_size, *latent, generator=generator)
+        examples = images.read(order.batch(step)[rank::world])[:, None]
+        return transform(examples, transforms[rank::world])[:, 0].to(device), noise[rank::world].to(device)
+
+    validation_noise = torch.zeros(len(validation), *latent, device=device)
+
+    @torch.no_grad()
+    def validation_loss(average: torch.nn.Module) -> float:
+        return float(autoencoder_loss(average, validation.to(device), validation_noise, training.kl_weight))
+
+    objective = Objective(
+        batch, lambda network, example: autoencoder_loss(network, *example, training.kl_weight), validation_loss
+    )
+    steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
+    average, losses = train(
+        network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator
+    )
+    return _standardised(average.network, images, standardise, order, device), losses
+
+
+@torch.no_grad()
+def _standardised(network, images: ImageSet, standardise: bool, order: Order, device) -> FrameAutoencoder:
+    channels = network.config.latent_channels
+    plain = FrameAutoencoder(network, [0.0] * channels, [1.0] * channels).to(device)
+    if not standardise:
+        return plain
+    batches = range(min(order.steps_per_epoch, max(1, STATISTICS_IMAGES // order.batch_size)))
+    latents = torch.cat([plain.encode(images.read(order.batch(step))[:, None].to(device)) for step in batches])
+    by_channel = latents.transpose(0, 2).flatten(1)
+    return FrameAutoencoder(network, by_channel.mean(dim=1).tolist(), by_channel.std(dim=1).tolist()).to(device)

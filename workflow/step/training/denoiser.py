@@ -1,0 +1,136 @@
+"""Trains the denoising networks on the autoencoder's latents (Eq. 17): image, video and joint prior."""
+
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from step.config.priors import DenoiserTraining
+from step.diffusion.schedule import LinearBetaSchedule
+from step.models.autoencoder import FrameAutoencoder
+from step.models.unet import DenoisingUNet
+from step.seeds import derive_seed
+from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, transform
+from step.training.loop import Objective, train
+from step.training.objectives import denoising_loss
+
+
+def train_image_denoiser(
+    network: DenoisingUNet,
+    images: ImageSet,
+    validation: torch.Tensor,
+    latents: "LatentBatches",
+    training: DenoiserTraining,
+    state_file: Path,
+    accelerator: Accelerator,
+) -> tuple[DenoisingUNet, list[dict[str, float]]]:
+    """Return the image network trained on `images`, and the rows of its loss history.
+
+    `validation` (video, time, channel, y, x) are held-out videos, whose frames' loss is recorded.
+    """
+    optimisation = training.optimisation
+    order = Order(len(images), optimisation.batch_size, latents.seed, "images")
+
+    def batch(step: int) -> tuple[torch.Tensor, ...]:
+        generator = latents.generator("image", step)
+        return (*latents.prepare(images.read(latents.mine(order.batch(step)))[:, None], generator, training), False)
+
+    steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
+    objective = latents.objective(batch, validation, temporal=False)
+    return train(network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator)
+
+
+def train_video_denoiser(
+    network: DenoisingUNet,
+    videos: VideoSet,
+    images: ImageSet,
+    p_joint: float,
+    validation: torch.Tensor,
+    latents: "LatentBatches",
+    training: DenoiserTraining,
+    state_file: Path,
+    accelerator: Accelerator,
+) -> tuple[DenoisingUNet, list[dict[str, float]]]:
+    """Return the video network trained on `videos` and pseudo-videos, and the rows of its loss history.
+
+    With probability `p_joint` a step is on videos with the temporal modules ON; else on pseudo-videos, that is as
+    many independent images, with the modules OFF.
+    """
+    optimisation = training.optimisation
+    n_frames = validation.shape[1]
+    video_order = Order(len(videos), optimisation.batch_size, latents.seed, "videos")
+    image_order = Order(len(images), optimisation.batch_size * n_frames, latents.seed, "pseudo-videos")
+
+    def batch(step: int) -> tuple[torch.Tensor, ...]:
+        generator = latents.generator("video", step)
+        if is_video_step(latents.seed, step, p_joint):
+            return (*latents.prepare(videos.read(latents.mine(video_order.batch(step))), generator, training), True)
+        # The frames of a pseudo-video are independent of each other, so each has its own flip, zoom and noise level.
+        examples = images.read(latents.mine(image_order.batch(step)))[:, None]
+        return (*latents.prepare(examples, generator, training), False)
+
+    steps = max(1, round(optimisation.epochs * video_order.steps_per_epoch))
+    objective = latents.objective(batch, validation, temporal=True)
+    return train(network, objective, optimisation, steps, video_order.steps_per_epoch, state_file, accelerator)
+
+
+def is_video_step(seed: int, step: int, p_joint: float) -> bool:
+    """Return whether a step of the joint training is on videos; true with probability `p_joint`."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "switch", step))
+    return float(torch.rand((), generator=generator)) < p_joint
+
+
+class LatentBatches:
+    """Turns examples into noisy latents, the same on any number of processes."""
+
+    def __init__(
+        self, autoencoder: FrameAutoencoder, schedule: LinearBetaSchedule, seed: int, accelerator: Accelerator
+    ):
+        self.autoencoder = autoencoder.to(accelerator.device)
+        self.schedule = schedule
+        self.seed = seed
+        self._device = accelerator.device
+        self._rank, self._world = accelerator.process_index, accelerator.num_processes
+
+    def generator(self, *names: object) -> torch.Generator:
+        """Return the generator of a step's random draws."""
+        return torch.Generator().manual_seed(derive_seed(self.seed, "denoiser", *names))
+
+    def mine(self, numbers: list[int]) -> list[int]:
+        """Return the examples of a batch that this process works on."""
+        return numbers[self._rank :: self._world]
+
+    def prepare(
+        self, examples: torch.Tensor, generator: torch.Generator, training: DenoiserTraining
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return latents, noise and timesteps of this process' `examples` (example, time, channel, y, x).
+
+        All processes draw for the whole batch and take their share.
+        """
+        n_batch = len(examples) * self._world
+        mine = slice(self._rank, None, self._world)
+        transforms = draw_transforms(n_batch, training.augmentation, generator)[mine]
+        latent = self._encode(transform(examples, transforms).to(self._device))
+        noise = torch.randn(n_batch, *latent.shape[1:], generator=generator)[mine].to(self._device)
+        t = torch.randint(0, self.schedule.timesteps, (n_batch,), generator=generator)[mine]
+        return latent, noise, t.to(self._device)
+
+    def objective(self, batch, validation: torch.Tensor, temporal: bool) -> Objective:
+        """Return the objective with these batches; `validation` (video, time, channel, y, x) is noised once."""
+        latent = self._encode(validation.to(self._device))
+        generator = self.generator("validation")
+        noise = torch.randn(latent.shape, generator=generator).to(self._device)
+        t = torch.linspace(0, self.schedule.timesteps - 1, len(latent)).round().long().to(self._device)
+
+        def loss(network: torch.nn.Module, example: tuple) -> torch.Tensor:
+            return denoising_loss(network, self.schedule, *example)
+
+        @torch.no_grad()
+        def validation_loss(average: torch.nn.Module) -> float:
+            return float(denoising_loss(average, self.schedule, latent, noise, t, temporal))
+
+        return Objective(batch, loss, validation_loss)
+
+    @torch.no_grad()
+    def _encode(self, videos: torch.Tensor) -> torch.Tensor:
+        return self.autoencoder.encode(videos)
