@@ -9,6 +9,7 @@ from types import ModuleType
 
 from step.cli.arguments import add_settings_arguments, read_settings
 from step.errors import InputError, Interrupted
+from step.io.log import start_log
 
 STAGES = {
     "describe": "step.cli.describe",
@@ -22,10 +23,14 @@ STAGES = {
     "reference": "step.cli.reference",
     "evaluate": "step.cli.evaluate",
     "tabulate": "step.cli.tabulate",
-    "figures": "step.cli.figures",
+    "plot_comparison": "step.cli.plot_comparison",
+    "plot_movie": "step.cli.plot_movie",
+    "plot_masks": "step.cli.plot_masks",
+    "plot_losses": "step.cli.plot_losses",
 }
 
 EXIT_INPUT = 1
+EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 75
 EXIT_SIGINT = 130
 
@@ -33,24 +38,27 @@ EXIT_SIGINT = 130
 def main(argv: list[str] | None = None) -> int:
     """Run the stage that `argv` names and return the exit status.
 
-    0: done; 1: an input cannot be used; 2: wrong usage; 75: interrupted, the same command goes on from there.
+    0: done; 1: an input cannot be used; 2: wrong usage; 70: a defect; 75: interrupted, the same command goes on from there.
     """
     argv = sys.argv[1:] if argv is None else argv
     # A job loads its own stage alone; the help needs them all.
     names = argv[:1] if argv and argv[0] in STAGES else list(STAGES)
     stages = {name: importlib.import_module(STAGES[name]) for name in names}
     arguments = _parser(stages).parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    start_log(arguments.log)
     try:
         stages[arguments.stage].run(arguments, read_settings(arguments, stages[arguments.stage]))
     except Interrupted as error:
         return _fail(str(error), EXIT_INTERRUPTED)
     except (InputError, FloatingPointError) as error:
-        return _fail(f"error: {error}", EXIT_INPUT)
+        return _fail(str(error), EXIT_INPUT)
     except OSError as error:
-        return _fail(f"error: {_describe(error)}", EXIT_INPUT)
+        return _fail(_describe(error), EXIT_INPUT)
     except KeyboardInterrupt:
         return _fail("interrupted", EXIT_SIGINT)
+    except Exception:
+        logging.getLogger("step").exception("a defect of this program; please report it with these lines")
+        return EXIT_DEFECT
     return 0
 
 
@@ -79,7 +87,7 @@ def _describe(error: OSError) -> str:
 
 
 def _fail(message: str, status: int) -> int:
-    print(message, file=sys.stderr)
+    logging.getLogger("step").error(message)
     return status
 
 

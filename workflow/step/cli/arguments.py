@@ -18,6 +18,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser, stage: ModuleType) -
     group.add_argument(
         "--config", metavar="FILE", nargs="+", type=Path, help="configuration laid over config/config.yaml"
     )
+    parser.add_argument("--log", metavar="FILE", type=Path, help="file that gets the log too")
     for name in _selectors(stage):
         group.add_argument(f"--{name}", help=f"with --config: which {name} of the study")
 

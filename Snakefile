@@ -1,0 +1,29 @@
+# Videos from sparse measurements with spatiotemporal diffusion priors: the study, from raw files to tables.
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/ingest.smk"
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule tour:
+    default_target: True
+    input:
+        task_results(CONFIG.targets.tour),
+
+
+rule all:
+    input:
+        task_results(CONFIG.targets.all),
+        domain_results(CONFIG.targets.all),

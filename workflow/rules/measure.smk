@@ -1,0 +1,22 @@
+# Held-out videos -> simulated measurements.
+
+
+rule measure:
+    input:
+        index=lambda w: RESULTS / domain_of(w.task) / "index.csv",
+    output:
+        directory(RESULTS / "{task}/measurements"),
+    params:
+        videos=lambda w: tests(w.task),
+        settings=lambda w: settings("measure", task=w.task),
+        code=code("measure"),
+    log:
+        RESULTS / "logs/{task}/measure.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/measure.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        "python -m step measure --settings {params.settings:q} --log {log:q}"
+        " --index {input.index:q} --videos {params.videos:q} --output {output:q}"

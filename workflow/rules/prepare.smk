@@ -1,0 +1,41 @@
+# Raw store -> videos of the study's size -> who is trained on and who is held out.
+
+
+rule prepare:
+    input:
+        RESULTS / "{domain}/ingested/{shard}.h5",
+    output:
+        RESULTS / "{domain}/prepared/{shard}.h5",
+    params:
+        settings=lambda w: settings("prepare", domain=w.domain),
+        code=code("prepare"),
+    log:
+        RESULTS / "logs/{domain}/prepare/{shard}.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/prepare/{shard}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        "python -m step prepare --settings {params.settings:q} --log {log:q}"
+        " --input {input:q} --output {output:q}"
+
+
+rule split:
+    input:
+        lambda w: expand(RESULTS / "{{domain}}/prepared/{shard}.h5", shard=subject_shards(w.domain)[0]),
+    output:
+        RESULTS / "{domain}/index.csv",
+    params:
+        settings=lambda w: settings("split", domain=w.domain),
+        code=code("split"),
+    log:
+        RESULTS / "logs/{domain}/split.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/split.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    shell:
+        "python -m step split --settings {params.settings:q} --log {log:q}"
+        " --inputs {input:q} --output {output:q}"

@@ -1,0 +1,53 @@
+# Videos -> autoencoder -> image prior -> video and joint prior. The resumable state lies in an undeclared folder,
+# so that snakemake, which deletes the outputs of a job that it runs again, does not delete the progress.
+
+
+rule train_autoencoder:
+    input:
+        index=RESULTS / "{domain}/index.csv",
+    output:
+        directory(RESULTS / "{domain}/priors/autoencoder"),
+    params:
+        state=RESULTS / "{domain}/priors/.state",
+        settings=lambda w: settings("train", domain=w.domain, prior="autoencoder"),
+        code=code("train"),
+    log:
+        RESULTS / "logs/{domain}/train/autoencoder.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/train/autoencoder.tsv"
+    threads: 64
+    resources:
+        gpu=1,
+        mem_mb=32000,
+        runtime=1440,
+    shell:
+        "python -m step train --settings {params.settings:q} --log {log:q}"
+        " --index {input.index:q} --state {params.state:q} --output {output:q}"
+
+
+rule train_denoiser:
+    input:
+        index=RESULTS / "{domain}/index.csv",
+        autoencoder=RESULTS / "{domain}/priors/autoencoder",
+        # The joint prior starts from the image prior, the others from scratch.
+        initial=lambda w: [RESULTS / f"{w.domain}/priors/image"] if w.prior == "joint" else [],
+    output:
+        directory(RESULTS / "{domain}/priors/{prior}"),
+    params:
+        state=RESULTS / "{domain}/priors/.state",
+        initial=lambda w, input: ["--initial", input.initial] if input.initial else [],
+        settings=lambda w: settings("train", domain=w.domain, prior=w.prior),
+        code=code("train"),
+    log:
+        RESULTS / "logs/{domain}/train/{prior}.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/train/{prior}.tsv"
+    threads: 64
+    resources:
+        gpu=1,
+        mem_mb=32000,
+        runtime=2880,
+    shell:
+        "python -m step train --settings {params.settings:q} --log {log:q}"
+        " --index {input.index:q} --autoencoder {input.autoencoder:q} {params.initial:q}"
+        " --state {params.state:q} --output {output:q}"

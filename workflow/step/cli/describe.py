@@ -1,0 +1,108 @@
+"""Say what a study will compute: shapes, network sizes, evaluations per sample, jobs; touches no data."""
+
+import argparse
+import json
+
+from step.config.plan import held_out_videos, sampling_shards
+from step.config.sections import Section
+from step.config.study import Config
+
+
+class Settings(Section):
+    """The whole study."""
+
+    config: Config
+
+
+def select(config: Config) -> Settings:
+    """Return the whole study."""
+    return Settings(config=config)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options to `parser`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Print the description."""
+    description = describe(settings.config)
+    print(json.dumps(description, indent=2) if arguments.json else as_text(description))
+
+
+def describe(config: Config) -> dict:
+    """Return shapes, parameter counts (integers) and costs of every domain and task of the study."""
+    return {
+        "results": str(config.results),
+        "domains": {domain: _describe_domain(config, domain) for domain in config.priors},
+        "tasks": {task: _describe_task(config, task) for task in config.tasks},
+    }
+
+
+def as_text(description: dict) -> str:
+    """Return the description as indented lines; parameters also in M = 2^20, as the paper counts them."""
+    lines = []
+    for heading in ("domains", "tasks"):
+        for name, values in description[heading].items():
+            lines.append(f"{heading.removesuffix('s')} {name}")
+            lines.extend(f"  {key}: {_text(key, value)}" for key, value in values.items())
+    return "\n".join(lines)
+
+
+def _describe_domain(config: Config, domain: str) -> dict:
+    import torch
+
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
+    video, priors = config.video_format(domain), config.priors[domain]
+    networks = {}
+    with torch.device("meta"):  # shapes without memory
+        networks["autoencoder"] = build_autoencoder(priors.autoencoder, video.channels)
+        for name, temporal in (("image_denoiser", False), ("video_denoiser", True)):
+            networks[name] = DenoisingUNet(
+                latent_channels=priors.autoencoder.latent_channels,
+                temporal=temporal,
+                **priors.denoiser.model_dump(),
+            )
+    parameters = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
+    return {
+        "video_shape": [video.frames, video.channels, video.resolution, video.resolution],
+        "latent_shape": list(config.latent_shape(domain)),
+        "parameters": parameters,
+    }
+
+
+def _describe_task(config: Config, task: str) -> dict:
+    settings = config.tasks[task]
+    sampler = settings.sampler
+    mcmc_steps = sampler.annealing.levels * sampler.mcmc.steps
+    denoiser_in_mcmc = {"exact": mcmc_steps, "frozen": sampler.annealing.levels, "gaussian": 0}
+    n_shards = len(sampling_shards(config, task))
+    n_methods, n_references = len(config.methods), len(config.references)
+    return {
+        "domain": settings.domain,
+        "measurement": settings.measurement.model_dump(),
+        "test_videos": len(held_out_videos(config, settings.domain)),
+        "samples_per_video": settings.samples,
+        "evaluations_per_sample": {
+            "decoder": mcmc_steps,
+            "denoiser_ode": sampler.annealing.levels * sampler.ode.steps,
+            "denoiser_mcmc": denoiser_in_mcmc[sampler.mcmc.prior_score],
+        },
+        "jobs": {
+            "measure": 1,
+            "sample": n_shards * n_methods,
+            "reference": n_references,
+            "evaluate": n_methods + n_references,
+            "tabulate": 1,
+        },
+    }
+
+
+def _text(key: str, value: object) -> str:
+    if key == "parameters":
+        return ", ".join(f"{name} {n:,} ({n / 2**20:.1f} M of 2^20)" for name, n in value.items())
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return " x ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,29 @@
+"""Which jobs a study has: names of held-out videos, and who does what. Known before there is any data."""
+
+from math import ceil
+
+from step.config.study import Config
+
+
+def held_out_videos(config: Config, domain: str) -> list[str]:
+    """Return the names of a domain's test videos, ``video000`` on."""
+    return [f"video{number:03d}" for number in range(config.video_format(domain).test_videos)]
+
+
+def validation_videos(config: Config, domain: str) -> list[str]:
+    """Return the names of the videos on which settings are chosen, ``validation000`` on."""
+    return [f"validation{number:03d}" for number in range(config.video_format(domain).validation_videos)]
+
+
+def shards(names: list[str], per_job: int) -> dict[str, list[str]]:
+    """Return `names` dealt out in order to jobs of `per_job`, by the jobs' names ``000`` on."""
+    return {
+        f"{number:03d}": names[number * per_job : (number + 1) * per_job]
+        for number in range(ceil(len(names) / per_job))
+    }
+
+
+def sampling_shards(config: Config, task: str) -> dict[str, list[str]]:
+    """Return the test videos of each sampling job of one method."""
+    settings = config.tasks[task]
+    return shards(held_out_videos(config, settings.domain), settings.videos_per_job)
