@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from step.cli.files import add_measurements
 from step.config.sections import Section
 from step.config.study import Config
 from step.config.tasks import CartesianMri, Measurement
@@ -34,14 +35,7 @@ def select(config: Config, task: str) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument(
-        "--measurements",
-        required=True,
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="measurements, one HDF5 file per video, named after it",
-    )
+    add_measurements(parser)
     parser.add_argument(
         "--reconstructions",
         required=True,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from step.cli.files import add_measurements
 from step.cli.settings import dump_settings
 from step.config.sections import Section
 from step.config.study import Config, Reference
@@ -30,14 +31,18 @@ log = logging.getLogger(__name__)
 class Settings(Section):
     """What one reference uses; the rest is null."""
 
+    reference: Reference
     measurement: CartesianMri | Measurement | None
     total_variation: TotalVariation | None
 
 
 def select(config: Config, task: str, reference: Reference) -> Settings:
-    """Return the part of `config` that `reference` of `task` uses."""
+    """Return the part of `config` that `reference` of `task` uses; raises `InputError` for an unknown one."""
+    if reference not in get_args(Reference):
+        raise InputError(f"there is no reference {reference!r}; give one of {', '.join(get_args(Reference))}")
     chosen = config.tasks[task]
     return Settings(
+        reference=reference,
         measurement=chosen.measurement if reference in ("zero_filled", "total_variation") else None,
         total_variation=chosen.total_variation if reference == "total_variation" else None,
     )
@@ -45,15 +50,7 @@ def select(config: Config, task: str, reference: Reference) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument("--reference", required=True, choices=get_args(Reference), help="which reference")
-    parser.add_argument(
-        "--measurements",
-        required=True,
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="measurements, one HDF5 file per video, named after it",
-    )
+    add_measurements(parser)
     parser.add_argument("--prior", type=Path, metavar="FOLDER", help="trained autoencoder; vae only")
     parser.add_argument(
         "--output", required=True, type=Path, metavar="FILE", help="reconstructions of all the videos, HDF5"
@@ -73,10 +70,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
                 f"{path} holds no truth, which tells a reference its size; measure a known video"
             )
         reconstruct = _reconstruction(arguments, settings, truth.shape)
-        log.info("%s of %s", arguments.reference, path.stem)
+        log.info("%s of %s", settings.reference, path.stem)
         video = reconstruct(to_tensors(measurement), to_tensors({"truth": truth})["truth"])
         reconstructions.append(Reconstruction(path.stem, video.numpy(force=True), trace={}))
-    attributes = {"method": arguments.reference, "settings": dump_settings(settings)}
+    attributes = {"method": settings.reference, "settings": dump_settings(settings)}
     write_reconstructions(arguments.output, reconstructions, attributes)
 
 
@@ -84,7 +81,7 @@ def _reconstruction(
     arguments: argparse.Namespace, settings: Settings, shape: tuple[int, int, int, int]
 ) -> "Reconstruct":
     """Return the function from a measurement and its truth, for videos of `shape`, to the reconstruction."""
-    match arguments.reference:
+    match settings.reference:
         case "zero_filled":
             return _zero_filled(settings, shape)
         case "total_variation":

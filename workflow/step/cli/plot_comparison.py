@@ -1,0 +1,42 @@
+"""Draw one video as all methods reconstruct it: a frame, its error and a slice through time."""
+
+import argparse
+from pathlib import Path
+from typing import Literal
+
+from step.cli.files import add_methods, add_pictures
+from step.config.sections import Section
+from step.config.study import Config
+
+
+class Settings(Section):
+    """What the picture uses of the configuration."""
+
+    display: Literal["magnitude", "unit_range"]
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return the part of `config` that the picture of `task` uses."""
+    return Settings(display=config.video_format(config.tasks[task].domain).display)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of the stage."""
+    parser.add_argument(
+        "--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement, HDF5"
+    )
+    add_methods(parser)
+    add_pictures(parser)
+    parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the picture and its numbers."""
+    from step.figures.comparison import compare, draw_comparison, write_comparison_data
+    from step.figures.reading import read_shown_videos
+    from step.figures.style import save_figure
+
+    [video] = read_shown_videos([arguments.measurement], arguments.methods, settings.display)
+    comparison = compare(video)
+    save_figure(draw_comparison(comparison, settings.display), arguments.output)
+    write_comparison_data(comparison, arguments.data)

@@ -1,0 +1,38 @@
+"""Make a movie of the truth beside one method or several, one row per video."""
+
+import argparse
+from pathlib import Path
+from typing import Literal
+
+from step.cli.files import add_measurements, add_methods
+from step.config.sections import Section
+from step.config.study import Config
+
+
+class Settings(Section):
+    """What the movie uses of the configuration."""
+
+    display: Literal["magnitude", "unit_range"]
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return the part of `config` that the movies of `task` use."""
+    return Settings(display=config.video_format(config.tasks[task].domain).display)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of the stage."""
+    add_measurements(parser)
+    add_methods(parser)
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif"
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the movie."""
+    from step.figures.movies import animate, write_movie
+    from step.figures.reading import read_shown_videos
+
+    videos = read_shown_videos(arguments.measurements, arguments.methods, settings.display)
+    write_movie(animate(videos, settings.display), arguments.output)

@@ -1,0 +1,57 @@
+"""The frames that a picture shows, read from the files of measurements and reconstructions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from step.errors import InputError
+from step.io.reconstructions import Reconstruction, read_measurement, read_reconstructions
+from step.physics.display import to_unit_range
+
+
+@dataclass(frozen=True)
+class ShownVideo:
+    """One video's truth and its reconstructions, as frames (time, y, x) in [0, 1]."""
+
+    name: str
+    truth: np.ndarray
+    reconstructions: Mapping[str, np.ndarray]  # by method, in the order in which they are shown
+
+
+def read_shown_videos(
+    measurements: Sequence[Path],
+    methods: Mapping[str, Sequence[Path]],
+    display: Literal["magnitude", "unit_range"],
+) -> list[ShownVideo]:
+    """Return the videos of `measurements` with each of `methods`' first posterior sample.
+
+    `methods` gives the files of each method's reconstructions. Raises `InputError` where a truth or a
+    reconstruction is missing.
+    """
+    by_method = {method: read_reconstructions(list(files)) for method, files in methods.items()}
+    return [_read_one(path, by_method, display) for path in measurements]
+
+
+def _read_one(
+    path: Path,
+    by_method: Mapping[str, Mapping[str, Reconstruction]],
+    display: Literal["magnitude", "unit_range"],
+) -> ShownVideo:
+    _, truth = read_measurement(path)
+    if truth is None:
+        raise InputError(f"{path} holds no truth to show beside the methods; give a simulated measurement")
+    reference = torch.from_numpy(truth)
+    frames = {}
+    for method, reconstructions in by_method.items():
+        if path.stem not in reconstructions:
+            raise InputError(
+                f"{path.stem} is not among the videos of {method}, {list(reconstructions)}; "
+                "give all files of its reconstructions"
+            )
+        sample = torch.from_numpy(reconstructions[path.stem].samples[0])
+        frames[method] = to_unit_range(sample, reference, display).numpy()
+    return ShownVideo(path.stem, to_unit_range(reference, reference, display).numpy(), frames)

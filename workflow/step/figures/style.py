@@ -1,0 +1,76 @@
+"""One look for all figures, and the paper's words for the methods."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from step.errors import InputError
+from step.io.atomic import whole_file
+
+METHOD_LABELS = {
+    "truth": "truth",
+    "bis": "BIS",
+    "bcs": "BCS",
+    "step_video": "STeP\n(video only)",
+    "step_joint": "STeP\n(image-video joint)",
+    "zero_filled": "zero-filled",
+    "total_variation": "total variation",
+    "static": "static truth",
+    "vae": "autoencoder",
+}
+
+BRIGHTNESS_COLOURS = {"magnitude": "gray", "unit_range": "afmhot"}
+"""The colour map of frames, by the domain's `display`."""
+
+BRIGHTNESS_LABELS = {"magnitude": "magnitude\n[truth's maximum]", "unit_range": "brightness"}
+ERROR_COLOURS = "inferno"
+MARK_COLOUR = "cyan"
+
+FORMATS = (".png", ".pdf", ".svg")
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "image.interpolation": "nearest",
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "step",
+}
+
+
+def label(method: str) -> str:
+    """Return the paper's name of `method`, in at most two lines; another name is shown as it is."""
+    return METHOD_LABELS.get(method, method.replace("_", " "))
+
+
+def styled() -> AbstractContextManager:
+    """Return the context in which a figure is drawn: the style holds inside it, and is gone after it."""
+    return matplotlib.rc_context(STYLE)
+
+
+def save_figure(figure: Figure, paths: Iterable[Path]) -> None:
+    """Write `figure` to each of `paths`, whole or not at all, in the format that its suffix names.
+
+    The same figure gives the same bytes: no date is written. Raises `InputError` unless the suffix is one of
+    `FORMATS`.
+    """
+    for path in paths:
+        if path.suffix not in FORMATS:
+            raise InputError(f"no pictures can be written as {path.name}; end its name in one of {FORMATS}")
+        dated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+        with styled(), whole_file(path) as part:
+            figure.savefig(part, format=path.suffix[1:], metadata=dated.get(path.suffix))
