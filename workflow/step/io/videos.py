@@ -1,7 +1,7 @@
 """Prepared videos: one HDF5 file per ingestion job, and the index that says who is trained on and who is not.
 
-Frames lie uncompressed and contiguous, so that training reads them through a memory map: nothing is loaded but
-what a batch needs, and a second epoch comes from the operating system's page cache.
+Frames lie uncompressed and contiguous, so that training reads them through a memory map: nothing is loaded
+but what a batch needs, and a second epoch comes from the operating system's page cache.
 """
 
 import csv
@@ -32,19 +32,38 @@ class VideoRecord:
     use: str  # train: "video" if it is in the video set, else "image"; validation, test: its name, e.g. video003
 
 
-def write_videos(path: Path, videos: np.ndarray, attributes: dict[str, Sequence], scale: np.ndarray) -> None:
-    """Write prepared `videos` (video, time, channel, y, x), float32, to `path`, whole or not at all.
+@dataclass(frozen=True)
+class PreparedVideo:
+    """One video on its way to a prepared file."""
 
-    `attributes` are columns with one text per video (`video`, `subject`, `source`); `scale` holds the factor by
-    which each raw sequence was multiplied, so that ``videos / scale`` has the raw file's units.
+    video: str  # unique name, e.g. TrainingSet-P001-sax-03-00
+    subject: str
+    source: str  # the sequence that it was cut from
+    scale: float  # factor that the raw sequence was multiplied by
+    frames: np.ndarray  # (time, channel, y, x)
+
+
+def write_videos(path: Path, shape: tuple[int, ...], videos: Iterable[PreparedVideo]) -> None:
+    """Write prepared `videos`, one in memory at a time, to `path`, whole or not at all.
+
+    `shape` is that of all of them, (video, time, channel, y, x); they are stored as float32, with the text
+    columns `video`, `subject` and `source` and the factor `scale`, so that ``videos / scale`` has the raw
+    file's units.
     """
+    columns: dict[str, list] = {"video": [], "subject": [], "source": [], "scale": []}
     with whole_file(path) as part, h5py.File(part, "w") as file:
-        dataset = file.create_dataset("videos", data=np.ascontiguousarray(videos, np.float32))
+        dataset = file.create_dataset("videos", shape, np.float32)
         dataset.attrs["axes"] = "video, time, channel, y, x"
         dataset.attrs["units"] = "raw units times scale"
-        file.create_dataset("scale", data=np.asarray(scale, np.float64))
-        for name, column in attributes.items():
-            file.create_dataset(name, data=[str(text) for text in column], dtype=h5py.string_dtype())
+        for row, video in enumerate(videos):
+            dataset[row] = video.frames
+            for name, column in columns.items():
+                column.append(getattr(video, name))
+        if len(columns["video"]) != shape[0]:
+            raise ValueError(f"{len(columns['video'])} videos came, {shape[0]} were announced: {path}")
+        file.create_dataset("scale", data=np.asarray(columns.pop("scale"), np.float64))
+        for name, column in columns.items():
+            file.create_dataset(name, data=column, dtype=h5py.string_dtype())
 
 
 def read_columns(path: Path, names: Iterable[str]) -> list[dict[str, str]]:

@@ -1,0 +1,54 @@
+"""Say of every prepared video whether it is trained on, held out or unused."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+from step.config.study import Config
+from step.prepare.settings import SplitSettings
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(SplitSettings):
+    """What the split uses."""
+
+
+def select(config: Config, domain: str) -> Settings:
+    """Return the settings of the split of `domain`."""
+    data = config.video_format(domain)
+    of_data = {name: getattr(data, name) for name in Settings.model_fields if name not in ("seed", "domain")}
+    return Settings(seed=config.seed, domain=domain, **of_data)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the files of the stage."""
+    parser.add_argument(
+        "--inputs", type=Path, nargs="+", required=True, metavar="FILE", help="prepared videos (.h5)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="index to write (.csv)")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the index of all prepared videos."""
+    from collections import Counter
+
+    from tqdm import tqdm
+
+    from step.io.videos import read_columns, write_index
+    from step.prepare.split import Candidate, split_videos
+
+    candidates = []
+    for path in tqdm(arguments.inputs, desc="split", unit="file", disable=None):
+        file = os.path.relpath(path, arguments.output.parent)
+        rows = read_columns(path, ("video", "subject", "source"))
+        candidates += [Candidate(**row, file=file, row=number) for number, row in enumerate(rows)]
+    records = split_videos(candidates, settings)
+    write_index(arguments.output, records)
+    counts = Counter((record.split, record.use.rstrip("0123456789")) for record in records)
+    logger.info(
+        "wrote %s: %s",
+        arguments.output,
+        ", ".join(f"{n} {' '.join(key)}" for key, n in sorted(counts.items())),
+    )

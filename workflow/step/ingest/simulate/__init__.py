@@ -1,0 +1,1 @@
+"""Beating-heart phantoms, written as raw k-space in the layout of CMRxRecon 2023."""

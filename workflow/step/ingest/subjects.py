@@ -1,0 +1,79 @@
+"""Who is in the study, and their sequences, whatever the raw files are."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from step.config.data import MriData
+from step.config.sections import Count, Section
+from step.errors import InputError
+from step.ingest import cine_archive, cmrxrecon_tree
+from step.ingest.synthetic_phase import SeededPhase
+
+if TYPE_CHECKING:
+    from step.ingest.sequences import RawSequence
+
+SIMULATED_SET = "TrainingSet"
+
+
+class Ingestion(Section):
+    """The configuration that ingestion uses; `step.config.data.MriData` explains the values."""
+
+    layout: Literal["cmrxrecon", "cine_archive"]
+    exclude: tuple[str, ...]
+    views: tuple[Literal["sax", "lax"], ...]
+    frames: Count
+    phase: SeededPhase | None
+
+
+def simulated_patients(count: int) -> list[str]:
+    """Return the patients' folder names in a simulated study, ``P001`` on."""
+    return [f"P{number:03d}" for number in range(1, count + 1)]
+
+
+def find_files(mri: MriData) -> dict[str, list[Path]]:
+    """Return the raw files of each of the study's subjects without opening a k-space file.
+
+    Raises `InputError` where the raw files are missing; simulated ones need not exist yet and are not listed.
+    """
+    if mri.source == "simulation":
+        numbers = range(1, mri.simulation.patients + 1)
+        return {cmrxrecon_tree.subject_name(SIMULATED_SET, number): [] for number in numbers}
+    if mri.source == "cine_archive":
+        return cine_archive.find_archive(mri.root, mri.exclude)
+    files: dict[str, list[Path]] = {}
+    for raw in cmrxrecon_tree.find_raw_files(mri.root, mri.exclude, mri.views):
+        files.setdefault(raw.subject, []).append(raw.path)
+    return files
+
+
+def find_subjects(mri: MriData) -> list[str]:
+    """Return the sorted names of the study's subjects; raises as `find_files` does."""
+    return sorted(find_files(mri))
+
+
+def read_subjects(settings: Ingestion, root: Path, subjects: Iterable[str]) -> Iterator["RawSequence"]:
+    """Yield the sequences of `subjects` under `root`, one in memory at a time.
+
+    Raises `InputError` for a subject without files and for every file that cannot be used.
+    """
+    if settings.layout == "cine_archive":
+        archive = cine_archive.find_archive(root, settings.exclude)
+        for subject in subjects:
+            files = _files_of(subject, archive.get(subject, ()), root)
+            yield from cine_archive.read_subject(root, subject, files, settings.frames, settings.phase)
+        return
+    from step.ingest.cmrxrecon import read_raw_file
+
+    found = cmrxrecon_tree.find_raw_files(root, settings.exclude, settings.views)
+    for subject in subjects:
+        for raw in _files_of(subject, [raw for raw in found if raw.subject == subject], root):
+            yield from read_raw_file(raw, settings.frames)
+
+
+def _files_of(subject: str, files: Sequence, root: Path) -> Sequence:
+    if not files:
+        raise InputError(
+            f"no files of subject {subject} under {root}; check its name, data.mri.views and data.mri.exclude"
+        )
+    return files
