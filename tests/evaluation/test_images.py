@@ -1,0 +1,79 @@
+"""PSNR and SSIM against hand formulas and an independent implementation."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+from step.errors import InputError
+from step.evaluation.images import psnr, ssim
+
+
+def random_frames(seed: int, n_frames: int = 3, side: int = 24) -> torch.Tensor:
+    return torch.rand(n_frames, side, side + 4, generator=torch.Generator().manual_seed(seed))
+
+
+def test_psnr_of_a_constant_error_is_its_logarithm():
+    truth = torch.full((4, 16, 16), 0.5)
+    assert psnr(truth + 0.1, truth) == pytest.approx(20, abs=1e-4)
+    assert psnr(truth - 0.01, truth) == pytest.approx(40, abs=1e-3)
+
+
+def test_psnr_is_averaged_over_frames_not_computed_from_their_common_error():
+    truth = torch.full((2, 16, 16), 0.5)
+    frames = truth + torch.tensor([0.1, 0.01])[:, None, None]
+    assert psnr(frames, truth) == pytest.approx(30, abs=1e-3)
+    common_error = -10 * math.log10((0.1**2 + 0.01**2) / 2)
+    assert abs(psnr(frames, truth) - common_error) > 5
+
+
+def test_perfect_frames_count_as_80_db():
+    frames = random_frames(0)
+    assert psnr(frames, frames) == pytest.approx(80)
+
+
+def test_ssim_agrees_with_scikit_image():
+    frames, truth = random_frames(0), random_frames(1)
+    frames = 0.3 * frames + 0.7 * truth
+    expected = np.mean(
+        [
+            structural_similarity(
+                one.double().numpy(),
+                other.double().numpy(),
+                data_range=1,
+                gaussian_weights=True,
+                sigma=1.5,
+                use_sample_covariance=False,
+            )
+            for one, other in zip(frames, truth, strict=True)
+        ]
+    )
+    assert ssim(frames, truth) == pytest.approx(expected, abs=1e-6)
+    assert ssim(truth, truth) == pytest.approx(1)
+
+
+def test_ssim_of_two_constant_frames_is_the_luminance_term():
+    dark, bright = torch.full((1, 16, 16), 0.25), torch.full((1, 16, 16), 0.75)
+    expected = (2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4)
+    assert ssim(dark, bright) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (torch.full((2, 16, 16), 1.5), "values from 1.5 to 1.5"),
+        (torch.full((2, 16, 16), math.nan), "without NaN"),
+        (torch.zeros(3, 16, 16), r"shape \(3, 16, 16\)"),
+        (torch.zeros(2, 1, 16, 16), r"shape \(2, 1, 16, 16\)"),
+    ],
+)
+def test_frames_that_cannot_be_compared_are_refused(frames, message):
+    with pytest.raises(InputError, match=message):
+        psnr(frames, torch.zeros(2, 16, 16))
+
+
+def test_frames_smaller_than_the_window_of_ssim_are_refused():
+    frames = torch.zeros(2, 8, 16)
+    with pytest.raises(InputError, match="frames are 8 x 16 pixels, SSIM needs 11"):
+        ssim(frames, frames)

@@ -1,0 +1,77 @@
+"""Metrics of motion: closed forms, and the fact that made the correlation necessary."""
+
+import math
+
+import pytest
+import torch
+from step.evaluation import images, temporal
+from step.evaluation.scores import METRICS, score_video
+
+
+def beating_disc(n_frames: int = 8, side: int = 24, swing: float = 2.0) -> torch.Tensor:
+    """Return a bright disc whose radius swings, (time, y, x) in [0, 1]."""
+    axis = torch.arange(side) - side / 2
+    distance = (axis[:, None] ** 2 + axis**2).sqrt()
+    radii = side / 4 + swing * torch.sin(2 * torch.pi * torch.arange(n_frames) / n_frames)
+    return 0.1 + 0.8 * torch.sigmoid(radii[:, None, None] - distance)
+
+
+def test_normalised_differences_span_the_unit_range():
+    frames = torch.tensor([0.0, 1.0, 0.0, 0.5])[:, None, None]
+    assert temporal.normalised_differences(frames).flatten().tolist() == [1, 0, 0.75]
+
+
+def test_d_psnr_of_a_drift_that_the_truth_lacks_has_a_closed_form():
+    truth = torch.full((5, 16, 16), 0.2)
+    drifting = truth + 0.02 * torch.arange(5)[:, None, None]
+    # Each difference is off by 0.02, each normalised one by 0.01.
+    assert temporal.d_psnr(drifting, truth) == pytest.approx(40, abs=1e-3)
+
+
+def test_a_constant_offset_does_not_change_the_metrics_of_motion():
+    truth = beating_disc()
+    assert temporal.d_psnr(truth + 0.05, truth) == pytest.approx(80, abs=1e-2)
+    assert temporal.d_ssim(truth + 0.05, truth) == pytest.approx(1, abs=1e-6)
+    assert temporal.difference_correlation(truth + 0.05, truth) == pytest.approx(1, abs=1e-6)
+
+
+def test_correlation_is_one_for_the_truth_and_minus_one_for_its_reverse():
+    truth = beating_disc()
+    assert temporal.difference_correlation(truth, truth) == pytest.approx(1)
+    ramp = torch.linspace(0, 1, 6)[:, None, None] * torch.rand(
+        8, 8, generator=torch.Generator().manual_seed(0)
+    )
+    assert temporal.difference_correlation(ramp.flip(0), ramp) == pytest.approx(-1)
+
+
+def test_correlation_is_that_of_all_differences_together():
+    generator = torch.Generator().manual_seed(1)
+    truth, noise = torch.rand(2, 6, 9, 7, generator=generator)
+    frames = 0.5 * truth + 0.5 * noise
+    expected = torch.corrcoef(torch.stack([frames.diff(dim=0).flatten(), truth.diff(dim=0).flatten()]))[0, 1]
+    assert temporal.difference_correlation(frames, truth) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_correlation_with_a_still_video_is_undefined():
+    truth = beating_disc()
+    still = truth.mean(dim=0).expand_as(truth)
+    assert math.isnan(temporal.difference_correlation(still, truth))
+    assert math.isnan(temporal.difference_correlation(truth, still))
+
+
+def test_d_psnr_rewards_stillness_and_the_correlation_does_not():
+    truth = beating_disc()
+    generator = torch.Generator().manual_seed(2)
+    # It follows the motion, with noise of its own in each frame: better to look at than no motion at all.
+    moving = (truth + 0.1 * torch.randn(truth.shape, generator=generator)).clamp(0, 1)
+    still = truth.mean(dim=0).expand_as(truth)
+    assert temporal.d_psnr(still, truth) > temporal.d_psnr(moving, truth) + 1
+    assert temporal.difference_correlation(moving, truth) > 0.5
+
+
+def test_a_scored_video_has_all_metrics_in_order():
+    truth = beating_disc()
+    scores = score_video(truth, truth, data_misfit=8.7)
+    assert tuple(scores) == METRICS
+    assert scores["data_misfit"] == 8.7
+    assert scores["psnr"] == images.psnr(truth, truth)
