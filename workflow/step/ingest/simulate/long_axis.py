@@ -79,10 +79,10 @@ def _draw_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarr
 
 
 def _paint_fat(canvas: Canvas, cut: _Slice) -> None:
-    """Paint the fat around all chambers; it stays while they move."""
-    right, outer = cut.right * cut.patient.heart.right_mm, cut.outer.max()
+    """Paint the fat around all chambers; it follows them half-way."""
+    right, outer = cut.right * cut.patient.heart.right_mm, (cut.outer + cut.outer.max()) / 2
     middle, half = (cut.apex + cut.back) / 2, (cut.apex - cut.back) / 2
-    edge = ellipse_distance(cut.along - middle, cut.across + right / 2, half + 16, outer + right / 2 + 8)
+    edge = ellipse_distance(cut.along - middle, cut.across + right / 2, half + 16, outer + right / 2 + 5)
     canvas.paint(edge, cut.patient.signal.fat)
 
 

@@ -1,6 +1,6 @@
 """One simulated patient, from random anatomy to raw files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,20 +23,22 @@ RIGHT_HEART_SEEN = (1.0, 0.0, 0.5)
 def simulate_patient(settings: PatientSimulation, name: str, root: Path) -> None:
     """Write the fully sampled files of the patient `name`, e.g. ``P001``, under `root`.
 
-    The patient depends on the study's seed and its own name alone, not on who else is simulated.
+    The patient depends on the study's seed and its own name alone, not on who else is simulated; the heart is
+    the same whatever the coils and the noise.
     """
-    generator = np.random.default_rng(derive_seed(settings.seed, "heart", name))
-    patient = draw_patient(generator)
+    patient = draw_patient(_generator(settings, name, "anatomy"))
     for view, n_slices in (("sax", settings.short_axis_slices), ("lax", settings.long_axis_slices)):
         if n_slices:
-            matrix = settings.matrix_sizes[generator.integers(len(settings.matrix_sizes))]
-            coils = (N_COILS,) if settings.coils == "multi" else ()
-            variable = "kspace_full" if settings.coils == "multi" else "kspace_single_full"
+            tissue, receiver = (_generator(settings, name, view, part) for part in ("tissue", "receiver"))
+            matrix = settings.matrix_sizes[tissue.integers(len(settings.matrix_sizes))]
+            grid = make_grid(matrix, settings.pixel_mm)
+            magnitudes = simulate_magnitudes(settings, patient, view, n_slices, grid, tissue)
+            multi = settings.coils == "multi"
             write_kspace(
                 patient_file(root, settings.coils, name, view),
-                variable,
-                (settings.frames, n_slices, *coils, *matrix),
-                _acquire(settings, patient, view, n_slices, matrix, generator),
+                "kspace_full" if multi else "kspace_single_full",
+                (settings.frames, n_slices, *((N_COILS,) if multi else ()), *matrix),
+                _acquire(settings, patient, magnitudes, grid, receiver),
             )
 
 
@@ -65,17 +67,18 @@ def simulate_magnitudes(
 def _acquire(
     settings: PatientSimulation,
     patient: Patient,
-    view: str,
-    n_slices: int,
-    matrix: tuple[int, int],
+    magnitudes: Iterable[np.ndarray],
+    grid: Grid,
     generator: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """Yield the k-space (time, [coil,] ky, kx) of a patient's slices of `view`."""
-    grid = make_grid(matrix, settings.pixel_mm)
+    """Yield the k-space (time, [coil,] ky, kx) of slices with `magnitudes` (time, y, x)."""
     rotation = patient.peak * np.exp(1j * draw_object_phase(grid, generator))
     if settings.coils == "multi":
         rotation = rotation * draw_coil_maps(grid, generator)
-    for magnitude in simulate_magnitudes(settings, patient, view, n_slices, grid, generator):
-        relative = magnitude / magnitude.max()
-        image = (relative[:, None] if settings.coils == "multi" else relative) * rotation.astype(np.complex64)
-        yield to_kspace(image, settings.noise * patient.peak, generator)
+    for magnitude in magnitudes:
+        relative = np.expand_dims(magnitude / magnitude.max(), tuple(range(1, rotation.ndim - 1)))
+        yield to_kspace(relative * rotation.astype(np.complex64), settings.noise * patient.peak, generator)
+
+
+def _generator(settings: PatientSimulation, *names: str) -> np.random.Generator:
+    return np.random.default_rng(derive_seed(settings.seed, "heart", *names))

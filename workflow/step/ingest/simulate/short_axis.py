@@ -1,5 +1,6 @@
 """The beating heart cut across its long axis."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,9 +63,9 @@ def _draw_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarr
 
 
 def _paint_fat(canvas: Canvas, cut: _Slice) -> None:
-    """Paint the fat in which both ventricles lie; it stays while they shrink."""
-    size, largest = _right_size(cut.level) * cut.patient.heart.right_mm, cut.outer.max()
-    edge = ellipse_distance(cut.along - size / 2, cut.across, largest + size / 2 + 7, largest + 6)
+    """Paint the fat in which both ventricles lie; it follows them half-way."""
+    right, outer = _right_size(cut.level) * cut.patient.heart.right_mm, (cut.outer + cut.outer.max()) / 2
+    edge = ellipse_distance(cut.along - right / 2, cut.across, outer + right / 2 + 5, outer + 5)
     canvas.paint(edge, cut.patient.signal.fat)
 
 
@@ -89,7 +90,7 @@ def _paint_left_ventricle(canvas: Canvas, cut: _Slice, muscle: np.ndarray, blood
     if not 0.2 < cut.level < 0.75:
         return
     for direction in heart.papillary_rad:
-        y, x = (0.68 * cut.inner * turn(direction) for turn in (np.sin, np.cos))
+        y, x = (0.68 * cut.inner * turn(direction) for turn in (math.sin, math.cos))
         canvas.paint(0.1 * cut.inner + 1.5 - np.hypot(cut.across - y, cut.along - x), muscle)
 
 
