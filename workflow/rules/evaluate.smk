@@ -7,10 +7,6 @@ rule evaluate:
         reconstructions=lambda w: reconstruction_files(w.task, w.row),
     output:
         RESULTS / "{task}/metrics/{row}.csv",
-    params:
-        measurements=lambda w: measurement_files(w.task, tests(w.task)),
-        settings=lambda w: settings("evaluate", task=w.task),
-        code=code("evaluate"),
     log:
         RESULTS / "logs/{task}/evaluate/{row}.log",
     benchmark:
@@ -18,6 +14,10 @@ rule evaluate:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        settings=lambda w: settings("evaluate", task=w.task),
+        code=code("evaluate"),
     shell:
         "python -m step evaluate --settings {params.settings:q} --log {log:q}"
         " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q} --output {output:q}"
@@ -28,11 +28,6 @@ rule tabulate:
         expand(RESULTS / "{{task}}/metrics/{row}.csv", row=ROWS),
     output:
         RESULTS / "{task}/metrics.csv",
-    params:
-        rows=ROWS,
-        paired="step_joint" if "step_joint" in ROWS else ROWS[0],
-        settings=lambda w: settings("tabulate", task=w.task),
-        code=code("tabulate"),
     log:
         RESULTS / "logs/{task}/tabulate.log",
     benchmark:
@@ -40,6 +35,11 @@ rule tabulate:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        rows=ROWS,
+        paired="step_joint" if "step_joint" in ROWS else ROWS[0],
+        settings=lambda w: settings("tabulate", task=w.task),
+        code=code("tabulate"),
     shell:
         "python -m step tabulate --settings {params.settings:q} --log {log:q}"
         " --inputs {input:q} --methods {params.rows:q} --paired-with {params.paired:q} --output {output:q}"

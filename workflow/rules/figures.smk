@@ -8,17 +8,17 @@ rule plot_comparison:
     output:
         multiext(str(RESULTS / "{task}/figures/comparison"), ".png", ".pdf"),
         data=RESULTS / "{task}/figures/comparison.npz",
+    log:
+        RESULTS / "logs/{task}/figures/comparison.log",
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, ROWS),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_comparison", task=w.task),
         code=code("plot_comparison"),
-    log:
-        RESULTS / "logs/{task}/figures/comparison.log",
-    resources:
-        mem_mb=4000,
-        runtime=30,
     shell:
         "python -m step plot_comparison --settings {params.settings:q} --log {log:q}"
         " --measurement {params.measurement:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
@@ -30,19 +30,19 @@ rule plot_movie:
         reconstructions=lambda w: [f for row in movie_rows(w.name) for f in reconstruction_files(w.task, row)],
     output:
         RESULTS / "{task}/videos/{name}.mp4",
+    log:
+        RESULTS / "logs/{task}/figures/movie-{name}.log",
+    wildcard_constraints:
+        name="|".join(["comparison", *ROWS]),
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
         # Four videos are what fits a screen.
         measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
         methods=lambda w: method_arguments(w.task, movie_rows(w.name)),
         settings=lambda w: settings("plot_movie", task=w.task),
         code=code("plot_movie"),
-    wildcard_constraints:
-        name="|".join(["comparison", *ROWS]),
-    log:
-        RESULTS / "logs/{task}/figures/movie-{name}.log",
-    resources:
-        mem_mb=4000,
-        runtime=30,
     shell:
         "python -m step plot_movie --settings {params.settings:q} --log {log:q}"
         " --measurements {params.measurements:q} {params.methods:q} --output {output:q}"
@@ -52,15 +52,15 @@ rule plot_masks:
     output:
         multiext(str(RESULTS / "{domain}/figures/masks"), ".png", ".pdf"),
         data=RESULTS / "{domain}/figures/masks.csv",
-    params:
-        pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_masks", domain=w.domain),
-        code=code("plot_masks"),
     log:
         RESULTS / "logs/{domain}/figures/masks.log",
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_masks", domain=w.domain),
+        code=code("plot_masks"),
     shell:
         "python -m step plot_masks --settings {params.settings:q} --log {log:q}"
         " --data {output.data:q} --output {params.pictures:q}"
@@ -71,18 +71,18 @@ rule plot_losses:
         RESULTS / "{domain}/priors/{network}",
     output:
         multiext(str(RESULTS / "{domain}/figures/losses-{network}"), ".png", ".pdf"),
+    log:
+        RESULTS / "logs/{domain}/figures/losses-{network}.log",
+    wildcard_constraints:
+        network="autoencoder|image|video|joint",
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         losses=lambda w, input: f"{input}/losses.csv",
         title=lambda w: f"{w.network}, {w.domain}",
         settings=settings("plot_losses"),
         code=code("plot_losses"),
-    wildcard_constraints:
-        network="autoencoder|image|video|joint",
-    log:
-        RESULTS / "logs/{domain}/figures/losses-{network}.log",
-    resources:
-        mem_mb=2000,
-        runtime=30,
     shell:
         "python -m step plot_losses --settings {params.settings:q} --log {log:q}"
         " --losses {params.losses:q} --title {params.title:q} --output {output:q}"

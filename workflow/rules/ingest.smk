@@ -2,15 +2,13 @@
 
 
 if is_simulated("mri"):
-    SIMULATED = shards(simulated_patients(CONFIG.data.mri.simulation.patients), CONFIG.data.mri.subjects_per_job)
+    SIMULATED = shards(
+        simulated_patients(CONFIG.data.mri.simulation.patients), CONFIG.data.mri.subjects_per_job
+    )
 
     rule simulate_heart:
         output:
             directory(simulated_folder("mri", "{shard}")),
-        params:
-            patients=lambda w: SIMULATED[w.shard],
-            settings=settings("simulate", domain="mri"),
-            code=code("simulate"),
         log:
             RESULTS / "logs/mri/simulate/{shard}.log",
         benchmark:
@@ -18,6 +16,10 @@ if is_simulated("mri"):
         resources:
             mem_mb=2000,
             runtime=60,
+        params:
+            patients=lambda w: SIMULATED[w.shard],
+            settings=settings("simulate", domain="mri"),
+            code=code("simulate"),
         shell:
             "python -m step simulate --settings {params.settings:q} --log {log:q}"
             " --patients {params.patients:q} --output-root {output:q}"
@@ -28,11 +30,6 @@ rule ingest:
         raw_files,
     output:
         RESULTS / "{domain}/ingested/{shard}.h5",
-    params:
-        root=raw_root,
-        subjects=lambda w: subject_shards(w.domain)[0][w.shard],
-        settings=lambda w: settings("ingest", domain=w.domain),
-        code=code("ingest"),
     log:
         RESULTS / "logs/{domain}/ingest/{shard}.log",
     benchmark:
@@ -40,6 +37,11 @@ rule ingest:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        root=raw_root,
+        subjects=lambda w: subject_shards(w.domain)[0][w.shard],
+        settings=lambda w: settings("ingest", domain=w.domain),
+        code=code("ingest"),
     shell:
         "python -m step ingest --settings {params.settings:q} --log {log:q}"
         " --root {params.root:q} --subjects {params.subjects:q} --output {output:q}"

@@ -6,10 +6,6 @@ rule measure:
         index=lambda w: RESULTS / domain_of(w.task) / "index.csv",
     output:
         directory(RESULTS / "{task}/measurements"),
-    params:
-        videos=lambda w: tests(w.task),
-        settings=lambda w: settings("measure", task=w.task),
-        code=code("measure"),
     log:
         RESULTS / "logs/{task}/measure.log",
     benchmark:
@@ -17,6 +13,10 @@ rule measure:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        videos=lambda w: tests(w.task),
+        settings=lambda w: settings("measure", task=w.task),
+        code=code("measure"),
     shell:
         "python -m step measure --settings {params.settings:q} --log {log:q}"
         " --index {input.index:q} --videos {params.videos:q} --output {output:q}"

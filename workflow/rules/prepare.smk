@@ -6,9 +6,6 @@ rule prepare:
         RESULTS / "{domain}/ingested/{shard}.h5",
     output:
         RESULTS / "{domain}/prepared/{shard}.h5",
-    params:
-        settings=lambda w: settings("prepare", domain=w.domain),
-        code=code("prepare"),
     log:
         RESULTS / "logs/{domain}/prepare/{shard}.log",
     benchmark:
@@ -16,6 +13,9 @@ rule prepare:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        settings=lambda w: settings("prepare", domain=w.domain),
+        code=code("prepare"),
     shell:
         "python -m step prepare --settings {params.settings:q} --log {log:q}"
         " --input {input:q} --output {output:q}"
@@ -26,9 +26,6 @@ rule split:
         lambda w: expand(RESULTS / "{{domain}}/prepared/{shard}.h5", shard=subject_shards(w.domain)[0]),
     output:
         RESULTS / "{domain}/index.csv",
-    params:
-        settings=lambda w: settings("split", domain=w.domain),
-        code=code("split"),
     log:
         RESULTS / "logs/{domain}/split.log",
     benchmark:
@@ -36,6 +33,9 @@ rule split:
     resources:
         mem_mb=2000,
         runtime=20,
+    params:
+        settings=lambda w: settings("split", domain=w.domain),
+        code=code("split"),
     shell:
         "python -m step split --settings {params.settings:q} --log {log:q}"
         " --inputs {input:q} --output {output:q}"

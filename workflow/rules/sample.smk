@@ -8,11 +8,6 @@ rule sample:
         denoiser=lambda w: RESULTS / domain_of(w.task) / "priors" / CONFIG.methods[w.method].prior,
     output:
         RESULTS / "{task}/samples/{method}/{shard}.h5",
-    params:
-        measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
-        samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
-        settings=lambda w: settings("sample", task=w.task, method=w.method),
-        code=code("sample"),
     log:
         RESULTS / "logs/{task}/sample/{method}-{shard}.log",
     benchmark:
@@ -22,6 +17,11 @@ rule sample:
         gpu=1,
         mem_mb=24000,
         runtime=240,
+    params:
+        measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
+        samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
+        settings=lambda w: settings("sample", task=w.task, method=w.method),
+        code=code("sample"),
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
@@ -35,11 +35,6 @@ rule reference:
         prior=lambda w: [RESULTS / domain_of(w.task) / "priors/autoencoder"] if w.reference == "vae" else [],
     output:
         RESULTS / "{task}/references/{reference}.h5",
-    params:
-        measurements=lambda w: measurement_files(w.task, tests(w.task)),
-        prior=lambda w, input: ["--prior", input.prior] if input.prior else [],
-        settings=lambda w: settings("reference", task=w.task, reference=w.reference),
-        code=code("reference"),
     log:
         RESULTS / "logs/{task}/reference/{reference}.log",
     benchmark:
@@ -47,6 +42,11 @@ rule reference:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        prior=lambda w, input: ["--prior", input.prior] if input.prior else [],
+        settings=lambda w: settings("reference", task=w.task, reference=w.reference),
+        code=code("reference"),
     shell:
         "python -m step reference --settings {params.settings:q} --log {log:q}"
         " --measurements {params.measurements:q} {params.prior:q} --output {output:q}"

@@ -7,10 +7,6 @@ rule train_autoencoder:
         index=RESULTS / "{domain}/index.csv",
     output:
         directory(RESULTS / "{domain}/priors/autoencoder"),
-    params:
-        state=RESULTS / "{domain}/priors/.state",
-        settings=lambda w: settings("train", domain=w.domain, prior="autoencoder"),
-        code=code("train"),
     log:
         RESULTS / "logs/{domain}/train/autoencoder.log",
     benchmark:
@@ -20,6 +16,10 @@ rule train_autoencoder:
         gpu=1,
         mem_mb=32000,
         runtime=1440,
+    params:
+        state=RESULTS / "{domain}/priors/.state",
+        settings=lambda w: settings("train", domain=w.domain, prior="autoencoder"),
+        code=code("train"),
     shell:
         "python -m step train --settings {params.settings:q} --log {log:q}"
         " --index {input.index:q} --state {params.state:q} --output {output:q}"
@@ -33,11 +33,6 @@ rule train_denoiser:
         initial=lambda w: [RESULTS / f"{w.domain}/priors/image"] if w.prior == "joint" else [],
     output:
         directory(RESULTS / "{domain}/priors/{prior}"),
-    params:
-        state=RESULTS / "{domain}/priors/.state",
-        initial=lambda w, input: ["--initial", input.initial] if input.initial else [],
-        settings=lambda w: settings("train", domain=w.domain, prior=w.prior),
-        code=code("train"),
     log:
         RESULTS / "logs/{domain}/train/{prior}.log",
     benchmark:
@@ -47,6 +42,11 @@ rule train_denoiser:
         gpu=1,
         mem_mb=32000,
         runtime=2880,
+    params:
+        state=RESULTS / "{domain}/priors/.state",
+        initial=lambda w, input: ["--initial", input.initial] if input.initial else [],
+        settings=lambda w: settings("train", domain=w.domain, prior=w.prior),
+        code=code("train"),
     shell:
         "python -m step train --settings {params.settings:q} --log {log:q}"
         " --index {input.index:q} --autoencoder {input.autoencoder:q} {params.initial:q}"
