@@ -2,6 +2,7 @@ import argparse
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 from raw_files import random_image, to_kspace, write_mat
@@ -28,13 +29,13 @@ def run(root, ingestion, subject: str) -> None:
 def peak_mb(root, ingestion, subject: str) -> float:
     """Return the peak memory of ingesting and preparing `subject` in a process of its own."""
     program = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[1].split(':');"
         "import test_streaming as t; from step.ingest.subjects import Ingestion;"
         "settings = Ingestion.model_validate_json(sys.argv[3]);"
         "t.run(Path(sys.argv[2]), settings, sys.argv[4]); print(t.own_peak_mb())"
     )
-    folder = __file__.rpartition("/")[0]
-    arguments = [sys.executable, "-c", program, folder, str(root), ingestion.model_dump_json(), subject]
+    folders = ":".join([str(Path(__file__).parent), *sys.path])
+    arguments = [sys.executable, "-c", program, folders, str(root), ingestion.model_dump_json(), subject]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     return float(done.stdout)
 

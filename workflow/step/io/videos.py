@@ -29,7 +29,7 @@ class VideoRecord:
     file: str  # prepared file, relative to the index
     row: int  # row of the file's `videos`
     split: str  # train, validation or test
-    use: str  # train: "video" if it is in the video set, else "image"; validation, test: its name, e.g. video003
+    use: str  # train: "video" (both sets), "image" or "unused"; held out: a name, e.g. video003, or "unused"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def draw_object_phase(grid: Grid, generator: np.random.Generator) -> np.ndarray:
 
 
 def draw_coil_maps(grid: Grid, generator: np.random.Generator) -> np.ndarray:
-    """Return the sensitivities (coil, y, x) of a ring of coils about the chest; their root sum of squares is 1."""
+    """Return the sensitivities (coil, y, x) of coils around the chest; their root sum of squares is 1."""
     around = 2 * np.pi * (np.arange(N_COILS) + generator.uniform()) / N_COILS
     around = around[:, None, None]
     y, x = grid.y - COIL_DISTANCE_MM * np.sin(around), grid.x - COIL_DISTANCE_MM * np.cos(around)
