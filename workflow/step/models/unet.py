@@ -153,7 +153,8 @@ class DenoisingUNet(ModelMixin, ConfigMixin):
                 channels = width
                 skips.append(width)
             if depth < len(block_channels) - 1:
-                block.append(Downsample2D(width, use_conv=True, out_channels=width))
+                # With its default name it would register its one convolution twice, which safetensors refuses.
+                block.append(Downsample2D(width, use_conv=True, out_channels=width, name="op"))
                 skips.append(width)
             self.down.append(block)
         self.middle = nn.ModuleList(

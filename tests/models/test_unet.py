@@ -1,0 +1,88 @@
+import pytest
+import torch
+
+from step.models.unet import DenoisingUNet, inflate
+
+
+def network(temporal: bool) -> DenoisingUNet:
+    torch.manual_seed(0)
+    return DenoisingUNet(
+        latent_channels=2,
+        block_channels=(8, 16),
+        layers_per_block=1,
+        norm_groups=4,
+        attention_heads=2,
+        context_width=4,
+        condition_width=4,
+        temporal=temporal,
+    ).eval()
+
+
+def disturbed(video_network: DenoisingUNet) -> DenoisingUNet:
+    """Return the network with weights in its temporal branches, as after some training."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in video_network.named_parameters():
+            if "temporal" in name or "frame_embedding" in name:
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return video_network
+
+
+LATENT = torch.randn(2, 3, 2, 8, 8, generator=torch.Generator().manual_seed(2))
+T = torch.tensor([3.5, 700.0])
+
+
+@torch.no_grad()
+def test_an_inflated_network_equals_the_image_network_frame_by_frame():
+    image = network(temporal=False)
+    assert torch.equal(inflate(image)(LATENT, T, temporal=True), image(LATENT, T, temporal=False))
+
+
+@torch.no_grad()
+def test_trained_temporal_modules_change_the_video_but_nothing_when_switched_off():
+    image = network(temporal=False)
+    video = disturbed(inflate(image))
+    expected = image(LATENT, T, temporal=False)
+    assert not torch.allclose(video(LATENT, T, temporal=True), expected, atol=1e-3)
+    assert torch.equal(video(LATENT, T, temporal=False), expected)
+
+
+@torch.no_grad()
+def test_with_the_switch_off_frames_are_independent_and_with_it_on_they_are_not():
+    video = disturbed(inflate(network(temporal=False)))
+    other = LATENT.clone()
+    other[:, 1:] += 1
+    off = [video(latent, T, temporal=False)[:, 0] for latent in (LATENT, other)]
+    on = [video(latent, T, temporal=True)[:, 0] for latent in (LATENT, other)]
+    assert torch.equal(*off)
+    assert not torch.allclose(*on, atol=1e-3)
+
+
+@torch.no_grad()
+def test_one_video_does_not_depend_on_the_others_of_its_batch():
+    video = disturbed(inflate(network(temporal=False)))
+    together = video(LATENT, T, temporal=True)
+    alone = torch.cat([video(LATENT[i : i + 1], T[i : i + 1], temporal=True) for i in range(2)])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_every_temporal_branch_receives_a_gradient_from_the_start():
+    video = inflate(network(temporal=False))
+    video(LATENT, T, temporal=True).square().mean().backward()
+    for name, parameter in video.named_parameters():
+        if name.endswith(("conv2.weight", "ff.net.2.weight", "attn1.to_out.0.weight")) and "temporal" in name:
+            assert parameter.grad.abs().sum() > 0, name
+
+
+def test_an_image_network_refuses_to_be_switched_on():
+    with pytest.raises(ValueError, match="inflate it"):
+        network(temporal=False)(LATENT, T, temporal=True)
+
+
+def test_a_saved_network_comes_back_the_same(tmp_path):
+    video = disturbed(inflate(network(temporal=False)))
+    video.save_pretrained(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"config.json", "diffusion_pytorch_model.safetensors"}
+    loaded = DenoisingUNet.from_pretrained(tmp_path)
+    with torch.no_grad():
+        assert torch.equal(loaded(LATENT, T, temporal=True), video(LATENT, T, temporal=True))
