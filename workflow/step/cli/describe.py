@@ -1,11 +1,16 @@
-"""Say what a study will compute: shapes, network sizes, evaluations per sample, jobs; touches no data."""
+"""Say what a study will compute: shapes, network sizes, evaluations per sample, jobs; touches no data.
+
+Without --config it is the study of config/config.yaml.
+"""
 
 import argparse
 import json
+from pathlib import Path
 
+from step.config.keys import DEMO_CONFIG, keys_as_markdown
 from step.config.plan import held_out_videos, sampling_shards
 from step.config.sections import Section
-from step.config.study import Config
+from step.config.study import BASE_CONFIG, Config, load_config
 
 
 class Settings(Section):
@@ -22,10 +27,23 @@ def select(config: Config) -> Settings:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options to `parser`."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        nargs="?",
+        const=DEMO_CONFIG,
+        metavar="FILE",
+        help="print instead, as Markdown, every key of the configuration with its values in "
+        "config/config.yaml and, where they differ, in FILE (default: config/demo.yaml)",
+    )
+    parser.set_defaults(config=[BASE_CONFIG])
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Print the description."""
+    """Print the description, or the keys."""
+    if arguments.keys:
+        print(keys_as_markdown(load_config(), {arguments.keys.name: load_config(arguments.keys)}), end="")
+        return
     description = describe(settings.config)
     print(json.dumps(description, indent=2) if arguments.json else as_text(description))
 

@@ -9,11 +9,11 @@ from step.config.sections import Count, Fraction, NonNegative, Positive, Section
 
 
 class Split(Section):
-    """Which subjects are kept away from training. A subject is a patient (or a simulation), never one video."""
+    """Which subjects are kept away from training; a subject is a patient or a simulation, never one video."""
 
     unit: Literal["subject", "video_source"] = Field(
-        description="what is kept together: `subject` (a patient with all slices), or `video_source` (one slice), "
-        "for an archive that holds a single subject"
+        description="what is kept together: `subject` (a patient with all slices), or `video_source` (one "
+        "slice), for an archive that holds a single subject"
     )
     validation: Annotated[int, Field(ge=0)] | tuple[str, ...] = Field(
         description="number of units kept for choosing settings, drawn with the study's seed, or their names"
@@ -28,17 +28,19 @@ class VideoFormat(Section):
 
     frames: Count = Field(description="T, frames of a video (Table 3: frames)")
     resolution: Count = Field(description="H = W, pixels of a frame along one side (Table 3: resolution)")
-    channels: Count = Field(description="C, channels of a frame: 1 real image, or 2 for real and imaginary part")
-    videos: Count = Field(description="N_vid, at most this many training videos (Table 3)")
-    images: Count = Field(description="N_img, at most this many training images (Table 3)")
+    channels: Count = Field(
+        description="C, channels of a frame: 1 real image, or 2 for real and imaginary part"
+    )
+    videos: Count = Field(description="N_vid, number of training videos to use, at most (Table 3)")
+    images: Count = Field(description="N_img, number of training images to use, at most (Table 3)")
     display: Literal["magnitude", "unit_range"] = Field(
-        description="how frames are seen and compared in [0, 1]: `magnitude` over the reference video's maximum, "
-        "or `unit_range`, (x + 1) / 2 clipped"
+        description="how frames are seen and compared in [0, 1]: `magnitude` over the reference video's "
+        "maximum, or `unit_range`, (x + 1) / 2 clipped"
     )
     split: Split
     test_videos: Count = Field(description="number of held-out test videos that are reconstructed")
     validation_videos: Annotated[int, Field(ge=0)] = Field(
-        description="number of validation videos on which settings are chosen (paper: 3)"
+        description="number of held-out videos on which settings are chosen (paper: 3)"
     )
 
 
@@ -69,20 +71,24 @@ class MriData(VideoFormat):
     """Dynamic cardiac MRI."""
 
     source: Literal["cmrxrecon", "cine_archive", "simulation"] = Field(
-        description="what lies under `root`: a CMRxRecon 2023 tree, an archive of magnitude cines (.npz or DICOM), "
-        "or a CMRxRecon tree that the workflow itself simulates"
+        description="what lies under `root`: a CMRxRecon 2023 tree, an archive of magnitude cines (.npz or "
+        "DICOM), or a CMRxRecon tree that the workflow itself simulates"
     )
     root: Path = Field(description="folder of the raw files; searched at any depth")
     exclude: tuple[str, ...] = Field(description="glob patterns of files under `root` to leave out")
-    views: tuple[Literal["sax", "lax"], ...] = Field(min_length=1, description="cardiac views to use")
+    views: tuple[Literal["sax", "lax"], ...] = Field(
+        min_length=1, description="cardiac views to use: short axis (`sax`), long axis (`lax`)"
+    )
     scale: Positive | Literal["peak"] = Field(
-        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum becomes 1"
+        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum "
+        "becomes 1"
     )
     reference_phase: bool = Field(
-        description="whether each sequence is rotated so that its time-averaged k-space centre is real and positive"
+        description="whether each sequence is rotated so that its time-averaged k-space centre is real and "
+        "positive"
     )
     window_stride: Count = Field(
-        description="sequences with more than T frames are cut into windows of T, one every so many frames"
+        description="frames from the start of one window of T frames to that of the next, in longer sequences"
     )
     subjects_per_job: Count = Field(description="subjects ingested and prepared by one job")
     synthetic_phase: SyntheticPhase
@@ -99,7 +105,9 @@ class Augmentation(Section):
     """Random changes of training frames; a video's frames are all changed alike."""
 
     flips: bool = Field(description="horizontal and vertical flips, each with probability 1/2")
-    zoom: tuple[Positive, Positive] = Field(description="smallest and largest random zoom; 1 1 for none")
+    zoom: tuple[Positive, Positive] = Field(
+        description="smallest and largest factor of the random zoom; [1, 1] for none"
+    )
     probability: Fraction = Field(description="probability that a training example is zoomed")
 
     @model_validator(mode="after")

@@ -9,17 +9,34 @@ from step.config.sections import Count, Fraction, NonNegative, Positive, Section
 
 
 class Optimisation(Section):
-    """How long and how fast one network learns."""
+    """How long and how fast one network learns, with Adam."""
 
-    epochs: Positive = Field(description="passes over the training set (Table 3: epochs)")
-    batch_size: Count = Field(description="examples per step, over all processes together (Table 3: batch size)")
+    epochs: Positive = Field(
+        description="passes over the images, or over the videos for `video` and `joint`, whose steps on "
+        "pseudo-videos count too (Table 3: epochs)"
+    )
+    batch_size: Count = Field(
+        description="examples per step, over all processes together (Table 3: batch size)"
+    )
     learning_rate: Positive = Field(description="Adam's step size")
-    schedule: Literal["constant", "cosine"] = Field(description="learning rate over the training, to 0 if cosine")
+    schedule: Literal["constant", "cosine"] = Field(
+        description="learning rate over the training: kept, or lowered to 0 along a `cosine`"
+    )
     warmup_steps: Annotated[int, Field(ge=0)] = Field(description="steps of linear rise of the learning rate")
-    ema_decay: Fraction = Field(description="decay of the moving average of the weights, which is what is kept")
-    gradient_norm: Positive = Field(description="gradients are scaled down to at most this norm")
-    precision: Literal["no", "bf16", "fp16"] = Field(description="mixed precision of the networks (accelerate)")
-    checkpoint_minutes: Positive = Field(description="the resumable state is written at least this often, minutes")
+    ema_decay: Fraction = Field(
+        description="decay per step of the moving average of the weights, which is the model that is kept; "
+        "(1 + step) / (10 + step) where that is smaller"
+    )
+    gradient_norm: Positive = Field(
+        description="largest norm of a step's gradient, which is scaled down to it"
+    )
+    precision: Literal["no", "bf16", "fp16"] = Field(
+        description="number format of the networks in training; 'no' is float32, which is also what is used "
+        "where there is no GPU"
+    )
+    checkpoint_minutes: Positive = Field(
+        description="time between two savings of the resumable state, minutes"
+    )
     tensorboard: bool = Field(description="whether losses go to TensorBoard too, beside the resumable state")
 
 
@@ -30,9 +47,11 @@ class Autoencoder(Section):
     block_channels: tuple[Count, ...] = Field(
         min_length=1, description="widths; n blocks halve the frame n - 1 times (Table 3: block channels)"
     )
-    layers_per_block: Count = Field(description="residual layers per encoder block; the decoder has one more")
+    layers_per_block: Count = Field(
+        description="residual layers per block of the encoder; the decoder's blocks have one more"
+    )
     norm_groups: Count = Field(description="groups of the group normalisation; divides every width")
-    attention: bool = Field(description="self-attention in the middle block")
+    attention: bool = Field(description="whether the middle block has self-attention")
 
     @property
     def downsampling(self) -> int:
@@ -46,10 +65,11 @@ class Autoencoder(Section):
 
 
 class AutoencoderTraining(Section):
-    """Eq. 16."""
+    """How the autoencoder is trained (Eq. 16)."""
 
     kl_weight: NonNegative = Field(
-        description="beta (Table 3): weighs the KL summed over the latent against the L1 summed over pixels"
+        description="beta (Table 3): weight of the KL divergence, summed over the latent, against the L1 "
+        "distance, summed over the pixels"
     )
     optimisation: Optimisation
     augmentation: Augmentation
@@ -63,18 +83,21 @@ class Denoiser(Section):
     norm_groups: Count = Field(description="groups of the group normalisation; divides every width")
     attention_heads: Count = Field(description="heads of the middle block's transformer")
     context_width: Count = Field(
-        description="width of the middle transformer's cross-attention context, which is null here: kept for the "
-        "paper's architecture"
+        description="width of the middle transformer's cross-attention context, which is null here: kept "
+        "for the paper's architecture"
     )
     condition_width: Count = Field(
-        description="width of the clip condition's embedding, which is null here: kept for the paper's architecture"
+        description="width of the clip condition's embedding, which is null here: kept for the paper's "
+        "architecture"
     )
 
     @model_validator(mode="after")
     def _grouped(self) -> "Denoiser":
         _check_groups(self.block_channels, self.norm_groups)
         if self.block_channels[-1] % self.attention_heads:
-            raise ValueError(f"{self.attention_heads} attention heads do not divide {self.block_channels[-1]} channels")
+            raise ValueError(
+                f"{self.attention_heads} attention heads do not divide {self.block_channels[-1]} channels"
+            )
         return self
 
 
@@ -87,17 +110,18 @@ class NoiseSchedule(Section):
 
 
 class DenoiserTraining(Section):
-    """Eq. 17 on images."""
+    """How a denoiser is trained (Eq. 17)."""
 
     optimisation: Optimisation
     augmentation: Augmentation
 
 
 class VideoTraining(DenoiserTraining):
-    """Eq. 17 on videos and pseudo-videos."""
+    """How a denoiser is trained on videos and pseudo-videos (Eq. 17)."""
 
     p_joint: Fraction = Field(
-        description="p_joint (Table 3): probability of a video step; else independent images with the switch OFF"
+        description="p_joint (Table 3): probability that a step is on videos; the others are on pseudo-"
+        "videos, independent images stacked, with the temporal modules OFF"
     )
 
 
@@ -107,14 +131,21 @@ class DomainPriors(Section):
     autoencoder: Autoencoder
     autoencoder_training: AutoencoderTraining
     standardise_latents: bool = Field(
-        description="deviation from the paper: latents are shifted and scaled to mean 0 and variance 1 per channel, "
-        "with statistics stored in the model folder"
+        description="deviation from the paper: latents are shifted and scaled to mean 0 and variance 1 per "
+        "channel, with statistics stored in the model folder"
     )
     noise_schedule: NoiseSchedule
     denoiser: Denoiser
-    image: DenoiserTraining = Field(description="the image prior (IDM), from scratch, on images")
-    video: VideoTraining = Field(description="the spatiotemporal prior trained from scratch on videos alone")
-    joint: VideoTraining = Field(description="the spatiotemporal prior fine-tuned from the image prior")
+    image: DenoiserTraining = Field(
+        description="the image prior (IDM), trained from scratch on images (Eq. 17)"
+    )
+    video: VideoTraining = Field(
+        description="the spatiotemporal prior trained from scratch on videos alone (Eq. 17)"
+    )
+    joint: VideoTraining = Field(
+        description="the spatiotemporal prior fine-tuned from the image prior, on "
+        "videos and pseudo-videos (Eq. 17)"
+    )
 
 
 def _check_groups(widths: tuple[int, ...], groups: int) -> None:

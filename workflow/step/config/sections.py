@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused, nothing has a default, nothing can be changed."""
+    """A part of the configuration: unknown keys are refused, nothing has a default, nothing is changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 

@@ -19,7 +19,7 @@ Reference = Literal["zero_filled", "total_variation", "static", "vae"]
 
 
 class Data(Section):
-    """The domains' data."""
+    """The videos of each domain."""
 
     mri: MriData
     blackhole: BlackHoleData
@@ -36,13 +36,17 @@ class Config(Section):
     """The description of a study: config/config.yaml with anything laid over it."""
 
     seed: int = Field(ge=0, description="the study's seed; every random draw derives from it")
-    results: Path = Field(description="folder of all results")
+    results: Path = Field(description="folder of all results, and of the state from which training goes on")
     targets: Targets
     data: Data
-    priors: dict[Name, DomainPriors] = Field(description="by domain")
-    tasks: dict[Name, Task] = Field(description="by task")
-    methods: dict[Name, Method] = Field(description="by method, in the order of the tables")
-    references: tuple[Reference, ...] = Field(description="reference rows, below the methods")
+    priors: dict[Name, DomainPriors] = Field(description="the priors of each domain")
+    tasks: dict[Name, Task] = Field(description="the inverse problems; each has its folder of results")
+    methods: dict[Name, Method] = Field(description="the ways to reconstruct, in the order of the tables")
+    references: tuple[Reference, ...] = Field(
+        description="reference rows of the tables, below the methods: `zero_filled` and `total_variation` "
+        "use the measurement alone; `static` (the truth's time average) and `vae` (the truth through the "
+        "autoencoder) use the truth"
+    )
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
@@ -61,8 +65,8 @@ class Config(Section):
             resolution = self.video_format(domain).resolution
             if resolution % factor:
                 raise ValueError(
-                    f"data.{domain}.resolution is {resolution}; the networks of priors.{domain} need a multiple "
-                    f"of {factor}"
+                    f"data.{domain}.resolution is {resolution}; the networks of priors.{domain} need a "
+                    f"multiple of {factor}"
                 )
         return self
 
@@ -80,8 +84,8 @@ class Config(Section):
 def load_config(*files: Path | str) -> Config:
     """Return the study that `files` describe, each laid over the ones before it and all over `BASE_CONFIG`.
 
-    Raises `InputError` with one line for a file that is missing, is not YAML, or has an unknown key or a value
-    out of range.
+    Raises `InputError` with one line for a file that is missing, is not YAML, or has an unknown key or a
+    value out of range.
     """
     merged: dict[str, Any] = {}
     paths = [Path(file) for file in files]
@@ -111,7 +115,7 @@ def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_problem(error: ValidationError) -> str:
-    """Return the first problem of a pydantic error as one line: the key, what is wrong, the value, the remedy."""
+    """Return the first problem of a pydantic error as one line: key, what is wrong, value, remedy."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"]) or "configuration"
     more = f"; and {error.error_count() - 1} more" if error.error_count() > 1 else ""

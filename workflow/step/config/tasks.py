@@ -16,35 +16,43 @@ class Measurement(Section):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    model: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")]
+    model: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] = Field(
+        description="a module of `step.physics`, or any importable module, with `Settings` and `build`"
+    )
 
 
 class CartesianMri(Section):
     """Cartesian k-space sampling with one mask for all frames (Eqs. 14, 15)."""
 
-    model: Literal["mri"]
+    model: Literal["mri"] = Field(description="the module `step.physics.mri`")
     acceleration: Count = Field(description="R: every R-th phase-encode line is measured")
-    acs_lines: Annotated[int, Field(ge=0)] = Field(description="central lines that are always measured")
+    acs_lines: Annotated[int, Field(ge=0)] = Field(
+        description="number of auto-calibration lines: the central ones, measured always"
+    )
     noise_level: NonNegative = Field(
-        description="standard deviation of the noise added to real and imaginary part of each measured sample, in "
-        "units of the video, orthonormal FFT"
+        description="standard deviation of the noise added to real and imaginary part of each measured "
+        "sample, in units of the video, orthonormal FFT"
     )
 
 
 class Annealing(Section):
     """The noise levels of Algorithm 1: a rho grid from sigma_max to sigma_min, then 0."""
 
-    levels: Count = Field(description="K (Table 2: number of steps)")
-    sigma_max: Positive = Field(description="first level (Table 2: final time)")
-    sigma_min: Positive = Field(description="last level before 0")
+    levels: Count = Field(description="K, number of noise levels (Table 2: number of steps)")
+    sigma_max: Positive = Field(
+        description="first and largest level, in units of the latent (Table 2: final time)"
+    )
+    sigma_min: Positive = Field(description="last level before 0, in units of the latent")
     rho: Positive = Field(description="exponent of the grid")
 
 
 class Ode(Section):
     """The probability-flow ODE (Eq. 4), Euler on a rho grid."""
 
-    steps: Count = Field(description="N (Table 2: PF-ODE steps)")
-    sigma_min: Positive = Field(description="noise level at which the integration ends")
+    steps: Count = Field(description="N, Euler steps at each annealing level (Table 2: PF-ODE steps)")
+    sigma_min: Positive = Field(
+        description="noise level at which the integration ends, in units of the latent"
+    )
     rho: Positive = Field(description="exponent of the grid")
 
 
@@ -55,21 +63,28 @@ class Mcmc(Section):
     damping: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="gamma (Table 2: scaling factor); 0 is Langevin Monte Carlo"
     )
-    step_size_squared: Positive = Field(description="eta = h^2 at the first level (Table 2: step size square)")
+    step_size_squared: Positive = Field(
+        description="eta = h^2 at the first level (Table 2: step size square)"
+    )
     step_decay: Positive = Field(description="r: eta_k = eta (1 + k / (K + 1) (r - 1))")
     noise_level: Positive = Field(
-        description="tau, the noise level that the likelihood assumes (Table 2: observation noise level); covers "
-        "the measurement's noise and the decoder's error"
+        description="tau, the standard deviation that the likelihood assumes (Table 2: observation noise "
+        "level): of the measurement's noise and the decoder's error together"
     )
     prior_score: Literal["exact", "frozen", "gaussian"] = Field(
-        description="score of the prior at every step, once per level, or a Gaussian around the PF-ODE's solution"
+        description="how the prior's score is had: at every step (`exact`), once per annealing level "
+        "(`frozen`), or from a `gaussian` around the PF-ODE's solution"
     )
-    prior_score_sigma: Positive = Field(description="noise level at which the prior's score is evaluated")
+    prior_score_sigma: Positive = Field(
+        description="noise level at which the network gives the prior's score, in units of the latent"
+    )
     gaussian_width: Positive = Field(
-        description="with prior_score `gaussian`: the Gaussian's standard deviation, in units of the level's sigma"
+        description="with prior_score `gaussian`: the Gaussian's standard deviation, in units of the "
+        "level's sigma"
     )
     gradient_clip: Positive | None = Field(
-        description="bound on each element of tau^2 times the gradient of the negative log-likelihood; null for none"
+        description="bound on each element of tau^2 times the gradient of the negative log-likelihood; null "
+        "for none"
     )
     limit_step_to_sigma: bool = Field(description="whether h is kept at or below the annealing level's sigma")
 
@@ -86,9 +101,11 @@ class Sampler(Section):
 
 
 class TotalVariation(Section):
-    """The classical reference: isotropic total variation over time, y and x, by accelerated proximal gradient."""
+    """The classical reference: isotropic total variation over time, y and x, by proximal gradient steps."""
 
-    weight: Positive = Field(description="weight of the total variation, in units of the video")
+    weight: Positive = Field(
+        description="weight of the total variation against half the squared residual, in units of the video"
+    )
     iterations: Count = Field(description="iterations of the outer loop")
 
 
@@ -115,7 +132,11 @@ class Task(Section):
 class Method(Section):
     """One way to reconstruct: a prior and a source of the sampler's noise."""
 
-    prior: Literal["image", "video", "joint"]
+    prior: Literal["image", "video", "joint"] = Field(
+        description="the image prior, the spatiotemporal prior trained on videos alone, or the jointly "
+        "trained one"
+    )
     noise: Literal["independent", "batch_consistent"] = Field(
-        description="noise of Algorithm 1, lines 1 and 9: independent per frame, or one frame's for all"
+        description="noise of Algorithm 1, lines 1 and 9: drawn for each frame (`independent`), or once for "
+        "all of them"
     )
