@@ -1,23 +1,44 @@
 """What code a stage runs: a digest of the syntax trees of its module and of all that it imports from the library.
 
 An edit that changes behaviour changes the digest of the stages that use it, so that the workflow runs them again.
-Comments, formatting, docstrings and descriptions of configuration fields do not count.
+Comments, formatting, docstrings and descriptions of configuration fields do not count. Neither do the fields and
+checks of the configuration's sections: a job sees of them what its settings say, and these are compared as they are.
 """
 
 import ast
 import hashlib
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+
+from step.errors import InputError
 
 LIBRARY = Path(__file__).parent
 
+SECTIONS = "step.config."
+"""Modules below this describe the configuration."""
 
-def code_digest(module: str) -> str:
-    """Return the digest of `module` (dotted, e.g. ``step.cli.sample``) and of its imports, nested ones too."""
+NEVER_IN_A_JOB = "step.config.study"
+"""The description of the whole configuration, from which the workflow cuts the settings before the job starts."""
+
+
+def code_digest(*modules: str) -> str:
+    """Return the digest of `modules` (dotted, e.g. ``step.cli.sample``) and of their imports, nested ones too."""
     digest = hashlib.sha256()
-    for name in sorted(reachable_modules(module)):
-        digest.update(f"{name}\n{_meaning(_source(name))}\n".encode())
+    for name in sorted(frozenset().union(*map(reachable_modules, modules))):
+        digest.update(f"{name}\n{_meaning(name)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def forward_model_name(model: str) -> str:
+    """Return the module that a measurement's `model` names: one of `step.physics`, else any that can be imported.
+
+    It is imported by name, so that no import statement leads to it. Raises `InputError` where there is none.
+    """
+    for name in (f"step.physics.{model}", model):
+        if _find(name):
+            return name
+    raise InputError(f"measurement.model is {model!r}; there is no module step.physics.{model} and none called {model}")
 
 
 @cache
@@ -43,7 +64,7 @@ def imported_modules(module: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(name for name in names if name.split(".")[0] == "step" and _find(name))
+    return frozenset(name for name in names - {NEVER_IN_A_JOB} if name.split(".")[0] == "step" and _find(name))
 
 
 def _source(module: str) -> Path:
@@ -54,17 +75,41 @@ def _source(module: str) -> Path:
 
 
 def _find(module: str) -> Path | None:
-    path = LIBRARY.joinpath(*module.split(".")[1:])
+    first, *rest = module.split(".")
+    if first != "step":
+        return _find_elsewhere(module)
+    path = LIBRARY.joinpath(*rest)
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
+def _find_elsewhere(module: str) -> Path | None:
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec and spec.has_location else None
+
+
 @cache
-def _meaning(source: Path) -> str:
-    tree = ast.parse(source.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant):
-                node.body = node.body[1:]
-        elif isinstance(node, ast.Call):
-            node.keywords = [word for word in node.keywords if word.arg not in ("description", "help")]
+def _meaning(module: str) -> str:
+    tree = _Meaning().visit(ast.parse(_source(module).read_text()))
+    if module.startswith(SECTIONS):
+        tree = ast.Module(_behaviour(tree), type_ignores=[])
     return ast.dump(tree)
+
+
+class _Meaning(ast.NodeTransformer):
+    """Leaves out what does nothing: docstrings, also those below a constant, and texts for the reader."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:  # noqa: N802, D102
+        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:  # noqa: N802, D102
+        node.keywords = [word for word in node.keywords if word.arg not in ("description", "help")]
+        return self.generic_visit(node)
+
+
+def _behaviour(tree: ast.Module) -> list[ast.stmt]:
+    """Return the functions and methods of a module of sections, without the checks of values."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return [function for function in functions if not any("validator" in ast.dump(d) for d in function.decorator_list)]

@@ -98,8 +98,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     reconstructions = []
     for number, video in enumerate(videos):
         rows = slice(number * len(numbers), (number + 1) * len(numbers))
-        reconstructions.append(
-            Reconstruction(video, samples[rows], {name: rows_of[rows] for name, rows_of in histories.items()})
-        )
+        history = {name: values[rows] for name, values in histories.items()}
+        reconstructions.append(Reconstruction(video, samples[rows], history))
     attributes = {"task": settings.task, "method": settings.method.model_dump_json(), "seed": settings.seed}
     write_reconstructions(arguments.output, reconstructions, attributes)

@@ -1,6 +1,7 @@
 """Train one network of a domain's prior: the autoencoder, or the image, video or joint denoiser."""
 
 import argparse
+import hashlib
 import logging
 from pathlib import Path
 from typing import Literal
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--index", type=Path, required=True, help="index.csv of the domain's videos")
     parser.add_argument("--autoencoder", type=Path, help="folder of the trained autoencoder (denoisers only)")
     parser.add_argument("--initial", type=Path, help="folder of the image prior to start from (joint prior only)")
-    parser.add_argument("--state", type=Path, required=True, help="folder of the resumable state")
+    parser.add_argument("--state", type=Path, required=True, help="folder of the resumable states, one per run")
     parser.add_argument("--output", type=Path, required=True, help="folder of the trained model")
 
 
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     accelerator = _accelerator(Accelerator, settings)
     images = ImageSet(training, settings.frames, settings.images, settings.seed)
     validation = _validation_videos(store, training)
-    state_file = arguments.state / settings.prior / "state.safetensors"
+    state_file = arguments.state / settings.prior / f"{_state_key(arguments, settings)}.safetensors"
     log.info("%s prior of %s: %d training images, on %s", settings.prior, settings.domain, len(images), accelerator.device)
     fit = _fit_autoencoder if settings.prior == "autoencoder" else _fit_denoiser
     network, facts, losses = fit(arguments, settings, training, images, validation, state_file, accelerator)
@@ -84,7 +85,40 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         facts |= {"domain": settings.domain, "prior": settings.prior}
         card = _model_card(settings, network, len(training), len(images), losses)
         write_model_folder(arguments.output, network, facts, card, losses)
+        state_file.unlink(missing_ok=True)
         log.info("wrote %s", arguments.output)
+
+
+def _state_key(arguments: argparse.Namespace, settings: Settings) -> str:
+    """Return a digest of all that the weights depend on: a run goes on from the state of an equal run alone."""
+    import hashlib
+
+    from step.io.model_folders import weights_digest
+
+    # The split rewrites the index whenever a prepared video changes, though its names may stay the same.
+    parts = [dump_settings(settings), arguments.index.read_text(), str(arguments.index.stat().st_mtime_ns)]
+    parts += [weights_digest(folder) for folder in (arguments.autoencoder, arguments.initial) if folder]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _run_key(arguments: argparse.Namespace, settings: Settings, training) -> str:
+    """Return a name for this run: another one as soon as settings, code, videos or initial weights differ.
+
+    A state is resumed under its own key alone, so that no run ever goes on from what another one learned.
+    """
+    from step.io.model_folders import weights_digest
+    from step.provenance import code_digest
+
+    folder = arguments.index.parent
+    files = [folder / name for name in sorted({record.file for record in training.records})]
+    parts = [
+        dump_settings(settings),
+        code_digest("step.cli.train"),
+        arguments.index.read_text(),
+        *(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files),
+        *(weights_digest(model) for model in (arguments.autoencoder, arguments.initial) if model),
+    ]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def _accelerator(accelerator_class, settings: Settings):

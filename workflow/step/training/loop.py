@@ -20,7 +20,7 @@ from step.training.state import History, load_state, save_state
 
 log = logging.getLogger(__name__)
 
-ROWS = 400
+ROWS = 100
 """Rows of the loss history, whatever the number of steps."""
 
 

@@ -1,0 +1,113 @@
+import os
+import signal
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from step.config.priors import Optimisation
+from step.errors import InputError, Interrupted
+from step.training.loop import Objective, train
+
+STEPS = 12
+
+
+def optimisation(**changes) -> Optimisation:
+    values = {
+        "epochs": 3,
+        "batch_size": 4,
+        "learning_rate": 1e-2,
+        "schedule": "cosine",
+        "warmup_steps": 2,
+        "ema_decay": 0.9,
+        "gradient_norm": 1.0,
+        "precision": "no",
+        "checkpoint_minutes": 60,
+        "tensorboard": False,
+    }
+    return Optimisation(**(values | changes))
+
+
+def objective(stop_at: int | None = None, nan_at: int | None = None) -> Objective:
+    """Fit a line to noisy points; ask for a stop, or give a NaN, when batch `stop_at` or `nan_at` is made."""
+
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if step == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        generator = torch.Generator().manual_seed(step)
+        x = torch.randn(4, 1, generator=generator)
+        return x, 3 * x + 1 + (float("nan") if step == nan_at else 0.0)
+
+    def loss(network: torch.nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return (network(example[0]) - example[1]).square().mean()
+
+    return Objective(batch, loss, lambda average: float(loss(average, batch(10**6))))
+
+
+def fit(state_file, objective: Objective, settings: Optimisation | None = None):
+    torch.manual_seed(0)
+    network = torch.nn.Linear(1, 1)
+    return train(network, objective, settings or optimisation(), STEPS, 4, state_file, Accelerator(cpu=True))
+
+
+def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights_and_losses(tmp_path):
+    whole, losses = fit(tmp_path / "whole/state.safetensors", objective())
+    stopped = tmp_path / "stopped/state.safetensors"
+    with pytest.raises(Interrupted, match="goes on from there"):
+        fit(stopped, objective(stop_at=6))
+    resumed, resumed_losses = fit(stopped, objective())
+    for name, parameter in whole.state_dict().items():
+        assert torch.equal(parameter, resumed.state_dict()[name])
+    assert losses == resumed_losses
+    assert [row["step"] for row in losses] == list(range(1, STEPS + 1))
+
+
+def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
+    class Killed(BaseException):
+        """Stands for SIGKILL: nothing of the run's own gets to act."""
+
+    def batch(step: int):
+        if step == 8:
+            raise Killed
+        return objective().batch(step)
+
+    plain = objective()
+    whole, _ = fit(tmp_path / "whole/state.safetensors", plain)
+    state_file = tmp_path / "killed/state.safetensors"
+    often = optimisation(checkpoint_minutes=1e-9)
+    with pytest.raises(Killed):
+        fit(state_file, Objective(batch, plain.loss, plain.validation_loss), often)
+    assert state_file.exists()
+    resumed, _ = fit(state_file, plain, often)
+    assert torch.equal(whole.weight, resumed.weight)
+
+
+def test_a_resumed_run_does_not_repeat_the_steps_that_were_done(tmp_path):
+    state_file = tmp_path / "state.safetensors"
+    with pytest.raises(Interrupted):
+        fit(state_file, objective(stop_at=6))
+    made = []
+    plain = objective()
+    fit(state_file, Objective(lambda step: made.append(step) or plain.batch(step), plain.loss, plain.validation_loss))
+    assert min(made) >= 6
+
+
+def test_a_damaged_state_is_one_clear_line(tmp_path):
+    state_file = tmp_path / "state.safetensors"
+    state_file.write_bytes(b"not a state")
+    with pytest.raises(InputError, match=r"state\.safetensors is damaged .* delete it to start over"):
+        fit(state_file, objective())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_no_state_of_it(tmp_path):
+    state_file = tmp_path / "state.safetensors"
+    with pytest.raises(FloatingPointError, match="the loss is nan at step 4 of 12"):
+        fit(state_file, objective(nan_at=3))
+    assert not state_file.exists()
+
+
+def test_the_fit_learns_and_the_average_is_what_comes_back(tmp_path):
+    average, losses = fit(tmp_path / "state.safetensors", objective(), optimisation(learning_rate=0.5))
+    assert losses[-1]["loss"] < 0.2 * losses[0]["loss"]
+    assert losses[-1]["learning_rate"] < losses[4]["learning_rate"]
+    assert average.weight.item() != pytest.approx(0.0)

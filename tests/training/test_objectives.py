@@ -1,0 +1,166 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from step.config.data import Augmentation
+from step.config.priors import Autoencoder
+from step.diffusion.schedule import LinearBetaSchedule
+from step.io.videos import PreparedVideo, VideoRecord, VideoStore, write_videos
+from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
+from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, prefetch, transform
+from step.training.denoiser import LatentBatches, is_video_step
+from step.training.objectives import autoencoder_loss, denoising_loss
+
+NO_CHANGE = Augmentation(flips=False, zoom=(1.0, 1.0), probability=0.0)
+
+
+def autoencoder():
+    torch.manual_seed(0)
+    settings = Autoencoder(
+        latent_channels=2, block_channels=(4, 4), layers_per_block=1, norm_groups=2, attention=False
+    )
+    return build_autoencoder(settings, channels=2)
+
+
+@pytest.fixture
+def store(tmp_path) -> VideoStore:
+    """Six videos of three frames, whose pixels say which video and frame they belong to."""
+    frames = np.zeros((6, 3, 2, 8, 8), np.float32)
+    frames[:] = np.arange(6)[:, None, None, None, None] + 0.1 * np.arange(3)[None, :, None, None, None]
+    videos = [PreparedVideo(f"v{n}", f"P{n}", f"s{n}", 1.0, frames[n]) for n in range(6)]
+    write_videos(tmp_path / "prepared.h5", frames.shape, videos)
+    records = [VideoRecord(f"v{n}", f"P{n}", f"s{n}", "prepared.h5", n, "train", "video") for n in range(6)]
+    return VideoStore(tmp_path / "index.csv", records)
+
+
+def test_autoencoder_loss_is_equation_16_over_the_number_of_pixels():
+    network = PosteriorSample(autoencoder())
+    images, noise = torch.randn(3, 2, 8, 8), torch.randn(3, 2, 4, 4)
+    with torch.no_grad():
+        loss = autoencoder_loss(network, images, noise, kl_weight=0.03)
+        posterior = network.network.encode(images).latent_dist
+        restored = network.network.decode(posterior.mean + posterior.std * noise).sample
+        mean, variance = posterior.mean, posterior.var
+        kl = 0.5 * (mean**2 + variance - 1 - variance.log()).sum(dim=(1, 2, 3))
+        summed = (restored - images).abs().sum(dim=(1, 2, 3)) + 0.03 * kl
+    assert loss.item() == pytest.approx((summed.mean() / (2 * 8 * 8)).item(), rel=1e-5)
+
+
+def test_denoising_loss_of_a_perfect_network_is_zero_and_of_a_silent_one_the_variance():
+    schedule = LinearBetaSchedule(1000, 1e-4, 0.02)
+    latent, noise = torch.randn(4, 3, 1, 8, 8), torch.randn(4, 3, 1, 8, 8)
+    t = torch.tensor([0, 10, 500, 999])
+    assert denoising_loss(lambda z, t, temporal: noise, schedule, latent, noise, t, True) == 0
+    silent = denoising_loss(lambda z, t, temporal: torch.zeros_like(z), schedule, latent, noise, t, True)
+    assert silent.item() == pytest.approx(noise.square().mean().item())
+
+
+def test_joint_training_keeps_the_ratio_of_video_steps():
+    n_steps, p_joint = 4000, 0.8
+    share = np.mean([is_video_step(0, step, p_joint) for step in range(n_steps)])
+    assert abs(share - p_joint) < 4 * math.sqrt(p_joint * (1 - p_joint) / n_steps)
+    assert all(is_video_step(0, step, 1.0) for step in range(200))
+    assert not any(is_video_step(0, step, 0.0) for step in range(200))
+
+
+def test_an_epoch_sees_every_example_once_and_another_seed_another_order():
+    order = Order(10, 5, seed=1, name="images")
+    first = order.batch(0) + order.batch(1)
+    assert sorted(first) == list(range(10))
+    assert sorted(order.batch(2) + order.batch(3)) == list(range(10))
+    assert first != order.batch(2) + order.batch(3)
+    assert first == [*Order(10, 5, seed=1, name="images").batch(0), *Order(10, 5, seed=1, name="images").batch(1)]
+    assert first != [*Order(10, 5, seed=2, name="images").batch(0), *Order(10, 5, seed=2, name="images").batch(1)]
+
+
+def test_a_batch_larger_than_the_set_goes_round(store):
+    order = Order(6, 8, seed=0, name="videos")
+    assert order.steps_per_epoch == 1
+    assert len(order.batch(0)) == 8
+
+
+def test_images_are_frames_of_the_training_videos_up_to_their_limit(store):
+    everything = ImageSet(store, frames=3, limit=100, seed=0)
+    assert len(everything) == 18
+    values = everything.read(list(range(18)))[:, 0, 0, 0]
+    assert sorted(values.round(decimals=1).tolist()) == pytest.approx([v + 0.1 * t for v in range(6) for t in range(3)])
+    assert len(ImageSet(store, frames=3, limit=7, seed=0)) == 7
+
+
+def test_videos_come_as_they_were_written(store):
+    videos = VideoSet(store).read([4, 1])
+    assert videos.shape == (2, 3, 2, 8, 8)
+    assert videos[:, 2, 0, 0, 0].tolist() == pytest.approx([4.2, 1.2])
+
+
+def test_flips_mirror_all_frames_of_a_video_alike():
+    video = torch.arange(2 * 3 * 4 * 4, dtype=torch.float32).reshape(1, 2, 3, 4, 4)
+    flip_x = torch.tensor([[[-1.0, 0, 0], [0, 1.0, 0]]])
+    assert torch.allclose(transform(video, flip_x), video.flip(-1), atol=1e-4)
+    settings = Augmentation(flips=True, zoom=(1.0, 1.0), probability=1.0)
+    transforms = draw_transforms(400, settings, torch.Generator().manual_seed(0))
+    assert transforms[:, 0, 0].mean().abs() < 0.2
+    assert transforms[:, 1, 1].mean().abs() < 0.2
+    assert (transforms[:, :, :2].abs().sum(dim=(1, 2)) == 2).all()
+
+
+def test_zoom_is_within_its_bounds_and_none_changes_nothing():
+    settings = Augmentation(flips=False, zoom=(0.8, 1.25), probability=1.0)
+    zoom = 1 / draw_transforms(500, settings, torch.Generator().manual_seed(0))[:, 0, 0]
+    assert zoom.min() >= 0.8
+    assert zoom.max() <= 1.25
+    assert zoom.log().mean().abs() < 0.03
+    video = torch.randn(2, 3, 1, 6, 6)
+    same = transform(video, draw_transforms(2, NO_CHANGE, torch.Generator().manual_seed(0)))
+    assert torch.allclose(same, video, atol=1e-5)
+
+
+def test_processes_share_out_the_batch_and_its_random_draws():
+    class Process:
+        device = torch.device("cpu")
+
+        def __init__(self, rank: int, world: int):
+            self.process_index, self.num_processes = rank, world
+
+    class Training:
+        augmentation = Augmentation(flips=True, zoom=(0.8, 1.25), probability=0.5)
+
+    schedule = LinearBetaSchedule(1000, 1e-4, 0.02)
+    frames = FrameAutoencoder(autoencoder(), [0.0, 0.0], [1.0, 1.0])
+    examples = torch.randn(4, 3, 2, 8, 8)
+
+    def prepare(rank: int, world: int):
+        batches = LatentBatches(frames, schedule, 0, Process(rank, world))
+        mine = batches.mine(list(range(4)))
+        return batches.prepare(examples[mine], batches.generator("video", 5), Training())
+
+    alone = prepare(0, 1)
+    shared = [prepare(rank, 2) for rank in range(2)]
+    for whole, *parts in zip(alone, *shared, strict=True):
+        for rank, part in enumerate(parts):
+            assert torch.allclose(whole[rank::2].float(), part.float(), atol=1e-5)
+
+
+def test_prefetched_batches_come_in_order_and_errors_come_through():
+    assert list(prefetch(lambda step: step**2, 2, 6)) == [4, 9, 16, 25]
+    assert list(prefetch(lambda step: step, 3, 3)) == []
+    with pytest.raises(ZeroDivisionError):
+        list(prefetch(lambda step: 1 // step, 0, 2))
+
+
+def test_standardised_latents_decode_to_what_plain_ones_do():
+    network = autoencoder().eval()
+    plain = FrameAutoencoder(network, [0.0, 0.0], [1.0, 1.0])
+    shifted = FrameAutoencoder(network, [0.5, -1.0], [2.0, 0.1])
+    video = torch.randn(1, 3, 2, 8, 8)
+    with torch.no_grad():
+        latent = shifted.encode(video)
+        expected = (plain.encode(video) - torch.tensor([0.5, -1.0]).reshape(2, 1, 1)) / torch.tensor(
+            [2.0, 0.1]
+        ).reshape(2, 1, 1)
+        assert torch.allclose(latent, expected, atol=1e-5)
+        assert torch.allclose(shifted.decode(latent), plain.decode(plain.encode(video)), atol=1e-5)
+
+
