@@ -10,7 +10,7 @@ from step.cli import ingest, prepare
 from step.io.videos import read_columns
 from step.prepare.settings import CineFormat
 
-FORMAT = CineFormat(frames=12, resolution=32, scale="peak", reference_phase=True, window_stride=12)
+FORMAT = CineFormat(frames=12, crop=32, resolution=32, scale="peak", reference_phase=True, window_stride=12)
 
 
 def write_patient(root, n_sequences: int) -> None:

@@ -8,13 +8,14 @@ from step.errors import InputError
 from step.ingest.sequences import RawSequence, write_sequences
 from step.io.videos import VideoRecord, VideoStore, read_columns, write_index
 from step.physics.fourier import fft2c
-from step.prepare.cine import crop_or_pad, prepare_sequence, reference_phase, window_starts
+from step.prepare.cine import crop_or_pad, prepare_sequence, reference_phase, resample, window_starts
 from step.prepare.settings import CineFormat
 
 
 def make_format(**changes: object) -> CineFormat:
     values = {"frames": 12, "resolution": 8, "scale": 2.0, "reference_phase": False, "window_stride": 12}
-    return CineFormat(**{**values, **changes})
+    values |= changes
+    return CineFormat(**{"crop": values["resolution"], **values})
 
 
 def make_sequence(
@@ -37,6 +38,23 @@ def test_crop_and_pad_keep_the_centre_and_all_around_it(n_y, n_x, side):
     y, x = np.mgrid[:side, :side] - side // 2
     inside = (-(n_y // 2) <= y) & (y < n_y - n_y // 2) & (-(n_x // 2) <= x) & (x < n_x - n_x // 2)
     np.testing.assert_array_equal(fitted, np.where(inside, y + 1j * x + 100, 0))
+
+
+@pytest.mark.parametrize("side", [6, 24])
+def test_resampling_a_band_limited_image_gives_the_same_image_at_other_points(side):
+    def wave(n: int) -> np.ndarray:
+        y, x = (np.mgrid[:n, :n] - n // 2) / n
+        return (2 + np.exp(2j * np.pi * (y - 2 * x)))[None].astype(np.complex64)
+
+    np.testing.assert_allclose(resample(wave(12), side), wave(side), atol=1e-5)
+
+
+def test_resampling_keeps_the_field_of_view_that_crop_chose():
+    sequence = make_sequence((12, 16, 20))
+    (video,) = prepare_sequence(sequence, make_format(crop=16, resolution=8, scale=1.0))
+    low = fft2c(torch.from_numpy(crop_or_pad(sequence.image, 16)))[:, 4:12, 4:12].numpy()
+    kept = fft2c(torch.complex(*torch.from_numpy(video.frames).unbind(1))).numpy()
+    np.testing.assert_allclose(kept, low / 2, atol=1e-4)
 
 
 def test_a_referenced_sequence_has_a_real_positive_centre_of_k_space():

@@ -79,6 +79,10 @@ class MriData(VideoFormat):
     views: tuple[Literal["sax", "lax"], ...] = Field(
         min_length=1, description="cardiac views to use: short axis (`sax`), long axis (`lax`)"
     )
+    crop: Count = Field(
+        description="raw pixels kept around the centre along each side, zeros where there are fewer; resampled to "
+        "H = W where they differ (paper: 192, no resampling)"
+    )
     scale: Positive | Literal["peak"] = Field(
         description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum "
         "becomes 1"

@@ -16,7 +16,7 @@ def prepare_sequence(sequence: RawSequence, settings: CineFormat) -> Iterator[Pr
     Phase and scale are those of the whole sequence, so that overlapping windows agree.
     Raises `InputError` for a sequence that is zero everywhere, where phase and peak have no meaning.
     """
-    image = crop_or_pad(sequence.image, settings.resolution)
+    image = resample(crop_or_pad(sequence.image, settings.crop), settings.resolution)
     peak = float(np.abs(image).max())
     if peak == 0:
         raise InputError(
@@ -43,6 +43,21 @@ def crop_or_pad(image: np.ndarray, side: int) -> np.ndarray:
     for axis in (-2, -1):
         image = _fit_axis(image, axis, side)
     return image
+
+
+def resample(image: np.ndarray, side: int) -> np.ndarray:
+    """Return `image` (time, y, x) at `side` x `side` pixels over the same field of view.
+
+    Its k-space is cut or filled with zeros: what a scanner of that resolution would have measured. Values stay.
+    """
+    if image.shape[-1] == side:
+        return image
+    import torch
+
+    from step.physics.fourier import fft2c, ifft2c
+
+    kspace = crop_or_pad(fft2c(torch.from_numpy(image)).numpy(), side)
+    return (side / image.shape[-1] * ifft2c(torch.from_numpy(kspace))).numpy()
 
 
 def reference_phase(image: np.ndarray) -> np.ndarray:

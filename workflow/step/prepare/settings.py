@@ -12,6 +12,7 @@ class CineFormat(Section):
     """The configuration that preparation uses; `step.config.data.MriData` explains the values."""
 
     frames: Count
+    crop: Count
     resolution: Count
     scale: Positive | Literal["peak"]
     reference_phase: bool
