@@ -2,7 +2,6 @@ import math
 
 import pytest
 import torch
-
 from step.diffusion.denoiser import denoise_from_noise_prediction, score
 from step.diffusion.ode import solve_probability_flow
 from step.diffusion.schedule import LinearBetaSchedule, rho_grid

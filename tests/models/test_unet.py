@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from step.models.unet import DenoisingUNet, inflate
 
 
@@ -82,7 +81,10 @@ def test_an_image_network_refuses_to_be_switched_on():
 def test_a_saved_network_comes_back_the_same(tmp_path):
     video = disturbed(inflate(network(temporal=False)))
     video.save_pretrained(tmp_path)
-    assert {file.name for file in tmp_path.iterdir()} == {"config.json", "diffusion_pytorch_model.safetensors"}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+    }
     loaded = DenoisingUNet.from_pretrained(tmp_path)
     with torch.no_grad():
         assert torch.equal(loaded(LATENT, T, temporal=True), video(LATENT, T, temporal=True))

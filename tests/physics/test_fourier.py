@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-
 from step.physics.fourier import fft2c, ifft2c
 from step.physics.masks import equispaced_mask
 

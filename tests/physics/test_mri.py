@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from step.config.tasks import CartesianMri as Settings
 from step.contracts import ForwardModel
 from step.errors import InputError

@@ -2,8 +2,15 @@ import math
 
 import pytest
 import torch
-from gaussians import ROWS, SHAPE, GaussianPrior, LinearGaussianModel, as_rows, assert_distributed_as, gaussian_from
-
+from gaussians import (
+    ROWS,
+    SHAPE,
+    GaussianPrior,
+    LinearGaussianModel,
+    as_rows,
+    assert_distributed_as,
+    gaussian_from,
+)
 from step.config.tasks import Annealing, Mcmc, Ode, Sampler
 from step.diffusion.denoiser import score
 from step.sampling.daps import PosteriorGivenNoisy, annealing_levels, sample_posterior, step_size_at
@@ -68,7 +75,9 @@ def draw(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
 
 
 @pytest.mark.parametrize(
-    ("damping", "step_size_squared", "steps"), [(0.0, 6e-3, 120), (0.7, 8e-3, 60)], ids=["langevin", "hamiltonian"]
+    ("damping", "step_size_squared", "steps"),
+    [(0.0, 6e-3, 120), (0.7, 8e-3, 60)],
+    ids=["langevin", "hamiltonian"],
 )
 def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size_squared, steps):
     settings = sampler(damping=damping, step_size_squared=step_size_squared, steps=steps)

@@ -60,9 +60,7 @@ def test_the_objective_falls_and_the_picture_beats_zero_filling():
     measurement = noisy.measure(truth, torch.Generator().manual_seed(0))
 
     def objective(video: torch.Tensor) -> float:
-        return float(
-            forward_model.negative_log_likelihood(video, measurement) + weight * total_variation(video)
-        )
+        return float(forward_model.negative_log_likelihood(video, measurement) + weight * total_variation(video))
 
     zero_filled = forward_model.naive_inverse(measurement)
     videos = [reconstruct_total_variation(forward_model, measurement, weight, n) for n in (0, 5, 15, 40)]

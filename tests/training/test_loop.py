@@ -4,7 +4,6 @@ import signal
 import pytest
 import torch
 from accelerate import Accelerator
-
 from step.config.priors import Optimisation
 from step.errors import InputError, Interrupted
 from step.training.loop import Objective, train
@@ -88,7 +87,10 @@ def test_a_resumed_run_does_not_repeat_the_steps_that_were_done(tmp_path):
         fit(state_file, objective(stop_at=6))
     made = []
     plain = objective()
-    fit(state_file, Objective(lambda step: made.append(step) or plain.batch(step), plain.loss, plain.validation_loss))
+    fit(
+        state_file,
+        Objective(lambda step: made.append(step) or plain.batch(step), plain.loss, plain.validation_loss),
+    )
     assert min(made) >= 6
 
 

@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 import torch
-
 from step.config.data import Augmentation
 from step.config.priors import Autoencoder
 from step.diffusion.schedule import LinearBetaSchedule
@@ -18,9 +17,7 @@ NO_CHANGE = Augmentation(flips=False, zoom=(1.0, 1.0), probability=0.0)
 
 def autoencoder():
     torch.manual_seed(0)
-    settings = Autoencoder(
-        latent_channels=2, block_channels=(4, 4), layers_per_block=1, norm_groups=2, attention=False
-    )
+    settings = Autoencoder(latent_channels=2, block_channels=(4, 4), layers_per_block=1, norm_groups=2, attention=False)
     return build_autoencoder(settings, channels=2)
 
 
@@ -71,8 +68,14 @@ def test_an_epoch_sees_every_example_once_and_another_seed_another_order():
     assert sorted(first) == list(range(10))
     assert sorted(order.batch(2) + order.batch(3)) == list(range(10))
     assert first != order.batch(2) + order.batch(3)
-    assert first == [*Order(10, 5, seed=1, name="images").batch(0), *Order(10, 5, seed=1, name="images").batch(1)]
-    assert first != [*Order(10, 5, seed=2, name="images").batch(0), *Order(10, 5, seed=2, name="images").batch(1)]
+    assert first == [
+        *Order(10, 5, seed=1, name="images").batch(0),
+        *Order(10, 5, seed=1, name="images").batch(1),
+    ]
+    assert first != [
+        *Order(10, 5, seed=2, name="images").batch(0),
+        *Order(10, 5, seed=2, name="images").batch(1),
+    ]
 
 
 def test_a_batch_larger_than_the_set_goes_round(store):
@@ -162,5 +165,3 @@ def test_standardised_latents_decode_to_what_plain_ones_do():
         ).reshape(2, 1, 1)
         assert torch.allclose(latent, expected, atol=1e-5)
         assert torch.allclose(shifted.decode(latent), plain.decode(plain.encode(video)), atol=1e-5)
-
-

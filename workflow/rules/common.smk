@@ -15,7 +15,7 @@ from step.config.plan import held_out_videos, sampling_shards, shards, validatio
 from step.config.study import check_config
 from step.errors import InputError
 from step.ingest.subjects import find_files, simulated_patients
-from step.provenance import code_digest
+from step.provenance import code_digest, forward_model_name
 
 
 def checked(function, *arguments, **words):
@@ -48,15 +48,23 @@ wildcard_constraints:
 
 
 @cache
-def settings(stage, **selectors):
-    """Return the settings of a stage, exactly the values that it uses, as JSON text."""
-    return dump_settings(checked(import_module(f"step.cli.{stage}").select, CONFIG, **selectors))
+def selected(stage, **selectors):
+    """Return the part of the configuration that a stage uses."""
+    return checked(import_module(f"step.cli.{stage}").select, CONFIG, **selectors)
 
 
 @cache
-def code(stage):
-    """Return the digest of the code that a stage runs."""
-    return code_digest(f"step.cli.{stage}")
+def settings(stage, **selectors):
+    """Return the settings of a stage, exactly the values that it uses, as JSON text."""
+    return dump_settings(selected(stage, **selectors))
+
+
+@cache
+def code(stage, **selectors):
+    """Return the digest of the code that a stage runs; with selectors, of the forward model that it builds too."""
+    measurement = getattr(selected(stage, **selectors), "measurement", None) if selectors else None
+    models = [checked(forward_model_name, measurement.model)] if measurement else []
+    return code_digest(f"step.cli.{stage}", *models)
 
 
 @cache

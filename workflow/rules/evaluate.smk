@@ -17,7 +17,7 @@ rule evaluate:
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         settings=lambda w: settings("evaluate", task=w.task),
-        code=code("evaluate"),
+        code=lambda w: code("evaluate", task=w.task),
     shell:
         "python -m step evaluate --settings {params.settings:q} --log {log:q}"
         " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q} --output {output:q}"

@@ -16,7 +16,7 @@ rule measure:
     params:
         videos=lambda w: tests(w.task),
         settings=lambda w: settings("measure", task=w.task),
-        code=code("measure"),
+        code=lambda w: code("measure", task=w.task),
     shell:
         "python -m step measure --settings {params.settings:q} --log {log:q}"
         " --index {input.index:q} --videos {params.videos:q} --output {output:q}"

@@ -21,7 +21,7 @@ rule sample:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
         settings=lambda w: settings("sample", task=w.task, method=w.method),
-        code=code("sample"),
+        code=lambda w: code("sample", task=w.task, method=w.method),
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
@@ -46,7 +46,7 @@ rule reference:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         prior=lambda w, input: ["--prior", input.prior] if input.prior else [],
         settings=lambda w: settings("reference", task=w.task, reference=w.reference),
-        code=code("reference"),
+        code=lambda w: code("reference", task=w.task, reference=w.reference),
     shell:
         "python -m step reference --settings {params.settings:q} --log {log:q}"
         " --measurements {params.measurements:q} {params.prior:q} --output {output:q}"

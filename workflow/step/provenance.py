@@ -101,10 +101,10 @@ def _meaning(module: str) -> str:
 class _Meaning(ast.NodeTransformer):
     """Leaves out what does nothing: docstrings, also those below a constant, and texts for the reader."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:  # noqa: N802, D102
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> ast.Call:  # noqa: N802, D102
+    def visit_Call(self, node: ast.Call) -> ast.Call:
         node.keywords = [word for word in node.keywords if word.arg not in ("description", "help")]
         return self.generic_visit(node)
 

@@ -44,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="one method's reconstructions of these videos, HDF5",
     )
-    parser.add_argument(
-        "--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video"
-    )
+    parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -61,9 +59,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         if truth is None:
             raise InputError(f"{path} holds no truth to compare with; evaluate simulated measurements")
         if path.stem not in reconstructions:
-            raise InputError(
-                f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it"
-            )
+            raise InputError(f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it")
         scores = _score(reconstructions[path.stem].samples[0], measurement, truth, settings)
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
         rows.append({"video": path.stem, **scores})

@@ -31,9 +31,7 @@ def select(config: Config, domain: str) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
-    parser.add_argument(
-        "--root", type=Path, required=True, help="folder of the raw files, searched at any depth"
-    )
+    parser.add_argument("--root", type=Path, required=True, help="folder of the raw files, searched at any depth")
     parser.add_argument("--subjects", nargs="+", required=True, metavar="NAME", help="e.g. TrainingSet-P001")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="raw store to write (.h5)")
 

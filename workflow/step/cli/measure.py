@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from step.config.sections import Count, Name, Section
+from step.config.sections import Name, Section
 from step.config.study import Config
 from step.config.tasks import CartesianMri, Measurement
 from step.errors import InputError
@@ -52,6 +52,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         arrays = {key: tensor[0].numpy() for key, tensor in measurement.items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise InputError(f"the measurement of {name} is not finite; check its video in {arguments.index}")
-        attributes = {"task": settings.task, "video": name, "measurement": settings.measurement.model_dump_json()}
+        attributes = {
+            "task": settings.task,
+            "video": name,
+            "measurement": settings.measurement.model_dump_json(),
+        }
         write_measurement(arguments.output / f"{name}.h5", arrays, truth, attributes)
     log.info("wrote %d measurements to %s", len(arguments.videos), arguments.output)

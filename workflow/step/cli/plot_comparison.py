@@ -22,9 +22,7 @@ def select(config: Config, task: str) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument(
-        "--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement, HDF5"
-    )
+    parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement, HDF5")
     add_methods(parser)
     add_pictures(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")

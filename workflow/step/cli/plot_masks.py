@@ -28,16 +28,12 @@ class Settings(Section):
 def select(config: Config, domain: str) -> Settings:
     """Return the sampling of the tasks of `domain`; raises `InputError` where none is accelerated MRI."""
     tasks = tuple(
-        TaskSampling(
-            task=name, acceleration=task.measurement.acceleration, acs_lines=task.measurement.acs_lines
-        )
+        TaskSampling(task=name, acceleration=task.measurement.acceleration, acs_lines=task.measurement.acs_lines)
         for name, task in config.tasks.items()
         if task.domain == domain and isinstance(task.measurement, CartesianMri)
     )
     if not tasks:
-        raise InputError(
-            f"no task of {domain!r} has a measurement of model mri; there is no mask to draw"
-        )
+        raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to draw")
     return Settings(n_lines=config.video_format(domain).resolution, tasks=tasks)
 
 

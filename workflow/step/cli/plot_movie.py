@@ -24,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     add_measurements(parser)
     add_methods(parser)
-    parser.add_argument(
-        "--output", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif"
-    )
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:

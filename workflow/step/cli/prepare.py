@@ -23,9 +23,7 @@ def select(config: Config, domain: str) -> Settings:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     parser.add_argument("--input", type=Path, required=True, metavar="FILE", help="raw store (.h5)")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="prepared videos to write (.h5)"
-    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="prepared videos to write (.h5)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:

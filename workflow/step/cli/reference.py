@@ -66,9 +66,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     for path in arguments.measurements:
         measurement, truth = read_measurement(path)
         if truth is None:
-            raise InputError(
-                f"{path} holds no truth, which tells a reference its size; measure a known video"
-            )
+            raise InputError(f"{path} holds no truth, which tells a reference its size; measure a known video")
         reconstruct = _reconstruction(arguments, settings, truth.shape)
         log.info("%s of %s", settings.reference, path.stem)
         video = reconstruct(to_tensors(measurement), to_tensors({"truth": truth})["truth"])
@@ -106,9 +104,7 @@ def _total_variation(settings: Settings, shape: tuple[int, int, int, int]) -> "R
     # At noise level 1 the negative log-likelihood is ||A x - y||^2 / 2, to which the weight is relative.
     forward_model = build_forward_model(settings.measurement, shape, noise_level=1.0)
     weight, iterations = settings.total_variation.weight, settings.total_variation.iterations
-    return lambda measurement, truth: reconstruct_total_variation(
-        forward_model, measurement, weight, iterations
-    )
+    return lambda measurement, truth: reconstruct_total_variation(forward_model, measurement, weight, iterations)
 
 
 def _through_autoencoder(folder: Path | None) -> "Reconstruct":

@@ -41,11 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--autoencoder", type=Path, required=True, help="folder of the autoencoder")
     parser.add_argument("--denoiser", type=Path, required=True, help="folder of the image, video or joint prior")
     parser.add_argument(
-        "--measurements", type=Path, nargs="+", required=True, help="measurement files; the stem names the video"
+        "--measurements",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="measurement files; the stem names the video",
     )
     parser.add_argument(
-        "--samples", type=int, nargs=2, default=(0, 1), metavar=("FIRST", "LAST"), help="numbers of the samples, "
-        "from FIRST to before LAST (default: 0 1)"
+        "--samples",
+        type=int,
+        nargs=2,
+        default=(0, 1),
+        metavar=("FIRST", "LAST"),
+        help="numbers of the samples, from FIRST to before LAST (default: 0 1)",
     )
     parser.add_argument("--output", type=Path, required=True, help="HDF5 file of the reconstructions")
 
@@ -68,9 +76,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     single = [to_tensors(read_measurement(path)[0]) for path in arguments.measurements]
     numbers = range(*arguments.samples)
     draws = [(video, number) for video in range(len(videos)) for number in numbers]
-    measurement = {
-        name: torch.cat([single[video][name] for video, _ in draws]).to(device) for name in single[0]
-    }
+    measurement = {name: torch.cat([single[video][name] for video, _ in draws]).to(device) for name in single[0]}
     sampler = settings.sampler
     with torch.no_grad():
         shape = tuple(prior.decode(torch.zeros(1, *prior.latent_shape, device=device)).shape[1:])

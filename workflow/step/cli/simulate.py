@@ -23,9 +23,7 @@ def select(config: Config, domain: str) -> Settings:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     parser.add_argument("--patients", nargs="+", required=True, metavar="NAME", help="e.g. P001 P002")
-    parser.add_argument(
-        "--output-root", type=Path, required=True, metavar="FOLDER", help="root of the raw files"
-    )
+    parser.add_argument("--output-root", type=Path, required=True, metavar="FOLDER", help="root of the raw files")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:

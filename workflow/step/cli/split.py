@@ -24,9 +24,7 @@ def select(config: Config, domain: str) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
-    parser.add_argument(
-        "--inputs", type=Path, nargs="+", required=True, metavar="FILE", help="prepared videos (.h5)"
-    )
+    parser.add_argument("--inputs", type=Path, nargs="+", required=True, metavar="FILE", help="prepared videos (.h5)")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="index to write (.csv)")
 
 

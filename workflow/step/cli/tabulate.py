@@ -46,9 +46,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     names, files = arguments.methods, arguments.inputs
     if len(names) != len(files) or len(set(names)) != len(names):
-        raise InputError(
-            f"{len(files)} tables for the methods {names}; give --methods one name per table, each once"
-        )
+        raise InputError(f"{len(files)} tables for the methods {names}; give --methods one name per table, each once")
     scores = {name: read_scores(read_table(file), str(file)) for name, file in zip(names, files, strict=True)}
     rows = summarise(scores, arguments.paired_with)
     write_table(arguments.output, rows)

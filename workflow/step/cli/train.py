@@ -78,7 +78,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     images = ImageSet(training, settings.frames, settings.images, settings.seed)
     validation = _validation_videos(store, training)
     state_file = arguments.state / settings.prior / f"{_state_key(arguments, settings)}.safetensors"
-    log.info("%s prior of %s: %d training images, on %s", settings.prior, settings.domain, len(images), accelerator.device)
+    log.info(
+        "%s prior of %s: %d training images, on %s",
+        settings.prior,
+        settings.domain,
+        len(images),
+        accelerator.device,
+    )
     fit = _fit_autoencoder if settings.prior == "autoencoder" else _fit_denoiser
     network, facts, losses = fit(arguments, settings, training, images, validation, state_file, accelerator)
     if accelerator.is_main_process:

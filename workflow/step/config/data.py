@@ -28,9 +28,7 @@ class VideoFormat(Section):
 
     frames: Count = Field(description="T, frames of a video (Table 3: frames)")
     resolution: Count = Field(description="H = W, pixels of a frame along one side (Table 3: resolution)")
-    channels: Count = Field(
-        description="C, channels of a frame: 1 real image, or 2 for real and imaginary part"
-    )
+    channels: Count = Field(description="C, channels of a frame: 1 real image, or 2 for real and imaginary part")
     videos: Count = Field(description="N_vid, number of training videos to use, at most (Table 3)")
     images: Count = Field(description="N_img, number of training images to use, at most (Table 3)")
     display: Literal["magnitude", "unit_range"] = Field(
@@ -84,12 +82,10 @@ class MriData(VideoFormat):
         "H = W where they differ (paper: 192, no resampling)"
     )
     scale: Positive | Literal["peak"] = Field(
-        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum "
-        "becomes 1"
+        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum becomes 1"
     )
     reference_phase: bool = Field(
-        description="whether each sequence is rotated so that its time-averaged k-space centre is real and "
-        "positive"
+        description="whether each sequence is rotated so that its time-averaged k-space centre is real and positive"
     )
     window_stride: Count = Field(
         description="frames from the start of one window of T frames to that of the next, in longer sequences"

@@ -100,7 +100,8 @@ def _walk(path: tuple[str, ...], section: dict, title: str, meaning: str, named:
         of_each = field.get("patternProperties", {})
         if of_each:
             place = (*place, NAMES_OF[name])
-        admitted = [one for one in (field, *of_each.values(), *field.get("anyOf", ())) if "$ref" in one]
+        either = field.get("oneOf", field.get("anyOf", ()))
+        admitted = [one for one in (field, *of_each.values(), *either) if "$ref" in one]
         sections = [named[one["$ref"].removeprefix("#/$defs/")] for one in admitted]
         for one in sections:
             title_of_one = _dotted(place) + (f" ({one['title']})" if len(sections) > 1 else "")

@@ -15,9 +15,7 @@ class Optimisation(Section):
         description="passes over the images, or over the videos for `video` and `joint`, whose steps on "
         "pseudo-videos count too (Table 3: epochs)"
     )
-    batch_size: Count = Field(
-        description="examples per step, over all processes together (Table 3: batch size)"
-    )
+    batch_size: Count = Field(description="examples per step, over all processes together (Table 3: batch size)")
     learning_rate: Positive = Field(description="Adam's step size")
     schedule: Literal["constant", "cosine"] = Field(
         description="learning rate over the training: kept, or lowered to 0 along a `cosine`"
@@ -27,16 +25,12 @@ class Optimisation(Section):
         description="decay per step of the moving average of the weights, which is the model that is kept; "
         "(1 + step) / (10 + step) where that is smaller"
     )
-    gradient_norm: Positive = Field(
-        description="largest norm of a step's gradient, which is scaled down to it"
-    )
+    gradient_norm: Positive = Field(description="largest norm of a step's gradient, which is scaled down to it")
     precision: Literal["no", "bf16", "fp16"] = Field(
         description="number format of the networks in training; 'no' is float32, which is also what is used "
         "where there is no GPU"
     )
-    checkpoint_minutes: Positive = Field(
-        description="time between two savings of the resumable state, minutes"
-    )
+    checkpoint_minutes: Positive = Field(description="time between two savings of the resumable state, minutes")
     tensorboard: bool = Field(description="whether losses go to TensorBoard too, beside the resumable state")
 
 
@@ -87,17 +81,14 @@ class Denoiser(Section):
         "for the paper's architecture"
     )
     condition_width: Count = Field(
-        description="width of the clip condition's embedding, which is null here: kept for the paper's "
-        "architecture"
+        description="width of the clip condition's embedding, which is null here: kept for the paper's architecture"
     )
 
     @model_validator(mode="after")
     def _grouped(self) -> "Denoiser":
         _check_groups(self.block_channels, self.norm_groups)
         if self.block_channels[-1] % self.attention_heads:
-            raise ValueError(
-                f"{self.attention_heads} attention heads do not divide {self.block_channels[-1]} channels"
-            )
+            raise ValueError(f"{self.attention_heads} attention heads do not divide {self.block_channels[-1]} channels")
         return self
 
 
@@ -136,15 +127,10 @@ class DomainPriors(Section):
     )
     noise_schedule: NoiseSchedule
     denoiser: Denoiser
-    image: DenoiserTraining = Field(
-        description="the image prior (IDM), trained from scratch on images (Eq. 17)"
-    )
-    video: VideoTraining = Field(
-        description="the spatiotemporal prior trained from scratch on videos alone (Eq. 17)"
-    )
+    image: DenoiserTraining = Field(description="the image prior (IDM), trained from scratch on images (Eq. 17)")
+    video: VideoTraining = Field(description="the spatiotemporal prior trained from scratch on videos alone (Eq. 17)")
     joint: VideoTraining = Field(
-        description="the spatiotemporal prior fine-tuned from the image prior, on "
-        "videos and pseudo-videos (Eq. 17)"
+        description="the spatiotemporal prior fine-tuned from the image prior, on videos and pseudo-videos (Eq. 17)"
     )
 
 

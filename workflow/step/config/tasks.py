@@ -39,9 +39,7 @@ class Annealing(Section):
     """The noise levels of Algorithm 1: a rho grid from sigma_max to sigma_min, then 0."""
 
     levels: Count = Field(description="K, number of noise levels (Table 2: number of steps)")
-    sigma_max: Positive = Field(
-        description="first and largest level, in units of the latent (Table 2: final time)"
-    )
+    sigma_max: Positive = Field(description="first and largest level, in units of the latent (Table 2: final time)")
     sigma_min: Positive = Field(description="last level before 0, in units of the latent")
     rho: Positive = Field(description="exponent of the grid")
 
@@ -50,9 +48,7 @@ class Ode(Section):
     """The probability-flow ODE (Eq. 4), Euler on a rho grid."""
 
     steps: Count = Field(description="N, Euler steps at each annealing level (Table 2: PF-ODE steps)")
-    sigma_min: Positive = Field(
-        description="noise level at which the integration ends, in units of the latent"
-    )
+    sigma_min: Positive = Field(description="noise level at which the integration ends, in units of the latent")
     rho: Positive = Field(description="exponent of the grid")
 
 
@@ -63,9 +59,7 @@ class Mcmc(Section):
     damping: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="gamma (Table 2: scaling factor); 0 is Langevin Monte Carlo"
     )
-    step_size_squared: Positive = Field(
-        description="eta = h^2 at the first level (Table 2: step size square)"
-    )
+    step_size_squared: Positive = Field(description="eta = h^2 at the first level (Table 2: step size square)")
     step_decay: Positive = Field(description="r: eta_k = eta (1 + k / (K + 1) (r - 1))")
     noise_level: Positive = Field(
         description="tau, the standard deviation that the likelihood assumes (Table 2: observation noise "
@@ -79,12 +73,10 @@ class Mcmc(Section):
         description="noise level at which the network gives the prior's score, in units of the latent"
     )
     gaussian_width: Positive = Field(
-        description="with prior_score `gaussian`: the Gaussian's standard deviation, in units of the "
-        "level's sigma"
+        description="with prior_score `gaussian`: the Gaussian's standard deviation, in units of the level's sigma"
     )
     gradient_clip: Positive | None = Field(
-        description="bound on each element of tau^2 times the gradient of the negative log-likelihood; null "
-        "for none"
+        description="bound on each element of tau^2 times the gradient of the negative log-likelihood; null for none"
     )
     limit_step_to_sigma: bool = Field(description="whether h is kept at or below the annealing level's sigma")
 
@@ -133,10 +125,8 @@ class Method(Section):
     """One way to reconstruct: a prior and a source of the sampler's noise."""
 
     prior: Literal["image", "video", "joint"] = Field(
-        description="the image prior, the spatiotemporal prior trained on videos alone, or the jointly "
-        "trained one"
+        description="the image prior, the spatiotemporal prior trained on videos alone, or the jointly trained one"
     )
     noise: Literal["independent", "batch_consistent"] = Field(
-        description="noise of Algorithm 1, lines 1 and 9: drawn for each frame (`independent`), or once for "
-        "all of them"
+        description="noise of Algorithm 1, lines 1 and 9: drawn for each frame (`independent`), or once for all of them"
     )

@@ -68,9 +68,7 @@ def _mean_and_spread(scores: VideoScores) -> dict[str, float]:
     return columns
 
 
-def _paired_difference(
-    scores: VideoScores, others: VideoScores, metric: str, column: str
-) -> dict[str, float]:
+def _paired_difference(scores: VideoScores, others: VideoScores, metric: str, column: str) -> dict[str, float]:
     differences = np.array([scores[video][metric] - others[video][metric] for video in scores])
     standard_error = _sample_std(differences) / math.sqrt(len(differences))
     return {column: float(differences.mean()), f"{column}_se": standard_error}

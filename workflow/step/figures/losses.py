@@ -22,9 +22,7 @@ def read_losses(rows: Sequence[Mapping[str, str]], source: str) -> dict[str, np.
         raise InputError(f"{source} has no rows; train for at least one step")
     missing = [column for column in ("step", "epoch", "loss") if column not in rows[0]]
     if missing:
-        raise InputError(
-            f"{source} has no column {missing[0]}; it has {list(rows[0])}: give a training's table"
-        )
+        raise InputError(f"{source} has no column {missing[0]}; it has {list(rows[0])}: give a training's table")
     return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
 
 

@@ -20,9 +20,7 @@ def draw_masks(masks: Mapping[str, np.ndarray]) -> Figure:
     """
     with style.styled():
         figure = Figure(figsize=((PANEL_INCHES + 0.4) * len(masks), PANEL_INCHES + 0.7))
-        for axes, (title, mask) in zip(
-            figure.subplots(1, len(masks), squeeze=False)[0], masks.items(), strict=True
-        ):
+        for axes, (title, mask) in zip(figure.subplots(1, len(masks), squeeze=False)[0], masks.items(), strict=True):
             _draw_mask(axes, title, mask)
     return figure
 

@@ -74,9 +74,7 @@ def _write_mp4(movie: np.ndarray, part: Path) -> None:
     # The writer does not tell whether ffmpeg ended well.
     written, _ = imageio_ffmpeg.count_frames_and_secs(str(part))
     if written != PASSES * n_frames:
-        raise OSError(
-            f"{part} has {written} of {PASSES * n_frames} frames: ffmpeg failed, perhaps on a full disk"
-        )
+        raise OSError(f"{part} has {written} of {PASSES * n_frames} frames: ffmpeg failed, perhaps on a full disk")
 
 
 def _write_gif(movie: np.ndarray, part: Path) -> None:
@@ -90,9 +88,7 @@ def _tiles(frames: np.ndarray, display: str) -> np.ndarray:
     factor = max(1, round(TILE_PIXELS / max(frames.shape[1:])))
     size = (frames.shape[2] * factor, frames.shape[1] * factor)
     colours = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]]
-    enlarged = [
-        Image.fromarray(frame.astype(np.float32)).resize(size, Image.Resampling.BICUBIC) for frame in frames
-    ]
+    enlarged = [Image.fromarray(frame.astype(np.float32)).resize(size, Image.Resampling.BICUBIC) for frame in frames]
     return colours(np.clip(np.stack(enlarged), 0, 1), bytes=True)[..., :3]
 
 

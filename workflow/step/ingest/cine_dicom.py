@@ -46,9 +46,7 @@ def read_dicom_slices(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]
     for path in paths:
         header = _read_header(path, ORDER_TAGS)
         if int(header.get("NumberOfFrames", 1) or 1) > 1:
-            raise InputError(
-                f"{header.NumberOfFrames} frames in one DICOM file, one is expected: {path}; {REMEDY}"
-            )
+            raise InputError(f"{header.NumberOfFrames} frames in one DICOM file, one is expected: {path}; {REMEDY}")
         slices[_slice_key(header)].append((*_frame_key(header), path))
     for _, frames in sorted(slices.items()):
         ordered = [path for *_, path in sorted(frames)]

@@ -31,17 +31,13 @@ def read_npz_slices(path: Path) -> Iterator[np.ndarray]:
     except KeyError:
         raise InputError(f"no array img in {path}; {REMEDY}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise InputError(
-            f"cannot read {path}: {' '.join(str(error).split())}; copy it again or leave it out"
-        ) from None
+        raise InputError(f"cannot read {path}: {' '.join(str(error).split())}; copy it again or leave it out") from None
 
 
 def _read_header(member: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype]:
     try:
         version = np.lib.format.read_magic(member)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran_order, dtype = read(member)
     except ValueError as error:
         raise InputError(f"img of {path} is no numpy array: {error}; {REMEDY}") from None

@@ -41,9 +41,7 @@ def read_raw_file(raw: RawFile, n_frames: int) -> Iterator[RawSequence]:
         dataset = _find_kspace(file)
         _check_layout(dataset, raw.path)
         if dataset.shape[0] < n_frames:
-            raise InputError(
-                f"kspace has {dataset.shape[0]} frames, the study needs {n_frames}: {raw.path}; {REMEDY}"
-            )
+            raise InputError(f"kspace has {dataset.shape[0]} frames, the study needs {n_frames}: {raw.path}; {REMEDY}")
         for number in range(dataset.shape[1]):
             yield RawSequence(
                 source=f"{raw.subject}-{raw.view}-{number:02d}",
@@ -58,9 +56,7 @@ def _find_kspace(file: h5py.File) -> h5py.Dataset:
     present = [name for name in AXES if name in set(file)]
     if not present:
         names = " or ".join(AXES)
-        raise InputError(
-            f"{file.filename}: no variable {names}; it holds {sorted(file) or 'nothing'}; {REMEDY}"
-        )
+        raise InputError(f"{file.filename}: no variable {names}; it holds {sorted(file) or 'nothing'}; {REMEDY}")
     return read_dataset(file, present[0])
 
 
@@ -68,9 +64,7 @@ def _check_layout(dataset: h5py.Dataset, path: Path) -> None:
     name, axes = dataset.name.strip("/"), AXES[dataset.name.strip("/")]
     fields = dataset.dtype.fields or {}
     if set(fields) != {"real", "imag"} or any(kind.kind != "f" for kind, *_ in fields.values()):
-        raise InputError(
-            f"{name} has type {dataset.dtype}, k-space has float fields real and imag: {path}; {REMEDY}"
-        )
+        raise InputError(f"{name} has type {dataset.dtype}, k-space has float fields real and imag: {path}; {REMEDY}")
     if dataset.ndim != len(axes):
         raise InputError(f"{name} has shape {dataset.shape}, it should be {axes}: {path}; {REMEDY}")
     if 0 in dataset.shape:
@@ -87,9 +81,7 @@ def _read_slice(dataset: h5py.Dataset, number: int, path: Path) -> torch.Tensor:
         stored = dataset[:, number]
     except OSError as error:
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"cannot read slice {number} of {path}: {reason}; copy it again or {REMEDY}"
-        ) from None
+        raise InputError(f"cannot read slice {number} of {path}: {reason}; copy it again or {REMEDY}") from None
     kspace = np.empty(stored.shape, np.complex64)
     kspace.real, kspace.imag = stored["real"], stored["imag"]
     if not np.isfinite(kspace).all():

@@ -28,20 +28,14 @@ def coil_maps(images: torch.Tensor) -> torch.Tensor:
     smooth = _low_resolution(images)
     magnitude = smooth.abs().square().sum(0).sqrt()
     phase = torch.angle(_virtual_coil(smooth))
-    return (
-        smooth
-        / magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny)
-        * torch.polar(torch.ones_like(phase), -phase)
-    )
+    return smooth / magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny) * torch.polar(torch.ones_like(phase), -phase)
 
 
 def _low_resolution(images: torch.Tensor) -> torch.Tensor:
     n_y, n_x = images.shape[-2:]
     # Equal resolution along both axes: the readout is oversampled, so the same band has more samples along
     # kx.
-    windows = (
-        _centre_window(n, min(n, round(CALIBRATION_LINES * n / n_y)), images.device) for n in (n_y, n_x)
-    )
+    windows = (_centre_window(n, min(n, round(CALIBRATION_LINES * n / n_y)), images.device) for n in (n_y, n_x))
     along_y, along_x = windows
     return ifft2c(fft2c(images) * along_y[:, None] * along_x)
 

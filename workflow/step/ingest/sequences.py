@@ -57,7 +57,5 @@ def read_lengths(path: Path) -> dict[str, int]:
 
 def _sources(file: h5py.File) -> list[str]:
     if "sequences" not in file:
-        raise InputError(
-            f"{file.filename} is no raw store: it has no group /sequences; run the ingest stage first"
-        )
+        raise InputError(f"{file.filename} is no raw store: it has no group /sequences; run the ingest stage first")
     return sorted(file["sequences"])

@@ -13,7 +13,10 @@ from step.io.hdf5 import open_hdf5, read_dataset
 
 
 def write_measurement(
-    path: Path, measurement: Mapping[str, np.ndarray], truth: np.ndarray | None, attributes: Mapping[str, object]
+    path: Path,
+    measurement: Mapping[str, np.ndarray],
+    truth: np.ndarray | None,
+    attributes: Mapping[str, object],
 ) -> None:
     """Write one video's measurement (arrays with leading axis time) and its truth (time, channel, y, x) if known."""
     with whole_file(path) as part, h5py.File(part, "w") as file:
@@ -43,9 +46,7 @@ class Reconstruction:
     trace: Mapping[str, np.ndarray]  # (sample, annealing level) each: sigma, misfit; empty for a reference
 
 
-def write_reconstructions(
-    path: Path, reconstructions: list[Reconstruction], attributes: Mapping[str, object]
-) -> None:
+def write_reconstructions(path: Path, reconstructions: list[Reconstruction], attributes: Mapping[str, object]) -> None:
     """Write the reconstructions that one job made, whole or not at all."""
     with whole_file(path) as part, h5py.File(part, "w") as file:
         for reconstruction in reconstructions:

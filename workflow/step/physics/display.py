@@ -19,12 +19,8 @@ def to_unit_range(
     if display == "magnitude":
         peak = reference.norm(dim=-3).amax()
         if not peak > 0:
-            raise InputError(
-                "the reference video is zero everywhere, so there is no brightness; leave it out"
-            )
+            raise InputError("the reference video is zero everywhere, so there is no brightness; leave it out")
         return (video.norm(dim=-3) / peak).clamp(0, 1)
     if video.shape[-3] != 1:
-        raise InputError(
-            f"the video has {video.shape[-3]} channels, unit_range shows 1; use display: magnitude"
-        )
+        raise InputError(f"the video has {video.shape[-3]} channels, unit_range shows 1; use display: magnitude")
     return ((video.squeeze(-3) + 1) / 2).clamp(0, 1)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ValidationError
 
-from step.contracts import ForwardModel
 from step.config.study import describe_problem
+from step.contracts import ForwardModel
 from step.errors import InputError
 
 

@@ -19,9 +19,7 @@ def prepare_sequence(sequence: RawSequence, settings: CineFormat) -> Iterator[Pr
     image = resample(crop_or_pad(sequence.image, settings.crop), settings.resolution)
     peak = float(np.abs(image).max())
     if peak == 0:
-        raise InputError(
-            f"{sequence.source} is zero everywhere: {sequence.file}; drop it with data.mri.exclude"
-        )
+        raise InputError(f"{sequence.source} is zero everywhere: {sequence.file}; drop it with data.mri.exclude")
     if settings.reference_phase:
         image = reference_phase(image)
     scale = 1 / peak if settings.scale == "peak" else settings.scale

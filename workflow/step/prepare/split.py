@@ -63,15 +63,11 @@ def assign_units(units: set[str], settings: SplitSettings) -> dict[str, str]:
         if split in named:
             continue
         if len(free) < count:
-            raise InputError(
-                f"{key}.{split} asks for {count} units, {len(free)} of {len(units)} are left; lower it"
-            )
+            raise InputError(f"{key}.{split} asks for {count} units, {len(free)} of {len(units)} are left; lower it")
         split_of |= dict.fromkeys(free[:count], split)
         free = free[count:]
     if not free:
-        raise InputError(
-            f"{key} leaves none of {len(units)} units to train on; lower {key}.test or .validation"
-        )
+        raise InputError(f"{key} leaves none of {len(units)} units to train on; lower {key}.test or .validation")
     return split_of | dict.fromkeys(free, "train")
 
 
@@ -80,9 +76,7 @@ def _check_named(units: set[str], named: dict[str, tuple[str, ...]], key: str) -
         for name in names:
             if name not in units:
                 some = ", ".join(sorted(units)[:3])
-                raise InputError(
-                    f"{key}.{split} names {name}, which is not among the {len(units)} units ({some}, ...)"
-                )
+                raise InputError(f"{key}.{split} names {name}, which is not among the {len(units)} units ({some}, ...)")
     both = set(named.get("test", ())) & set(named.get("validation", ()))
     if both:
         raise InputError(f"{key}.test and {key}.validation both name {min(both)}; a unit is held out once")

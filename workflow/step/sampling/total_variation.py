@@ -32,9 +32,7 @@ def reconstruct_total_variation(
     return video
 
 
-def _likelihood_gradient(
-    forward_model: ForwardModel, video: torch.Tensor, measurement: Measurement
-) -> torch.Tensor:
+def _likelihood_gradient(forward_model: ForwardModel, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
     with torch.enable_grad():
         video = video.detach().requires_grad_()
         loss = forward_model.negative_log_likelihood(video, measurement).sum()
@@ -50,6 +48,4 @@ def _total_variation_proximal(video: torch.Tensor, weight: float) -> torch.Tenso
 
 
 def _smooth(video: np.ndarray, weight: float) -> np.ndarray:
-    return denoise_tv_chambolle(
-        video, weight, eps=PROXIMAL_TOLERANCE, max_num_iter=PROXIMAL_ITERATIONS, channel_axis=1
-    )
+    return denoise_tv_chambolle(video, weight, eps=PROXIMAL_TOLERANCE, max_num_iter=PROXIMAL_ITERATIONS, channel_axis=1)

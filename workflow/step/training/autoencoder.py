@@ -51,12 +51,12 @@ def train_autoencoder(
         return float(autoencoder_loss(average, validation.to(device), validation_noise, training.kl_weight))
 
     objective = Objective(
-        batch, lambda network, example: autoencoder_loss(network, *example, training.kl_weight), validation_loss
+        batch,
+        lambda network, example: autoencoder_loss(network, *example, training.kl_weight),
+        validation_loss,
     )
     steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
-    average, losses = train(
-        network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator
-    )
+    average, losses = train(network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator)
     return _standardised(average.network, images, standardise, order, device), losses
 
 

@@ -33,7 +33,10 @@ def train_image_denoiser(
 
     def batch(step: int) -> tuple[torch.Tensor, ...]:
         generator = latents.generator("image", step)
-        return (*latents.prepare(images.read(latents.mine(order.batch(step)))[:, None], generator, training), False)
+        return (
+            *latents.prepare(images.read(latents.mine(order.batch(step)))[:, None], generator, training),
+            False,
+        )
 
     steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
     objective = latents.objective(batch, validation, temporal=False)
@@ -64,7 +67,10 @@ def train_video_denoiser(
     def batch(step: int) -> tuple[torch.Tensor, ...]:
         generator = latents.generator("video", step)
         if is_video_step(latents.seed, step, p_joint):
-            return (*latents.prepare(videos.read(latents.mine(video_order.batch(step))), generator, training), True)
+            return (
+                *latents.prepare(videos.read(latents.mine(video_order.batch(step))), generator, training),
+                True,
+            )
         # The frames of a pseudo-video are independent of each other, so each has its own flip, zoom and noise level.
         examples = images.read(latents.mine(image_order.batch(step)))[:, None]
         return (*latents.prepare(examples, generator, training), False)

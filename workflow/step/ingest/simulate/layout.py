@@ -7,9 +7,7 @@ VIEWS = ("sax", "lax")
 
 def patient_folder(root: Path, coils: str, patient: str) -> Path:
     """Return the folder of a simulated patient's files; `coils` is single or multi."""
-    return (
-        root / "ChallengeData" / f"{coils.capitalize()}Coil" / "Cine" / "TrainingSet" / "FullSample" / patient
-    )
+    return root / "ChallengeData" / f"{coils.capitalize()}Coil" / "Cine" / "TrainingSet" / "FullSample" / patient
 
 
 def patient_file(root: Path, coils: str, patient: str, view: str) -> Path:

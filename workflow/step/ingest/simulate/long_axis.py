@@ -94,25 +94,17 @@ def _paint_right_heart(canvas: Canvas, cut: _Slice, muscle: np.ndarray, blood: n
     ventricle = ellipse_distance(cut.along - valve, cut.across + inside, 0.88 * (cut.apex - valve), reach)
     _paint_chamber(canvas, np.minimum(ventricle, cut.along - valve), 3.5, muscle, blood)
     centre = cut.outer.max() * 0.7 + width / 2
-    _paint_atrium(
-        canvas, cut, valve, cut.across + centre, 0.3 * cut.outer.max() + 0.45 * width, muscle, blood
-    )
+    _paint_atrium(canvas, cut, valve, cut.across + centre, 0.3 * cut.outer.max() + 0.45 * width, muscle, blood)
 
 
 def _paint_left_heart(canvas: Canvas, cut: _Slice, muscle: np.ndarray, blood: np.ndarray) -> None:
     beyond = cut.along - cut.valve
-    wall = ellipse_distance(
-        beyond, cut.across, cut.apex - cut.valve + 0.6 * (cut.outer - cut.inner), cut.outer
-    )
+    wall = ellipse_distance(beyond, cut.across, cut.apex - cut.valve + 0.6 * (cut.outer - cut.inner), cut.outer)
     canvas.paint(np.minimum(wall, beyond), muscle)
-    canvas.paint(
-        np.minimum(ellipse_distance(beyond, cut.across, cut.apex - cut.valve, cut.inner), beyond), blood
-    )
+    canvas.paint(np.minimum(ellipse_distance(beyond, cut.across, cut.apex - cut.valve, cut.inner), beyond), blood)
     _paint_atrium(canvas, cut, cut.valve, cut.across, 0.8 * cut.patient.heart.radius_mm, muscle, blood)
     # The mitral valve is shut in systole; open leaflets are too thin to be seen.
-    canvas.paint(
-        np.minimum(1.5 - np.abs(beyond), cut.inner - np.abs(cut.across)), blood + cut.state * (muscle - blood)
-    )
+    canvas.paint(np.minimum(1.5 - np.abs(beyond), cut.inner - np.abs(cut.across)), blood + cut.state * (muscle - blood))
 
 
 def _paint_atrium(
@@ -130,8 +122,6 @@ def _paint_atrium(
     _paint_chamber(canvas, np.minimum(edge, valve - cut.along), 2.5, muscle, blood)
 
 
-def _paint_chamber(
-    canvas: Canvas, edge: np.ndarray, wall_mm: float, muscle: np.ndarray, blood: np.ndarray
-) -> None:
+def _paint_chamber(canvas: Canvas, edge: np.ndarray, wall_mm: float, muscle: np.ndarray, blood: np.ndarray) -> None:
     canvas.paint(edge + wall_mm, muscle)
     canvas.paint(edge, blood)
