@@ -1,0 +1,70 @@
+"""What `describe` says of the paper's study, against the paper's numbers."""
+
+import json
+
+import pytest
+from step.__main__ import main
+from step.config.study import BASE_CONFIG
+
+MEBI = 2**20  # the paper's M
+
+
+@pytest.fixture(scope="module")
+def description() -> dict:
+    from step.cli.describe import describe
+    from step.config.study import load_config
+
+    return describe(load_config(BASE_CONFIG))
+
+
+def test_the_command_prints_it_as_json(description, capsys):
+    assert main(["describe", "--config", str(BASE_CONFIG), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == description
+
+
+def test_parameters_are_the_paper_s_in_units_of_2_to_the_20(description):
+    domains = description["domains"]
+    counts = {domain: domains[domain]["parameters"] for domain in ("blackhole", "mri")}
+    assert counts["blackhole"]["autoencoder"] == 15_458_123
+    assert counts["mri"]["autoencoder"] == 60_245_280
+    assert counts["blackhole"]["video_denoiser"] == 138_047_896
+    # The paper's Table 3 prints 14.8M, 57.5M and 131.7M: it rounds up.
+    millions = [counts["blackhole"]["autoencoder"] / MEBI, counts["mri"]["autoencoder"] / MEBI]
+    millions += [counts[domain]["video_denoiser"] / MEBI for domain in ("blackhole", "mri")]
+    assert millions == pytest.approx([14.74, 57.45, 131.65, 131.65], abs=0.005)
+
+
+def test_the_temporal_modules_are_what_the_video_network_has_more(description):
+    for domain in description["domains"].values():
+        assert domain["parameters"]["video_denoiser"] > domain["parameters"]["image_denoiser"]
+
+
+def test_shapes_of_videos_and_latents(description):
+    shapes = {name: (of["video_shape"], of["latent_shape"]) for name, of in description["domains"].items()}
+    assert shapes == {
+        "blackhole": ([64, 1, 256, 256], [64, 1, 32, 32]),
+        "mri": ([12, 2, 192, 192], [12, 2, 48, 48]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "decoder", "ode"), [("blackhole", 1500, 500), ("mri8", 1060, 400), ("mri6", 1060, 400)]
+)
+def test_evaluations_per_sample_are_those_of_table_2(description, task, decoder, ode):
+    evaluations = description["tasks"][task]["evaluations_per_sample"]
+    # The prior's score at every step of the Markov chain is what the paper does not count.
+    assert evaluations == {"decoder": decoder, "denoiser_ode": ode, "denoiser_mcmc": decoder}
+
+
+def test_jobs_of_a_task(description):
+    # 20 test videos, one a job, four methods; those and four references are evaluated.
+    jobs = {"measure": 1, "sample": 80, "reference": 4, "evaluate": 8, "tabulate": 1}
+    assert description["tasks"]["mri8"]["jobs"] == jobs
+    assert description["tasks"]["mri8"]["test_videos"] == 20
+
+
+def test_the_text_says_which_million_it_means(capsys):
+    assert main(["describe"]) == 0
+    text = capsys.readouterr().out
+    assert "15,458,123 (14.7 M of 2^20)" in text
+    assert "latent_shape: 12 x 2 x 48 x 48" in text

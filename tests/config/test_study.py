@@ -1,0 +1,154 @@
+"""A configuration that cannot be used ends with one line that names the key and the value."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from step.__main__ import main
+from step.cli.settings import dump_settings
+from step.cli.train import select
+from step.config.study import BASE_CONFIG, Config, check_config, lay_over, load_config
+from step.errors import InputError
+
+LIBRARY = BASE_CONFIG.parents[1] / "workflow"
+
+BAD = {  # what is wrong: the YAML, and what the line must name
+    "unknown key": ("seeed: 1", ["seeed", "unknown key", "config/README.md"]),
+    "misspelt key": (
+        "priors: {mri: {joint: {p_join: 0.5}}}",
+        ["priors.mri.joint.p_join", "unknown key", "spelling"],
+    ),
+    "value out of range": ("priors: {mri: {joint: {p_joint: 1.5}}}", ["priors.mri.joint.p_joint", "1.5"]),
+    "negative count": ("data: {mri: {frames: -3}}", ["data.mri.frames", "-3"]),
+    "not a number": (
+        "tasks: {mri8: {sampler: {annealing: {sigma_max: .nan}}}}",
+        ["tasks.mri8.sampler.annealing.sigma_max", "nan"],
+    ),
+    "text for a number": ("data: {mri: {resolution: large}}", ["data.mri.resolution", "'large'"]),
+    "a number that YAML reads as text": (
+        "priors: {mri: {image: {optimisation: {learning_rate: fast}}}}",
+        ["priors.mri.image.optimisation.learning_rate", "'fast'"],
+    ),
+    "not one of the choices": ("data: {mri: {source: internet}}", ["data.mri.source", "internet"]),
+    "mapping for a value": ("seed: {a: 1}", ["seed"]),
+    "value for a mapping": ("data: 5", ["data", "5"]),
+    "neither of two types": ("data: {mri: {scale: bright}}", ["data.mri.scale", "'bright'"]),
+    "name with shell metacharacters": (
+        'tasks: {"x; rm -rf": {domain: mri}}',
+        ["tasks.x; rm -rf", "should match pattern"],
+    ),
+    "name that is a path": ('methods: {"../bis": {prior: image, noise: independent}}', ["methods.../bis"]),
+    "target that is no task": ("targets: {tour: [mri7]}", ["targets.tour", "mri7", "mri8"]),
+    "task of an unknown domain": ("tasks: {mri8: {domain: weather}}", ["tasks.mri8.domain", "weather"]),
+    "resolution that the networks cannot halve": (
+        "data: {mri: {resolution: 190}}",
+        ["data.mri.resolution", "190", "32"],
+    ),
+    "groups that do not divide the widths": (
+        "priors: {mri: {denoiser: {norm_groups: 24}}}",
+        ["priors.mri.denoiser", "24", "128"],
+    ),
+    "zoom the wrong way round": (
+        "priors: {mri: {image: {augmentation: {zoom: [2, 1]}}}}",
+        ["priors.mri.image.augmentation", "zoom", "2.0", "1.0"],
+    ),
+}
+
+
+BAD_MEASUREMENT = {
+    "out of range": ("{acceleration: 0}", ["tasks.mri8.measurement.acceleration", "0"]),
+    "misspelt": ("{accelration: 4}", ["tasks.mri8.measurement.accelration", "unknown key"]),
+}
+
+
+def problem(file: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        load_config(file)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "wanted"), BAD.values(), ids=BAD)
+def test_a_bad_value_is_one_line_with_key_and_value(tmp_path, text, wanted):
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    line = problem(file)
+    assert "\n" not in line
+    assert [part for part in [*wanted, "bad.yaml"] if part not in line] == []
+
+
+@pytest.mark.xfail(strict=True, reason="the line leaves `measurement` out of the key")
+@pytest.mark.parametrize(("text", "wanted"), BAD_MEASUREMENT.values(), ids=BAD_MEASUREMENT)
+def test_a_bad_value_of_a_measurement_is_one_line_with_key_and_value(tmp_path, text, wanted):
+    test_a_bad_value_is_one_line_with_key_and_value(tmp_path, f"tasks: {{mri8: {{measurement: {text}}}}}", wanted)
+
+
+def test_a_missing_key_is_named():
+    values = load_config().model_dump(mode="json")
+    del values["data"]["mri"]["frames"]
+    with pytest.raises(InputError, match=r"^data\.mri\.frames: missing; .*\(in here\)$"):
+        check_config(values, source="here")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("a: [1, 2", "is not YAML"), ("- 1\n- 2\n", "holds list, not a mapping"), ("", "not a mapping")],
+    ids=["broken", "list", "empty"],
+)
+def test_a_file_that_is_no_mapping_is_one_line(tmp_path, text, wanted):
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    line = problem(file)
+    assert "\n" not in line
+    assert str(file) in line
+    assert wanted in line
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    assert problem(tmp_path / "nowhere.yaml").startswith(f"no configuration file {tmp_path / 'nowhere.yaml'}")
+
+
+@pytest.mark.xfail(strict=True, reason="a UnicodeDecodeError is not turned into a line")
+def test_a_file_that_is_not_text_is_one_line(tmp_path):
+    file = tmp_path / "binary.yaml"
+    file.write_bytes(b"\x89HDF\r\n\x1a\n\xff\xfe\x00")
+    line = problem(file)
+    assert "\n" not in line
+    assert str(file) in line
+
+
+def test_the_command_line_prints_the_line_and_exits_with_1(tmp_path):
+    file = tmp_path / "bad.yaml"
+    file.write_text("data: {mri: {frames: 0}}")
+    command = [sys.executable, "-m", "step", "describe", "--config", str(file)]
+    job = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(LIBRARY)})
+    assert job.returncode == 1
+    assert job.stdout == ""
+    (line,) = job.stderr.splitlines()
+    assert line.startswith("error: data.mri.frames: ")
+
+
+def test_without_settings_the_command_line_says_what_to_give(tmp_path, capsys):
+    assert main(["split", "--inputs", "a.h5", "--output", str(tmp_path / "index.csv")]) == 1
+    assert "--config" in capsys.readouterr().err
+
+
+def test_files_are_laid_over_each_other_in_their_order(tmp_path):
+    for number, text in enumerate(("seed: 1\nresults: one", "seed: 2")):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    config = load_config(tmp_path / "0.yaml", tmp_path / "1.yaml")
+    assert (config.seed, str(config.results)) == (2, "one")
+    assert config.data == load_config().data
+
+
+def test_a_list_replaces_the_whole_list():
+    assert lay_over({"a": {"b": [1, 2], "c": 3}}, {"a": {"b": [4]}}) == {"a": {"b": [4], "c": 3}}
+
+
+def test_the_order_of_keys_does_not_change_the_settings_of_a_stage():
+    values = load_config().model_dump(mode="json")
+    turned = {name: values[name] for name in reversed(values)}
+    turned["priors"] = {name: dict(reversed(of.items())) for name, of in reversed(turned["priors"].items())}
+    texts = {dump_settings(select(Config.model_validate(of), "mri", "joint")) for of in (values, turned)}
+    assert len(texts) == 1

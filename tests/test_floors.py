@@ -1,0 +1,131 @@
+"""The floors of the house: a room imports only rooms on lower floors, and planning loads nothing heavy."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Set
+from pathlib import Path
+
+from step.__main__ import STAGES
+from step.provenance import LIBRARY, imported_modules
+
+FLOORS = (
+    {"config", "contracts", "errors", "seeds", "provenance"},
+    {"io", "physics", "diffusion"},
+    {"ingest", "prepare", "models"},
+    {"training", "sampling"},
+    {"evaluation"},
+    {"figures"},
+    {"cli"},
+    {"__main__"},
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+# Rooms on the lowest floor that others on it may use; they import no room themselves.
+FOUNDATIONS = {"errors", "seeds"}
+# Although their floors would allow it.
+FORBIDDEN = {
+    "figures": {"training", "sampling", "models", "ingest", "prepare"},
+    "evaluation": {"training", "models"},
+    "sampling": {"models", "ingest", "prepare"},
+}
+# What prepare reads is the store that ingest writes; its format is in this one module.
+ALLOWED = {("prepare", "step.ingest.sequences")}
+
+HEAVY = ("torch", "diffusers", "accelerate", "h5py", "scipy", "matplotlib", "piq", "skimage", "pydicom")
+
+
+def modules() -> list[str]:
+    """Return the dotted names of all the library's modules."""
+    names = []
+    for path in LIBRARY.rglob("*.py"):
+        parts = path.relative_to(LIBRARY.parent).with_suffix("").parts
+        names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return sorted(names)
+
+
+def room_of(module: str) -> str | None:
+    """Return the room of a module, None for the package itself."""
+    return module.split(".")[1] if "." in module else None
+
+
+def violations(imports: Mapping[str, Set[str]]) -> list[str]:
+    """Return "module imports module" for what the floors do not allow of `imports`, by importing module."""
+    return [
+        f"{module} imports {imported}"
+        for module, names in sorted(imports.items())
+        for imported in sorted(names)
+        if not is_allowed(room_of(module), room_of(imported), imported)
+    ]
+
+
+def is_allowed(room: str | None, other: str | None, imported: str) -> bool:
+    if other is None or other == room or (room, imported) in ALLOWED:
+        return True
+    if room is None or other in FORBIDDEN.get(room, ()):
+        return False
+    return FLOOR_OF[other] < FLOOR_OF[room] or (other in FOUNDATIONS and room not in FOUNDATIONS)
+
+
+def test_every_room_has_a_floor():
+    assert {room_of(module) for module in modules()} - {None} == set(FLOOR_OF)
+
+
+def test_rooms_import_only_rooms_on_lower_floors():
+    assert violations({module: imported_modules(module) for module in modules()}) == []
+
+
+def test_a_room_that_reaches_upwards_or_sideways_is_found():
+    imports = {
+        "step.physics.mri": {"step.models.prior", "step.diffusion.ode", "step.config.tasks"},
+        "step.figures.movies": {"step.sampling.daps", "step.io.videos"},
+        "step.diffusion.ode": {"step.physics.fourier"},
+        "step.errors": {"step.seeds"},
+        "step.prepare.cine": {"step.ingest.sequences", "step.ingest.coils"},
+        "step": {"step.errors"},
+    }
+    assert violations(imports) == [
+        "step imports step.errors",
+        "step.diffusion.ode imports step.physics.fourier",
+        "step.errors imports step.seeds",
+        "step.figures.movies imports step.sampling.daps",
+        "step.physics.mri imports step.diffusion.ode",
+        "step.physics.mri imports step.models.prior",
+        "step.prepare.cine imports step.ingest.coils",
+    ]
+
+
+def test_imports_within_functions_are_seen():
+    assert "step.sampling.daps" in imported_modules("step.cli.sample")
+
+
+def heavy_modules_after(*names: str) -> str:
+    """Return which heavy packages a fresh process has when it has imported `names`, as the text of a list."""
+    program = f"import sys, {', '.join(names)}; print([name for name in {HEAVY} if name in sys.modules])"
+    job = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(LIBRARY.parent)},
+    )
+    return job.stdout.strip()
+
+
+def test_planning_the_workflow_and_reading_the_help_load_nothing_heavy():
+    names = [
+        "step.ingest.subjects",
+        "step.config.study",
+        "step.config.plan",
+        "step.provenance",
+        *STAGES.values(),
+    ]
+    assert heavy_modules_after(*names) == "[]"
+
+
+def test_a_heavy_import_is_found():
+    assert heavy_modules_after("scipy", "step.errors") == "['scipy']"
+
+
+def test_every_stage_has_its_module():
+    files = {path.stem for path in Path(LIBRARY / "cli").glob("*.py")}
+    assert set(STAGES) == files - {"__init__", "arguments", "files", "settings"}
