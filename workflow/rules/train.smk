@@ -2,11 +2,6 @@
 # so that snakemake, which deletes the outputs of a job that it runs again, does not delete the progress.
 
 
-def training_state(w):
-    """Return the folder of resumable states; other code must not go on from them."""
-    return RESULTS / w.domain / "priors/.state" / code("train")
-
-
 rule train_autoencoder:
     input:
         index=RESULTS / "{domain}/index.csv",
@@ -22,7 +17,7 @@ rule train_autoencoder:
         mem_mb=32000,
         runtime=1440,
     params:
-        state=training_state,
+        state=lambda w: RESULTS / w.domain / "priors/.state",
         settings=lambda w: settings("train", domain=w.domain, prior="autoencoder"),
         code=code("train"),
     shell:
@@ -48,7 +43,7 @@ rule train_denoiser:
         mem_mb=32000,
         runtime=2880,
     params:
-        state=training_state,
+        state=lambda w: RESULTS / w.domain / "priors/.state",
         initial=lambda w, input: ["--initial", input.initial] if input.initial else [],
         settings=lambda w: settings("train", domain=w.domain, prior=w.prior),
         code=code("train"),

@@ -1,8 +1,9 @@
-"""What code a stage runs: a digest of the syntax trees of its module and of all that it imports from the library.
+"""What code a stage runs: a digest of the syntax trees of its module and of what that imports of the library.
 
-An edit that changes behaviour changes the digest of the stages that use it, so that the workflow runs them again.
-Comments, formatting, docstrings and descriptions of configuration fields do not count. Neither do the fields and
-checks of the configuration's sections: a job sees of them what its settings say, and these are compared as they are.
+An edit that changes behaviour changes the digest of the stages that use it, and the workflow runs them again.
+Comments, formatting, docstrings and descriptions of configuration fields do not count. Neither do the fields
+and checks of the configuration's sections: a job sees of them what its settings say, and these are compared
+as they are.
 """
 
 import ast
@@ -18,12 +19,12 @@ LIBRARY = Path(__file__).parent
 SECTIONS = "step.config."
 """Modules below this describe the configuration."""
 
-NEVER_IN_A_JOB = "step.config.study"
-"""The description of the whole configuration, from which the workflow cuts the settings before the job starts."""
+WITHOUT_RESULT = frozenset({"step.config.study", "step.provenance"})
+"""Modules that no result depends on: the workflow cuts the settings before a job starts, and names its state."""
 
 
 def code_digest(*modules: str) -> str:
-    """Return the digest of `modules` (dotted, e.g. ``step.cli.sample``) and of their imports, nested ones too."""
+    """Return the digest of `modules` (dotted, e.g. ``step.cli.sample``) and all that they import, nested too."""
     digest = hashlib.sha256()
     for name in sorted(frozenset().union(*map(reachable_modules, modules))):
         digest.update(f"{name}\n{_meaning(name)}\n".encode())
@@ -31,7 +32,7 @@ def code_digest(*modules: str) -> str:
 
 
 def forward_model_name(model: str) -> str:
-    """Return the module that a measurement's `model` names: one of `step.physics`, else any that can be imported.
+    """Return the module that a measurement's `model` names: of `step.physics`, else any importable one.
 
     It is imported by name, so that no import statement leads to it. Raises `InputError` where there is none.
     """
@@ -43,7 +44,7 @@ def forward_model_name(model: str) -> str:
 
 @cache
 def reachable_modules(module: str) -> frozenset[str]:
-    """Return `module` and every library module that it imports, directly or not, at the top or in a function."""
+    """Return `module` and every library module that it imports, directly or not, in a function too."""
     found: set[str] = set()
     waiting = [module]
     while waiting:
@@ -64,7 +65,7 @@ def imported_modules(module: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(name for name in names - {NEVER_IN_A_JOB} if name.split(".")[0] == "step" and _find(name))
+    return frozenset(name for name in names - WITHOUT_RESULT if name.split(".")[0] == "step" and _find(name))
 
 
 def _source(module: str) -> Path:

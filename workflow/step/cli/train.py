@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     accelerator = _accelerator(Accelerator, settings)
     images = ImageSet(training, settings.frames, settings.images, settings.seed)
     validation = _validation_videos(store, training)
-    state_file = arguments.state / settings.prior / f"{_state_key(arguments, settings)}.safetensors"
+    state_file = arguments.state / settings.prior / f"{_run_key(arguments, settings, training)}.safetensors"
     log.info(
         "%s prior of %s: %d training images, on %s",
         settings.prior,
@@ -93,18 +93,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         write_model_folder(arguments.output, network, facts, card, losses)
         state_file.unlink(missing_ok=True)
         log.info("wrote %s", arguments.output)
-
-
-def _state_key(arguments: argparse.Namespace, settings: Settings) -> str:
-    """Return a digest of all that the weights depend on: a run goes on from the state of an equal run alone."""
-    import hashlib
-
-    from step.io.model_folders import weights_digest
-
-    # The split rewrites the index whenever a prepared video changes, though its names may stay the same.
-    parts = [dump_settings(settings), arguments.index.read_text(), str(arguments.index.stat().st_mtime_ns)]
-    parts += [weights_digest(folder) for folder in (arguments.autoencoder, arguments.initial) if folder]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _run_key(arguments: argparse.Namespace, settings: Settings, training) -> str:

@@ -59,6 +59,8 @@ def load_network(path: Path, network_class):
 
 
 def weights_digest(path: Path) -> str:
-    """Return the SHA-256 of a model folder's weights."""
+    """Return the SHA-256 of a model folder's weights; raises `InputError` where it has none."""
+    if not (path / WEIGHTS).is_file():
+        raise InputError(f"{path} is not a model folder: it needs {WEIGHTS}; train the prior first")
     with (path / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
