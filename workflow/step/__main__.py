@@ -39,7 +39,8 @@ EXIT_SIGINT = 130
 def main(argv: list[str] | None = None) -> int:
     """Run the stage that `argv` names and return the exit status.
 
-    0: done; 1: an input cannot be used; 2: wrong usage; 70: a defect; 75: interrupted, the same command goes on from there.
+    0: done; 1: an input cannot be used; 2: wrong usage; 70: a defect of the program;
+    75: interrupted, the same command goes on from there.
     """
     argv = sys.argv[1:] if argv is None else argv
     # Threads that spin while they wait make two jobs on the same cores ten times slower; read when torch is loaded.

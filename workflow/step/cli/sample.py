@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     started = time.monotonic()
     latents, trace = sample_posterior(prior, likelihood, sources, generators, sampler, device, settings.task)
     with torch.no_grad():
-        samples = prior.decode(latents).cpu().numpy()
+        samples = torch.cat([prior.decode(latent).cpu() for latent in latents.split(1)]).numpy()
     seconds = time.monotonic() - started
     log.info("%.1f s, %.1f s per sample", seconds, seconds / len(draws))
     histories = {name: torch.stack(levels, dim=1).cpu().numpy() for name, levels in trace.items()}

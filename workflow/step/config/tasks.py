@@ -88,7 +88,7 @@ class Sampler(Section):
     ode: Ode
     mcmc: Mcmc
     frames_per_chunk: Count = Field(
-        description="frames whose decoder gradient is computed at once; bounds the memory, not the result"
+        description="frames of a video whose decoder gradient is computed at once; bounds the memory, not the result"
     )
 
 

@@ -1,5 +1,7 @@
 """The probability-flow ODE (Eq. 4)."""
 
+from itertools import pairwise
+
 import torch
 
 from step.diffusion.denoiser import Denoise
@@ -18,7 +20,7 @@ def solve_probability_flow(
     if sigma <= sigma_min:
         return noisy
     levels = rho_grid(sigma, sigma_min, steps, rho)
-    for current, following in zip(levels[:-1], levels[1:], strict=True):
+    for current, following in pairwise(levels):
         slope = (noisy - denoise(noisy, current)) / current
         noisy = noisy + (following - current) * slope
     return noisy

@@ -72,10 +72,10 @@ def _place_slice(grid: Grid, patient: Patient, right: float, state: np.ndarray) 
 
 def _draw_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the signals of muscle and blood, with textures that move with the tissue."""
-    grain, flow = (draw_texture(generator, 6, 12, 40) for _ in range(2))
+    grain, flow = (draw_texture(generator, 6, 20, 60) for _ in range(2))
     rest = cut.across * (np.float32(cut.patient.heart.radius_mm) / cut.outer)
     depth = (cut.along - cut.apex) * (cut.patient.heart.length_mm / (cut.apex - cut.valve))
-    return cut.patient.signal.muscle * (1 + 0.12 * grain(depth, rest)), 1 + 0.06 * flow(depth, rest)
+    return cut.patient.signal.muscle * (1 + 0.1 * grain(depth, rest)), 1 + 0.04 * flow(depth, rest)
 
 
 def _paint_fat(canvas: Canvas, cut: _Slice) -> None:

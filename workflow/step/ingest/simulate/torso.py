@@ -14,7 +14,7 @@ def paint_torso(grid: Grid, patient: Patient, level: float, generator: np.random
     """
     signal = patient.signal
     across, down = (coordinate / patient.build for coordinate in grid.turned((0, 0), patient.tilt_rad))
-    grain, shading = (draw_texture(generator, 24, *band)(down, across) for band in ((10, 25), (30, 90)))
+    grain, shading = (draw_texture(generator, 24, *band)(down, across) for band in ((18, 45), (40, 90)))
     canvas = Canvas(grid, np.zeros_like(grain))
 
     def paint(y: float, x: float, half_y: float, half_x: float, value: np.ndarray) -> None:
@@ -30,8 +30,8 @@ def paint_torso(grid: Grid, patient: Patient, level: float, generator: np.random
         (112, -40, 17, 19),
     )
     paint(*skin, signal.fat * (1 + 0.06 * grain))
-    paint(*muscle, signal.muscle * (1 + 0.15 * grain))
-    paint(*lung, signal.lung * (1 + 0.8 * np.maximum(grain, 0)))
+    paint(*muscle, signal.muscle * (1 + 0.1 * grain))
+    paint(*lung, signal.lung * (1 + 0.4 * np.maximum(grain, 0)))
     paint(*mediastinum, signal.muscle * (1.1 + 0.15 * shading))
     paint(*spine, 1.3 * signal.muscle * (1 + 0.1 * grain))
     aorta, liver, stomach = (78, -12, 11, 11), (98 - 22 * level, -92, 62, 78), (108 - 22 * level, 48, 44, 50)
