@@ -88,8 +88,9 @@ def test_a_prior_comes_back_from_its_folders_the_same(prior, folders):
     loaded = load_prior(*folders, domain="mri")
     latent = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(1))
     assert loaded.latent_shape == SHAPE
-    assert torch.equal(loaded.denoise(latent, 2.0), prior.denoise(latent, 2.0))
-    assert torch.equal(loaded.decode(latent), prior.decode(latent))
+    # Same weights, but at other addresses in memory, on which the rounding of a matrix product depends.
+    assert torch.allclose(loaded.denoise(latent, 2.0), prior.denoise(latent, 2.0), atol=1e-5)
+    assert torch.allclose(loaded.decode(latent), prior.decode(latent), atol=1e-5)
 
 
 def test_a_prior_of_another_domain_is_refused(folders):
