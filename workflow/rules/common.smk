@@ -31,9 +31,7 @@ RESULTS = CONFIG.results
 ROWS = [*CONFIG.methods, *CONFIG.references]
 
 # The library is used where it lies, installed or not.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")])
-)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
 
 
 wildcard_constraints:
@@ -86,9 +84,7 @@ def simulated_folder(domain, shard):
 
 def raw_root(w):
     """Return the folder in which an ingestion job looks for its subjects."""
-    return (
-        simulated_folder(w.domain, w.shard) if is_simulated(w.domain) else CONFIG.video_format(w.domain).root
-    )
+    return simulated_folder(w.domain, w.shard) if is_simulated(w.domain) else CONFIG.video_format(w.domain).root
 
 
 def raw_files(w):

@@ -2,9 +2,7 @@
 
 
 if is_simulated("mri"):
-    SIMULATED = shards(
-        simulated_patients(CONFIG.data.mri.simulation.patients), CONFIG.data.mri.subjects_per_job
-    )
+    SIMULATED = shards(simulated_patients(CONFIG.data.mri.simulation.patients), CONFIG.data.mri.subjects_per_job)
 
     rule simulate_heart:
         output:

@@ -17,8 +17,7 @@ rule prepare:
         settings=lambda w: settings("prepare", domain=w.domain),
         code=code("prepare"),
     shell:
-        "python -m step prepare --settings {params.settings:q} --log {log:q}"
-        " --input {input:q} --output {output:q}"
+        "python -m step prepare --settings {params.settings:q} --log {log:q}" " --input {input:q} --output {output:q}"
 
 
 rule split:
@@ -37,5 +36,4 @@ rule split:
         settings=lambda w: settings("split", domain=w.domain),
         code=code("split"),
     shell:
-        "python -m step split --settings {params.settings:q} --log {log:q}"
-        " --inputs {input:q} --output {output:q}"
+        "python -m step split --settings {params.settings:q} --log {log:q}" " --inputs {input:q} --output {output:q}"

@@ -32,6 +32,8 @@ def train_autoencoder(
     """
     torch.manual_seed(derive_seed(seed, "autoencoder", "weights"))
     network = PosteriorSample(build_autoencoder(architecture, validation.shape[1]))
+    # Convolutions of few channels on large frames are a fifth faster with the channels innermost.
+    network = network.to(memory_format=torch.channels_last)
     optimisation = training.optimisation
     order = Order(len(images), optimisation.batch_size, seed, "autoencoder")
     latent = (architecture.latent_channels, *(n // architecture.downsampling for n in validation.shape[2:]))
