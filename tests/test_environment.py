@@ -1,0 +1,22 @@
+"""The conda file and the package ask for the same versions."""
+
+import re
+import tomllib
+
+import yaml
+from step.config.study import BASE_CONFIG
+
+ROOT = BASE_CONFIG.parents[1]
+CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+
+
+def bounds(requirements: list[str]) -> dict[str, str]:
+    pairs = (re.fullmatch(r"([\w-]+)>=([\d.]+)", text).groups() for text in requirements)
+    return {CONDA_NAMES.get(name, name): bound for name, bound in pairs}
+
+
+def test_the_conda_file_has_the_bounds_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    *conda, from_pip = yaml.safe_load((ROOT / "envs/step.yaml").read_text())["dependencies"]
+    wanted = {"python": project["requires-python"].removeprefix(">="), **bounds(project["dependencies"])}
+    assert bounds([*(text for text in conda if text != "pip"), *from_pip["pip"]]) == wanted
