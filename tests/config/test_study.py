@@ -78,7 +78,6 @@ def test_a_bad_value_is_one_line_with_key_and_value(tmp_path, text, wanted):
     assert [part for part in [*wanted, "bad.yaml"] if part not in line] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the line leaves `measurement` out of the key")
 @pytest.mark.parametrize(("text", "wanted"), BAD_MEASUREMENT.values(), ids=BAD_MEASUREMENT)
 def test_a_bad_value_of_a_measurement_is_one_line_with_key_and_value(tmp_path, text, wanted):
     test_a_bad_value_is_one_line_with_key_and_value(tmp_path, f"tasks: {{mri8: {{measurement: {text}}}}}", wanted)
@@ -109,7 +108,6 @@ def test_a_missing_file_is_one_line(tmp_path):
     assert problem(tmp_path / "nowhere.yaml").startswith(f"no configuration file {tmp_path / 'nowhere.yaml'}")
 
 
-@pytest.mark.xfail(strict=True, reason="a UnicodeDecodeError is not turned into a line")
 def test_a_file_that_is_not_text_is_one_line(tmp_path):
     file = tmp_path / "binary.yaml"
     file.write_bytes(b"\x89HDF\r\n\x1a\n\xff\xfe\x00")

@@ -32,9 +32,7 @@ def test_paired_difference_and_its_standard_error():
 
 def test_videos_are_paired_by_name_not_by_position():
     shuffled = dict(reversed(scores_with_psnr(20, 30, 25).items()))
-    rows = summarise(
-        {"shuffled": shuffled, "step_joint": scores_with_psnr(20, 30, 25)}, paired_with="step_joint"
-    )
+    rows = summarise({"shuffled": shuffled, "step_joint": scores_with_psnr(20, 30, 25)}, paired_with="step_joint")
     assert rows[0]["psnr_minus_step_joint_se"] == 0
 
 
@@ -63,9 +61,7 @@ def test_pairing_with_a_method_that_is_not_there_is_refused():
 
 def test_scores_survive_their_table():
     scores = scores_with_psnr(1 / 3, math.nan)
-    rows = [
-        {"video": video, **{name: str(value) for name, value in of.items()}} for video, of in scores.items()
-    ]
+    rows = [{"video": video, **{name: str(value) for name, value in of.items()}} for video, of in scores.items()]
     read = read_scores(rows, "table.csv")
     assert read["video000"] == scores["video000"]
     assert math.isnan(read["video001"]["psnr"])

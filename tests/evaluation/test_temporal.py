@@ -38,9 +38,7 @@ def test_a_constant_offset_does_not_change_the_metrics_of_motion():
 def test_correlation_is_one_for_the_truth_and_minus_one_for_its_reverse():
     truth = beating_disc()
     assert temporal.difference_correlation(truth, truth) == pytest.approx(1)
-    ramp = torch.linspace(0, 1, 6)[:, None, None] * torch.rand(
-        8, 8, generator=torch.Generator().manual_seed(0)
-    )
+    ramp = torch.linspace(0, 1, 6)[:, None, None] * torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
     assert temporal.difference_correlation(ramp.flip(0), ramp) == pytest.approx(-1)
 
 

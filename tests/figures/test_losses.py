@@ -48,9 +48,7 @@ def test_the_picture_shows_training_and_validation_on_a_logarithmic_axis(rows):
 
 
 def test_a_table_with_losses_alone_is_drawn_too(rows):
-    columns = read_losses(
-        [{name: row[name] for name in ("step", "epoch", "loss")} for row in rows], "losses.csv"
-    )
+    columns = read_losses([{name: row[name] for name in ("step", "epoch", "loss")} for row in rows], "losses.csv")
     [axes] = draw_losses(columns, "autoencoder").axes
     assert len(axes.lines) == 2
     assert axes.get_xlabel() == "step"

@@ -170,9 +170,7 @@ def with_a_damaged_chunk(path: Path) -> None:
         (with_a_damaged_chunk, "cannot read slice 1"),
     ],
 )
-def test_a_bad_file_ends_in_one_clear_line_and_leaves_nothing_behind(
-    tmp_path, full_sample, ingestion, spoil, says
-):
+def test_a_bad_file_ends_in_one_clear_line_and_leaves_nothing_behind(tmp_path, full_sample, ingestion, spoil, says):
     path = full_sample / "P001/cine_sax.mat"
     path.parent.mkdir(parents=True)
     spoil(path)

@@ -52,9 +52,7 @@ def test_undersampled_files_masks_and_other_scans_are_left_out(tmp_path):
 
 
 def test_the_same_number_in_two_sets_is_two_patients(tmp_path):
-    touch(
-        tmp_path, *(f"{s}/FullSample/P001/cine_sax.mat" for s in ("TrainingSet", "TestSet", "ValidationSet"))
-    )
+    touch(tmp_path, *(f"{s}/FullSample/P001/cine_sax.mat" for s in ("TrainingSet", "TestSet", "ValidationSet")))
     assert {subject for subject, *_ in names(tmp_path)} == {
         "TestSet-P001",
         "TrainingSet-P001",

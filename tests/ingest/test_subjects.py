@@ -38,8 +38,6 @@ def test_a_missing_root_is_named_with_its_key(mri, tmp_path, source):
 def test_planning_the_workflow_loads_nothing_heavy():
     modules = "step.ingest.subjects, step.cli.ingest, step.cli.simulate, step.cli.prepare, step.cli.split"
     heavy = ("torch", "h5py", "scipy", "pydicom")
-    program = (
-        f"import sys; sys.path[:0] = {sys.path}; import {modules}; print(sys.modules.keys() & {set(heavy)})"
-    )
+    program = f"import sys; sys.path[:0] = {sys.path}; import {modules}; print(sys.modules.keys() & {set(heavy)})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from step.config.priors import Autoencoder
 from step.contracts import VideoPrior
 from step.diffusion.schedule import LinearBetaSchedule

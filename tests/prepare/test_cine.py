@@ -18,9 +18,7 @@ def make_format(**changes: object) -> CineFormat:
     return CineFormat(**{"crop": values["resolution"], **values})
 
 
-def make_sequence(
-    shape: tuple[int, ...] = (12, 8, 8), seed: int = 0, source: str = "P1-sax-00"
-) -> RawSequence:
+def make_sequence(shape: tuple[int, ...] = (12, 8, 8), seed: int = 0, source: str = "P1-sax-00") -> RawSequence:
     generator = np.random.default_rng(seed)
     image = generator.standard_normal(shape) + 1j * generator.standard_normal(shape)
     return RawSequence(source, "P1", "P1/cine_sax.mat", "sax", image.astype(np.complex64))
@@ -114,9 +112,7 @@ def test_prepared_files_hold_all_windows_with_names_and_scale(tmp_path):
     expected = [video for sequence in sequences for video in prepare_sequence(sequence, settings)]
     assert len(expected) == 6
     assert rows == [{"video": v.video, "subject": "P1", "source": v.source} for v in expected]
-    records = [
-        VideoRecord(v.video, "P1", v.source, "videos.h5", n, "train", "video") for n, v in enumerate(expected)
-    ]
+    records = [VideoRecord(v.video, "P1", v.source, "videos.h5", n, "train", "video") for n, v in enumerate(expected)]
     write_index(tmp_path / "index.csv", records)
     store = VideoStore(tmp_path / "index.csv")
     for number, video in enumerate(expected):
@@ -127,9 +123,7 @@ def test_a_bad_sequence_leaves_no_prepared_file_behind(tmp_path):
     bad = RawSequence("P1-sax-01", "P1", "f", "sax", np.zeros((12, 8, 8), np.complex64))
     write_sequences(tmp_path / "raw.h5", [make_sequence(), bad])
     with pytest.raises(InputError):
-        prepare.run(
-            argparse.Namespace(input=tmp_path / "raw.h5", output=tmp_path / "out/v.h5"), make_format()
-        )
+        prepare.run(argparse.Namespace(input=tmp_path / "raw.h5", output=tmp_path / "out/v.h5"), make_format())
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -31,9 +31,7 @@ def make_split(**changes: object) -> Split:
 
 def candidates(n_subjects: int = 12, n_slices: int = 4) -> list[Candidate]:
     return [
-        Candidate(
-            f"P{p:03d}-sax-{s:02d}-00", f"P{p:03d}", f"P{p:03d}-sax-{s:02d}", "part.h5", p * n_slices + s
-        )
+        Candidate(f"P{p:03d}-sax-{s:02d}-00", f"P{p:03d}", f"P{p:03d}-sax-{s:02d}", "part.h5", p * n_slices + s)
         for p in range(n_subjects)
         for s in range(n_slices)
     ]
@@ -42,10 +40,7 @@ def candidates(n_subjects: int = 12, n_slices: int = 4) -> list[Candidate]:
 @pytest.mark.parametrize("seed", range(20))
 def test_no_subject_is_on_two_sides(seed):
     records = split_videos(candidates(), make_settings(seed=seed))
-    sides = {
-        subject: {r.split for r in records if r.subject == subject}
-        for subject in {r.subject for r in records}
-    }
+    sides = {subject: {r.split for r in records if r.subject == subject} for subject in {r.subject for r in records}}
     assert all(len(splits) == 1 for splits in sides.values())
     counts = Counter(next(iter(splits)) for splits in sides.values())
     assert counts == {"train": 7, "validation": 2, "test": 3}
@@ -85,15 +80,11 @@ def test_drawn_units_avoid_named_ones():
 
 def test_slices_of_one_subject_can_be_held_out_with_all_their_windows():
     windows = [
-        Candidate(f"pig-{s:02d}-{w:02d}", "pig", f"pig-{s:02d}", "a.h5", 3 * s + w)
-        for s in range(20)
-        for w in range(3)
+        Candidate(f"pig-{s:02d}-{w:02d}", "pig", f"pig-{s:02d}", "a.h5", 3 * s + w) for s in range(20) for w in range(3)
     ]
     chosen = make_split(unit="video_source", validation=0, test=4)
     records = split_videos(windows, make_settings(split=chosen, test_videos=4, validation_videos=0))
-    sides = {
-        source: {r.split for r in records if r.source == source} for source in {r.source for r in records}
-    }
+    sides = {source: {r.split for r in records if r.source == source} for source in {r.source for r in records}}
     assert Counter(tuple(splits) for splits in sides.values()) == {("train",): 16, ("test",): 4}
     assert len({r.source for r in records if r.use.startswith("video0")}) == 4
 
@@ -109,17 +100,14 @@ def test_held_out_videos_are_named_and_spread_evenly_over_units():
 
 
 def test_caps_keep_a_random_part_of_the_training_videos():
-    uses = Counter(
-        r.use for r in split_videos(candidates(), make_settings(videos=5, images=250)) if r.split == "train"
-    )
+    uses = Counter(r.use for r in split_videos(candidates(), make_settings(videos=5, images=250)) if r.split == "train")
     assert uses == {"video": 5, "image": 15, "unused": 8}
     assert (uses["video"] + uses["image"]) * 12 <= 250
 
 
 def test_a_larger_cap_only_adds_videos():
     small, large = (
-        {r.video for r in split_videos(candidates(), make_settings(videos=n)) if r.use == "video"}
-        for n in (5, 9)
+        {r.video for r in split_videos(candidates(), make_settings(videos=n)) if r.use == "video"} for n in (5, 9)
     )
     assert small < large
 

@@ -8,8 +8,6 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from snakemake.exceptions import WorkflowError
-
 from step.cli.settings import dump_settings
 from step.config.plan import held_out_videos, sampling_shards, shards, validation_videos
 from step.config.study import check_config
@@ -19,11 +17,11 @@ from step.provenance import code_digest, forward_model_name
 
 
 def checked(function, *arguments, **words):
-    """Return function(...), its InputError as one line of snakemake's."""
+    """Return function(...); where an input cannot be used, end with the one line that says why."""
     try:
         return function(*arguments, **words)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"error: {error}")
 
 
 CONFIG = checked(check_config, config, source=" + ".join(map(str, workflow.configfiles)))
@@ -32,6 +30,10 @@ ROWS = [*CONFIG.methods, *CONFIG.references]
 
 # The library is used where it lies, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
+
+
+envvars:
+    "PYTHONPATH",
 
 
 wildcard_constraints:
@@ -142,3 +144,8 @@ def domain_results(tasks):
     names = ["masks.png", *(f"losses-{network}.png" for network in networks)]
     domains = sorted({domain_of(task) for task in tasks})
     return [RESULTS / domain / "figures" / name for domain in domains for name in names]
+
+
+# Missing raw files are better said here, in one line, than in the middle of a plan.
+for task in CONFIG.targets.all:
+    subject_shards(domain_of(task))

@@ -11,6 +11,8 @@ rule evaluate:
         RESULTS / "logs/{task}/evaluate/{row}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/evaluate/{row}.tsv"
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
@@ -32,6 +34,8 @@ rule tabulate:
         RESULTS / "logs/{task}/tabulate.log",
     benchmark:
         RESULTS / "benchmarks/{task}/tabulate.tsv"
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=1000,
         runtime=10,

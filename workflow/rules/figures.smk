@@ -10,6 +10,8 @@ rule plot_comparison:
         data=RESULTS / "{task}/figures/comparison.npz",
     log:
         RESULTS / "logs/{task}/figures/comparison.log",
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
@@ -34,6 +36,8 @@ rule plot_movie:
         RESULTS / "logs/{task}/figures/movie-{name}.log",
     wildcard_constraints:
         name="|".join(["comparison", *ROWS]),
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
@@ -54,6 +58,8 @@ rule plot_masks:
         data=RESULTS / "{domain}/figures/masks.csv",
     log:
         RESULTS / "logs/{domain}/figures/masks.log",
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
@@ -75,6 +81,8 @@ rule plot_losses:
         RESULTS / "logs/{domain}/figures/losses-{network}.log",
     wildcard_constraints:
         network="autoencoder|image|video|joint",
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=2000,
         runtime=30,

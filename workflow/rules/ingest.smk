@@ -11,6 +11,8 @@ if is_simulated("mri"):
             RESULTS / "logs/mri/simulate/{shard}.log",
         benchmark:
             RESULTS / "benchmarks/mri/simulate/{shard}.tsv"
+        conda:
+            "../../envs/step.yaml"
         resources:
             mem_mb=2000,
             runtime=60,
@@ -32,6 +34,8 @@ rule ingest:
         RESULTS / "logs/{domain}/ingest/{shard}.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/ingest/{shard}.tsv"
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=8000,
         runtime=60,

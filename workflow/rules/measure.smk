@@ -10,6 +10,8 @@ rule measure:
         RESULTS / "logs/{task}/measure.log",
     benchmark:
         RESULTS / "benchmarks/{task}/measure.tsv"
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=4000,
         runtime=30,

@@ -10,6 +10,8 @@ rule prepare:
         RESULTS / "logs/{domain}/prepare/{shard}.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/prepare/{shard}.tsv"
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
@@ -29,6 +31,8 @@ rule split:
         RESULTS / "logs/{domain}/split.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/split.tsv"
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=2000,
         runtime=20,

@@ -12,6 +12,8 @@ rule sample:
         RESULTS / "logs/{task}/sample/{method}-{shard}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/sample/{method}-{shard}.tsv"
+    conda:
+        "../../envs/step.yaml"
     threads: 64
     resources:
         gpu=1,
@@ -39,6 +41,8 @@ rule reference:
         RESULTS / "logs/{task}/reference/{reference}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/reference/{reference}.tsv"
+    conda:
+        "../../envs/step.yaml"
     resources:
         mem_mb=8000,
         runtime=60,

@@ -11,6 +11,8 @@ rule train_autoencoder:
         RESULTS / "logs/{domain}/train/autoencoder.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/train/autoencoder.tsv"
+    conda:
+        "../../envs/step.yaml"
     threads: 64
     resources:
         gpu=1,
@@ -37,6 +39,8 @@ rule train_denoiser:
         RESULTS / "logs/{domain}/train/{prior}.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/train/{prior}.tsv"
+    conda:
+        "../../envs/step.yaml"
     threads: 64
     resources:
         gpu=1,

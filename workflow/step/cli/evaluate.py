@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from step.cli.files import add_measurements
 from step.config.sections import Section
 from step.config.study import Config
-from step.config.tasks import CartesianMri, Measurement
+from step.config.tasks import AnyMeasurement
 from step.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Settings(Section):
     """What the evaluation uses of the configuration."""
 
-    measurement: CartesianMri | Measurement
+    measurement: AnyMeasurement
     display: Literal["magnitude", "unit_range"]
 
 

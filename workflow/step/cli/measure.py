@@ -6,7 +6,7 @@ from pathlib import Path
 
 from step.config.sections import Name, Section
 from step.config.study import Config
-from step.config.tasks import CartesianMri, Measurement
+from step.config.tasks import AnyMeasurement
 from step.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ class Settings(Section):
 
     seed: int
     task: Name
-    measurement: CartesianMri | Measurement
+    measurement: AnyMeasurement
 
 
 def select(config: Config, task: str) -> Settings:

@@ -15,7 +15,7 @@ from step.cli.files import add_measurements
 from step.cli.settings import dump_settings
 from step.config.sections import Section
 from step.config.study import Config, Reference
-from step.config.tasks import CartesianMri, Measurement, TotalVariation
+from step.config.tasks import AnyMeasurement, TotalVariation
 from step.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Settings(Section):
     """What one reference uses; the rest is null."""
 
     reference: Reference
-    measurement: CartesianMri | Measurement | None
+    measurement: AnyMeasurement | None
     total_variation: TotalVariation | None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from step.config.sections import Name, Section
 from step.config.study import Config
-from step.config.tasks import CartesianMri, Measurement, Method, Sampler
+from step.config.tasks import AnyMeasurement, Method, Sampler
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class Settings(Section):
     task: Name
     domain: Name
     method: Method
-    measurement: CartesianMri | Measurement
+    measurement: AnyMeasurement
     sampler: Sampler
 
 

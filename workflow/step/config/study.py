@@ -1,5 +1,6 @@
 """The whole configuration: read, merged, checked."""
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,7 +118,9 @@ def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def describe_problem(error: ValidationError) -> str:
     """Return the first problem of a pydantic error as one line: key, what is wrong, value, remedy."""
     problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"]) or "configuration"
+    # Beside keys, pydantic names the member of a union that refused the value: `scale.constrained-float`.
+    parts = [str(part) for part in problem["loc"] if not re.search(r"\[|constrained-", str(part))]
+    key = ".".join(parts) or "configuration"
     more = f"; and {error.error_count() - 1} more" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or correct its spelling, config/README.md lists the keys{more}"
@@ -133,7 +136,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise InputError(f"no configuration file {path}; give an existing one") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds {type(values).__name__}, not a mapping of keys to values")

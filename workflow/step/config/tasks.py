@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from step.config.sections import Count, Name, NonNegative, Positive, Section
 
@@ -33,6 +33,17 @@ class CartesianMri(Section):
         description="standard deviation of the noise added to real and imaginary part of each measured "
         "sample, in units of the video, orthonormal FFT"
     )
+
+
+def _section_of(measurement: object) -> str:
+    """Return which section checks a measurement: a known forward model is checked by its own alone."""
+    model = measurement.get("model") if isinstance(measurement, dict) else getattr(measurement, "model", None)
+    return "[mri]" if model == "mri" else "[other]"
+
+
+AnyMeasurement = Annotated[
+    Annotated[CartesianMri, Tag("[mri]")] | Annotated[Measurement, Tag("[other]")], Discriminator(_section_of)
+]
 
 
 class Annealing(Section):
@@ -105,20 +116,11 @@ class Task(Section):
     """One inverse problem."""
 
     domain: Name = Field(description="the domain whose videos and priors it uses")
-    measurement: CartesianMri | Measurement
+    measurement: AnyMeasurement
     samples: Count = Field(description="posterior samples drawn per test video; metrics are of the first one")
     videos_per_job: Count = Field(description="test videos reconstructed by one job, in one batch")
     sampler: Sampler
     total_variation: TotalVariation
-
-    @model_validator(mode="before")
-    @classmethod
-    def _pick_measurement(cls, values: object) -> object:
-        """Check a known forward model by its own section alone, so that an error names its key."""
-        if isinstance(values, dict) and isinstance(values.get("measurement"), dict):
-            section = CartesianMri if values["measurement"].get("model") == "mri" else Measurement
-            values = {**values, "measurement": section.model_validate(values["measurement"])}
-        return values
 
 
 class Method(Section):
