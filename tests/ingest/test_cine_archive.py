@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from step.cli import ingest
 from step.errors import InputError
-from step.ingest.sequences import read_sequences
 from step.ingest.subjects import Ingestion
 from step.ingest.synthetic_phase import SeededPhase
+from step.io.sequences import read_sequences
 
 REAL_ARCHIVE = Path(__file__).resolve().parents[3] / "shared/data/cine_cc0"
 

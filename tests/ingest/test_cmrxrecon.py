@@ -9,7 +9,7 @@ from step.cli import ingest
 from step.errors import InputError
 from step.ingest.cmrxrecon import read_raw_file
 from step.ingest.cmrxrecon_tree import find_raw_files
-from step.ingest.sequences import read_sequences
+from step.io.sequences import read_sequences
 
 SINGLE, MULTI = "kspace_single_full", "kspace_full"
 

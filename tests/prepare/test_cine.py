@@ -5,7 +5,7 @@ import pytest
 import torch
 from step.cli import prepare
 from step.errors import InputError
-from step.ingest.sequences import RawSequence, write_sequences
+from step.io.sequences import RawSequence, write_sequences
 from step.io.videos import VideoRecord, VideoStore, read_columns, write_index
 from step.physics.fourier import fft2c
 from step.prepare.cine import crop_or_pad, prepare_sequence, reference_phase, resample, window_starts

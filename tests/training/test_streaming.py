@@ -53,8 +53,9 @@ def test_reading_a_batch_from_the_store_costs_less_than_a_tenth_of_a_step_more_t
         lambda: VideoSet(memory).read(numbers), 5
     )
     image_numbers = [n * 17 % (N_VIDEOS * 12) for n in range(16)]
-    stored, loaded = (ImageSet(source, 12, 10**6, 0) for source in (store, memory))
-    extra_images = seconds(lambda: stored.read(image_numbers), 5) - seconds(lambda: loaded.read(image_numbers), 5)
+    stored_images, loaded_images = (ImageSet(source, 12, 10**6, 0) for source in (store, memory))
+    extra_images = seconds(lambda: stored_images.read(image_numbers), 5)
+    extra_images -= seconds(lambda: loaded_images.read(image_numbers), 5)
     # The demo's network on the paper's latents, far below what a step of the paper's networks costs.
     network = DenoisingUNet(
         latent_channels=2,

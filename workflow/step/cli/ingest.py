@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the raw store of the given subjects."""
     from tqdm import tqdm
 
-    from step.ingest.sequences import write_sequences
     from step.ingest.subjects import read_subjects
+    from step.io.sequences import write_sequences
 
     subjects = tqdm(arguments.subjects, desc="ingest", unit="subject", disable=None)
     write_sequences(arguments.output, read_subjects(settings, arguments.root, subjects))

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the prepared videos of one raw store."""
     from tqdm import tqdm
 
-    from step.ingest.sequences import read_lengths, read_sequences
+    from step.io.sequences import read_lengths, read_sequences
     from step.io.videos import write_videos
     from step.prepare.cine import prepare_sequence, window_starts
 

@@ -16,7 +16,7 @@ from step.ingest.cmrxrecon_tree import check_root, is_excluded, walk_files
 from step.ingest.synthetic_phase import SeededPhase, draw_phase
 
 if TYPE_CHECKING:
-    from step.ingest.sequences import RawSequence
+    from step.io.sequences import RawSequence
 
 REMEDY = "drop it with data.mri.exclude"
 WHERE_DATA = "set data.mri.root to a folder of .npz files with `img` (slice, frame, y, x) or of DICOM series"
@@ -52,7 +52,7 @@ def read_subject(
     Raises `InputError` where a file cannot be read, has fewer than `n_frames` frames or values that are not
     finite.
     """
-    from step.ingest.sequences import RawSequence
+    from step.io.sequences import RawSequence
 
     for number, (path, magnitude) in enumerate(_read_slices(files)):
         _check_slice(magnitude, path, n_frames)

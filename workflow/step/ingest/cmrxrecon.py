@@ -10,8 +10,8 @@ import torch
 from step.errors import InputError
 from step.ingest.cmrxrecon_tree import RawFile
 from step.ingest.coils import combine_coils
-from step.ingest.sequences import RawSequence
 from step.io.hdf5 import open_hdf5, read_dataset
+from step.io.sequences import RawSequence
 from step.physics.fourier import ifft2c
 
 AXES = {

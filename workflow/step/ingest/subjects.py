@@ -11,7 +11,7 @@ from step.ingest import cine_archive, cmrxrecon_tree
 from step.ingest.synthetic_phase import SeededPhase
 
 if TYPE_CHECKING:
-    from step.ingest.sequences import RawSequence
+    from step.io.sequences import RawSequence
 
 SIMULATED_SET = "TrainingSet"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from step.errors import InputError
-from step.ingest.sequences import RawSequence
+from step.io.sequences import RawSequence
 from step.io.videos import PreparedVideo
 from step.prepare.settings import CineFormat
 
