@@ -28,7 +28,6 @@ class VideoFormat(Section):
 
     frames: Count = Field(description="T, frames of a video (Table 3: frames)")
     resolution: Count = Field(description="H = W, pixels of a frame along one side (Table 3: resolution)")
-    channels: Count = Field(description="C, channels of a frame: 1 real image, or 2 for real and imaginary part")
     videos: Count = Field(description="N_vid, number of training videos to use, at most (Table 3)")
     images: Count = Field(description="N_img, number of training images to use, at most (Table 3)")
     display: Literal["magnitude", "unit_range"] = Field(
@@ -68,6 +67,7 @@ class SyntheticPhase(Section):
 class MriData(VideoFormat):
     """Dynamic cardiac MRI."""
 
+    channels: Literal[2] = Field(description="C, channels of a frame: real and imaginary part")
     source: Literal["cmrxrecon", "cine_archive", "simulation"] = Field(
         description="what lies under `root`: a CMRxRecon 2023 tree, an archive of magnitude cines (.npz or "
         "DICOM), or a CMRxRecon tree that the workflow itself simulates"
@@ -98,6 +98,7 @@ class MriData(VideoFormat):
 class BlackHoleData(VideoFormat):
     """Movies of Sgr A* from GRMHD simulations."""
 
+    channels: Literal[1] = Field(description="C, channels of a frame: brightness")
     field_of_view_uas: Positive = Field(description="side of a frame, microarcsecond (paper: 256 x 0.5)")
 
 
