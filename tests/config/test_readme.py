@@ -95,9 +95,16 @@ def test_the_masks_of_the_paper_stand_in_the_configuration(study, task):
     assert shared(study["tasks"][task]["measurement"], MASKS[task]) == MASKS[task]
 
 
-def test_the_demo_adds_no_key():
-    study, demo = (yaml.safe_load(path.read_text()) for path in (BASE_CONFIG, DEMO_CONFIG))
-    assert keys_of(demo) - keys_of(study) == set()
+@pytest.mark.parametrize("name", ["demo.yaml", "cine_archive.yaml"])
+def test_a_file_laid_over_the_study_adds_no_key(name):
+    study, above = (yaml.safe_load(path.read_text()) for path in (BASE_CONFIG, BASE_CONFIG.with_name(name)))
+    assert keys_of(above) - keys_of(study) == set()
+
+
+def test_the_cine_archive_is_a_study_when_laid_over_the_demo():
+    config = load_config(DEMO_CONFIG, BASE_CONFIG.with_name("cine_archive.yaml"))
+    assert (config.data.mri.source, str(config.results)) == ("cine_archive", "results/cine")
+    assert len(config.data.mri.split.test) == config.data.mri.test_videos
 
 
 def test_every_key_and_section_is_explained():

@@ -1,4 +1,4 @@
-"""The conda file and the package ask for the same versions."""
+"""The conda file and the container recipe ask for the versions that the package asks for."""
 
 import re
 import tomllib
@@ -20,3 +20,15 @@ def test_the_conda_file_has_the_bounds_of_the_package():
     *conda, from_pip = yaml.safe_load((ROOT / "envs/step.yaml").read_text())["dependencies"]
     wanted = {"python": project["requires-python"].removeprefix(">="), **bounds(project["dependencies"])}
     assert bounds([*(text for text in conda if text != "pip"), *from_pip["pip"]]) == wanted
+
+
+def test_the_container_has_the_python_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (image,) = re.findall(r"^FROM python:([\d.]+)", (ROOT / "envs/Dockerfile").read_text(), re.MULTILINE)
+    assert image == project["requires-python"].removeprefix(">=")
+
+
+def test_the_workflow_and_the_package_ask_for_the_same_snakemake():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (wanted,) = re.findall(r'min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text())
+    assert wanted == bounds(project["dependencies"])["snakemake"]
