@@ -4,10 +4,12 @@ import argparse
 import inspect
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 from step.cli.settings import parse_settings
 from step.config.sections import Section
-from step.config.study import load_config
+from step.config.study import Config, Reference, load_config
+from step.config.tasks import Method
 from step.errors import InputError
 
 
@@ -34,10 +36,21 @@ def read_settings(arguments: argparse.Namespace, stage: ModuleType) -> Section:
     missing = [f"--{name}" for name, value in chosen.items() if value is None]
     if missing:
         raise InputError(f"--config needs {' and '.join(missing)} too, to know which part of the study is meant")
-    try:
-        return stage.select(config, **chosen)
-    except (KeyError, AttributeError) as error:
-        raise InputError(f"the study has no {error.args[0]!r}; tasks: {list(config.tasks)}") from None
+    for name, value in chosen.items():
+        if value not in _choices(config)[name]:
+            raise InputError(f"--{name} is {value!r}; the study has {', '.join(_choices(config)[name])}")
+    return stage.select(config, **chosen)
+
+
+def _choices(config: Config) -> dict[str, list[str]]:
+    """Return what each selector of a stage can name."""
+    return {
+        "domain": list(config.priors),
+        "task": list(config.tasks),
+        "prior": ["autoencoder", *get_args(Method.model_fields["prior"].annotation)],
+        "method": list(config.methods),
+        "reference": list(get_args(Reference)),
+    }
 
 
 def _selectors(stage: ModuleType) -> list[str]:

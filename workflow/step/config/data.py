@@ -9,7 +9,10 @@ from step.config.sections import Count, Fraction, NonNegative, Positive, Section
 
 
 class Split(Section):
-    """Which subjects are kept away from training; a subject is a patient or a simulation, never one video."""
+    """Which subjects, patients or simulations, are kept away from training, with all their videos.
+
+    Only an archive of a single subject may be split by its slices.
+    """
 
     unit: Literal["subject", "video_source"] = Field(
         description="what is kept together: `subject` (a patient with all slices), or `video_source` (one "

@@ -13,7 +13,8 @@ from step.config.sections import Name, Section
 from step.config.tasks import Method, Task
 from step.errors import InputError
 
-BASE_CONFIG = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
+_BESIDE_THE_LIBRARY = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
+BASE_CONFIG = _BESIDE_THE_LIBRARY if _BESIDE_THE_LIBRARY.exists() else Path("config", "config.yaml")
 """The paper's study, over which every other configuration file is laid."""
 
 Reference = Literal["zero_filled", "total_variation", "static", "vae"]

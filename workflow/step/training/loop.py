@@ -156,4 +156,4 @@ def _tensorboard(state_file: Path, optimisation: Optimisation, accelerator: Acce
         return None
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(state_file.parent / "tensorboard"))
+    return SummaryWriter(str(state_file.with_suffix(".tensorboard")))
