@@ -1,0 +1,97 @@
+"""A miniature study, run once through the real graph from a copy of the project that tests may edit."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+MINIATURE = Path(__file__).with_name("miniature.yaml")
+JOB_COUNT = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call of snakemake came to."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """The planned jobs of each rule, targets without work of their own left out."""
+        assert self.status == 0, self.stdout + self.stderr
+        counts = {rule: int(count) for rule, count in JOB_COUNT.findall(self.stdout + self.stderr)}
+        return {rule: count for rule, count in counts.items() if rule not in ("all", "tour", "total")}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the project in `folder`, where its workflow runs."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str | Path, overlays: tuple[str | Path, ...] = ()) -> Run:
+        """Run the workflow on the paper's configuration with `overlays` laid over it, in their order."""
+        configfiles = ["--configfile", *overlays] if overlays else []
+        command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--nocolor", *configfiles]
+        # The copy's library, and no other one that the session has in its path.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
+        environment["OMP_NUM_THREADS"] = "1"
+        job = subprocess.run(
+            [str(word) for word in command], cwd=self.folder, env=environment, capture_output=True, text=True
+        )
+        return Run(job.returncode, job.stdout, job.stderr)
+
+    def overlay(self, name: str, text: str) -> Path:
+        """Return a new configuration file with `text`."""
+        file = self.folder / f"{name}.yaml"
+        file.write_text(text)
+        return file
+
+    @contextmanager
+    def edited(self, file: str, edit: Callable[[str], str]) -> Iterator[None]:
+        """Have the text that `edit` makes of a file of the copy in its place."""
+        path = self.folder / file
+        text = path.read_text()
+        assert edit(text) != text, f"the edit changes nothing in {file}"
+        path.write_text(edit(text))
+        try:
+            yield
+        finally:
+            path.write_text(text)
+
+
+@pytest.fixture(scope="session")
+def project_copy(tmp_path_factory) -> Copy:
+    """A copy of the project's workflow, library and configuration, without results."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(PROJECT / "Snakefile", folder)
+    for name in ("workflow", "config", "envs"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(MINIATURE, folder / "config")
+    return Copy(folder)
+
+
+@pytest.fixture(scope="session")
+def first_run(project_copy) -> Run:
+    """The run of the miniature from nothing to the end."""
+    rules = ("train_autoencoder", "train_denoiser", "sample")
+    one_thread = [f"{rule}=1" for rule in rules]  # so that two jobs share the two cores
+    return project_copy.snakemake("all", "--set-threads", *one_thread, overlays=("config/miniature.yaml",))
+
+
+@pytest.fixture(scope="session")
+def miniature(project_copy, first_run) -> Copy:
+    """The copy with the finished miniature in it."""
+    assert first_run.status == 0, first_run.stdout + first_run.stderr
+    return project_copy
