@@ -49,8 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     names = argv[:1] if argv and argv[0] in STAGES else list(STAGES)
     stages = {name: importlib.import_module(STAGES[name]) for name in names}
     arguments = _parser(stages).parse_args(argv)
-    start_log(arguments.log)
+    start_log(None)
     try:
+        start_log(arguments.log)
         stages[arguments.stage].run(arguments, read_settings(arguments, stages[arguments.stage]))
     except Interrupted as error:
         return _fail(str(error), EXIT_INTERRUPTED)

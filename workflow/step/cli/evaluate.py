@@ -60,24 +60,29 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
             raise InputError(f"{path} holds no truth to compare with; evaluate simulated measurements")
         if path.stem not in reconstructions:
             raise InputError(f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it")
-        scores = _score(reconstructions[path.stem].samples[0], measurement, truth, settings)
+        sample = reconstructions[path.stem].samples[0]
+        if sample.shape != truth.shape:
+            raise InputError(f"{path.stem} was reconstructed as {sample.shape}, it is {truth.shape}; sample it again")
+        scores = _score(path, sample, measurement, truth, settings)
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
         rows.append({"video": path.stem, **scores})
     write_table(arguments.output, rows)
 
 
 def _score(
-    sample: "np.ndarray", measurement: dict[str, "np.ndarray"], truth: "np.ndarray", settings: Settings
+    path: Path, sample: "np.ndarray", measurement: dict[str, "np.ndarray"], truth: "np.ndarray", settings: Settings
 ) -> dict[str, float]:
-    """Return the metrics of one `sample` (time, channel, y, x)."""
+    """Return the metrics of one `sample` (time, channel, y, x); `path` is where its measurement lies."""
     import torch
 
     from step.evaluation.scores import score_video
     from step.physics.display import to_unit_range
-    from step.physics.forward_models import build_forward_model, to_tensors
+    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 
     video, reference = torch.from_numpy(sample), torch.from_numpy(truth)
     forward_model = build_forward_model(settings.measurement, truth.shape)
-    misfit = forward_model.misfit(video[None], to_tensors(measurement)).item()
+    measured = to_tensors(measurement)
+    check_measurement(measured, forward_model, truth.shape, path)
+    misfit = forward_model.misfit(video[None], measured).item()
     frames, true_frames = (to_unit_range(one, reference, settings.display) for one in (video, reference))
     return score_video(frames, true_frames, misfit)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 
 from step.cli.files import add_measurements
 from step.cli.settings import dump_settings
-from step.config.sections import Section
+from step.config.sections import Name, Section
 from step.config.study import Config, Reference
 from step.config.tasks import AnyMeasurement, TotalVariation
 from step.errors import InputError
@@ -32,6 +32,7 @@ class Settings(Section):
     """What one reference uses; the rest is null."""
 
     reference: Reference
+    domain: Name | None
     measurement: AnyMeasurement | None
     total_variation: TotalVariation | None
 
@@ -43,6 +44,7 @@ def select(config: Config, task: str, reference: Reference) -> Settings:
     chosen = config.tasks[task]
     return Settings(
         reference=reference,
+        domain=chosen.domain if reference == "vae" else None,
         measurement=chosen.measurement if reference in ("zero_filled", "total_variation") else None,
         total_variation=chosen.total_variation if reference == "total_variation" else None,
     )
@@ -60,16 +62,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the reference reconstruction of each measurement; raises `InputError` where a truth lacks."""
     from step.io.reconstructions import Reconstruction, read_measurement, write_reconstructions
-    from step.physics.forward_models import to_tensors
+    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 
     reconstructions = []
     for path in arguments.measurements:
         measurement, truth = read_measurement(path)
         if truth is None:
             raise InputError(f"{path} holds no truth, which tells a reference its size; measure a known video")
+        measured = to_tensors(measurement)
+        if settings.measurement is not None:
+            check_measurement(measured, build_forward_model(settings.measurement, truth.shape), truth.shape, path)
         reconstruct = _reconstruction(arguments, settings, truth.shape)
         log.info("%s of %s", settings.reference, path.stem)
-        video = reconstruct(to_tensors(measurement), to_tensors({"truth": truth})["truth"])
+        video = reconstruct(measured, to_tensors({"truth": truth})["truth"])
         reconstructions.append(Reconstruction(path.stem, video.numpy(force=True), trace={}))
     attributes = {"method": settings.reference, "settings": dump_settings(settings)}
     write_reconstructions(arguments.output, reconstructions, attributes)
@@ -87,7 +92,7 @@ def _reconstruction(
         case "static":
             return lambda measurement, truth: truth.mean(dim=1, keepdim=True).expand_as(truth)
         case _:
-            return _through_autoencoder(arguments.prior)
+            return _through_autoencoder(arguments.prior, settings.domain)
 
 
 def _zero_filled(settings: Settings, shape: tuple[int, int, int, int]) -> "Reconstruct":
@@ -107,14 +112,14 @@ def _total_variation(settings: Settings, shape: tuple[int, int, int, int]) -> "R
     return lambda measurement, truth: reconstruct_total_variation(forward_model, measurement, weight, iterations)
 
 
-def _through_autoencoder(folder: Path | None) -> "Reconstruct":
+def _through_autoencoder(folder: Path | None, domain: str) -> "Reconstruct":
     import torch
 
     from step.models.prior import load_autoencoder
 
     if folder is None:
         raise InputError("reference vae needs the trained autoencoder; give its folder with --prior")
-    autoencoder = load_autoencoder(folder)
+    autoencoder = load_autoencoder(folder, domain)
 
     def reconstruct(measurement: "Measured", truth: "torch.Tensor") -> "torch.Tensor":
         with torch.no_grad():

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     from step.io.reconstructions import Reconstruction, read_measurement, write_reconstructions
     from step.models.prior import load_prior
-    from step.physics.forward_models import build_forward_model, to_tensors
+    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
     from step.sampling.daps import sample_posterior
     from step.sampling.noise import noise_source
     from step.sampling.posterior import LatentLikelihood
@@ -76,13 +76,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     single = [to_tensors(read_measurement(path)[0]) for path in arguments.measurements]
     numbers = range(*arguments.samples)
     draws = [(video, number) for video in range(len(videos)) for number in numbers]
-    measurement = {name: torch.cat([single[video][name] for video, _ in draws]).to(device) for name in single[0]}
     sampler = settings.sampler
     with torch.no_grad():
         shape = tuple(prior.decode(torch.zeros(1, *prior.latent_shape, device=device)).shape[1:])
+    forward_model = build_forward_model(settings.measurement, shape, sampler.mcmc.noise_level)
+    for path, of_video in zip(arguments.measurements, single, strict=True):
+        check_measurement(of_video, forward_model, shape, path)
+    measurement = {name: torch.cat([single[video][name] for video, _ in draws]).to(device) for name in single[0]}
     likelihood = LatentLikelihood(
         prior,
-        build_forward_model(settings.measurement, shape, sampler.mcmc.noise_level),
+        forward_model,
         measurement,
         sampler.frames_per_chunk,
         sampler.mcmc.gradient_clip,

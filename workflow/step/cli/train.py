@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Train, or go on training, and write the model folder."""
+    _check_models(arguments, settings.prior)
     from accelerate import Accelerator
 
     from step.io.model_folders import write_model_folder
@@ -93,6 +94,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         write_model_folder(arguments.output, network, facts, card, losses)
         state_file.unlink(missing_ok=True)
         log.info("wrote %s", arguments.output)
+
+
+def _check_models(arguments: argparse.Namespace, prior: str) -> None:
+    """Raise `InputError` unless the models are given that a network is trained on, and from."""
+    needed = {"autoencoder": (), "joint": ("autoencoder", "initial")}.get(prior, ("autoencoder",))
+    missing = [f"--{name}" for name in needed if getattr(arguments, name) is None]
+    if missing:
+        raise InputError(f"the {prior} prior needs trained models; give their folders with {' and '.join(missing)}")
 
 
 def _run_key(arguments: argparse.Namespace, settings: Settings, training) -> str:

@@ -53,5 +53,8 @@ def _read_one(
                 "give all files of its reconstructions"
             )
         sample = torch.from_numpy(reconstructions[path.stem].samples[0])
+        if sample.shape != reference.shape:
+            shapes = f"{tuple(sample.shape)} by {method}, it is {tuple(reference.shape)}"
+            raise InputError(f"{path.stem} was reconstructed as {shapes}; reconstruct it again")
         frames[method] = to_unit_range(sample, reference, display).numpy()
     return ShownVideo(path.stem, to_unit_range(reference, reference, display).numpy(), frames)

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield part
         _flush(part)
         part.replace(path)
+    except Exception as error:
+        _raise_system_error(error, path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -38,8 +42,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             shutil.rmtree(path)
         part.replace(path)
+    except Exception as error:
+        _raise_system_error(error, path)
+        raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _raise_system_error(error: Exception, path: Path) -> None:
+    """Raise the `OSError` of which safetensors, in an error of its own, gives the number in words."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if number:
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from None
 
 
 def _flush(path: Path) -> None:

@@ -16,6 +16,12 @@ from step.io.tables import write_table
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
+NEEDED = {
+    "autoencoder": {"latent_mean", "latent_std"},
+    "denoiser": {"autoencoder", "noise_schedule", "latent_shape"},
+}
+"""The facts without which a model of a kind cannot be used."""
+
 
 def write_model_folder(
     path: Path, network, facts: Mapping[str, object], card: str, losses: Sequence[Mapping[str, object]]
@@ -39,6 +45,9 @@ def read_facts(path: Path, kind: str, domain: str | None) -> dict:
         raise InputError(f"{file} is not JSON; train the prior again") from None
     if facts.get("kind") != kind:
         raise InputError(f"{path} holds a model of kind {facts.get('kind')!r}, not {kind!r}")
+    missing = sorted(NEEDED[kind] - facts.keys())
+    if missing:
+        raise InputError(f"{file} does not say {' and '.join(missing)}; train the prior again")
     if domain is not None and facts.get("domain") != domain:
         raise InputError(
             f"{path} holds a prior of the domain {facts.get('domain')!r}, the task is of {domain!r}; give the prior "

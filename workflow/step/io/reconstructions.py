@@ -64,8 +64,9 @@ def read_reconstructions(paths: list[Path]) -> dict[str, Reconstruction]:
     for path in paths:
         with open_hdf5(path) as file:
             for video, group in file.items():
+                samples = read_dataset(file, f"{video}/samples")[()]
                 trace = {name: node[()] for name, node in group.get("trace", {}).items()}
-                parts.setdefault(video, []).append(Reconstruction(video, group["samples"][()], trace))
+                parts.setdefault(video, []).append(Reconstruction(video, samples, trace))
     return {
         video: Reconstruction(
             video,

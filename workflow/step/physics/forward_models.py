@@ -1,6 +1,7 @@
 """From the `measurement` section of a task to the forward model that it names."""
 
 import importlib
+from collections.abc import Mapping
 from types import ModuleType
 
 import numpy as np
@@ -40,6 +41,30 @@ def forward_model_module(name: str) -> ModuleType:
     raise InputError(f"measurement.model is {name!r}; there is no module step.physics.{name} and none called {name}")
 
 
+def check_measurement(
+    measurement: Mapping[str, torch.Tensor],
+    forward_model: ForwardModel,
+    shape: tuple[int, int, int, int],
+    source: object,
+) -> None:
+    """Raise `InputError`, naming `source`, unless `measurement` is laid out as `forward_model` measures.
+
+    Videos have the given `shape` (time, channel, y, x); both are batches.
+    """
+    generator = torch.Generator().manual_seed(0)
+    expected = forward_model.measure(torch.rand(1, *shape, generator=generator), generator)
+    found, wanted = (
+        {name: tuple(tensor.shape[1:]) for name, tensor in sorted(tensors.items())}
+        for tensors in (measurement, expected)
+    )
+    if found != wanted:
+        raise InputError(f"{source} holds {_in_words(found)}, the task measures {_in_words(wanted)}; measure it again")
+
+
 def to_tensors(measurement: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """Return one video's measurement (arrays with leading axis time) as tensors with a batch axis of one."""
     return {name: torch.from_numpy(array)[None] for name, array in measurement.items()}
+
+
+def _in_words(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
