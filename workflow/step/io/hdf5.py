@@ -1,5 +1,6 @@
 """HDF5 with errors that name the file and the remedy."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,49 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise InputError(f"cannot read {path}: {reason}; copy it again or leave it out") from None
     with file:
         yield file
+
+
+@contextmanager
+def create_hdf5(path: Path, userblock_size: int = 0) -> Iterator[h5py.File]:
+    """Yield the new HDF5 file `path`, opened for writing; raises `OSError` where the disk is full.
+
+    HDF5 ends the process when it cannot write out a file that it closes. So after the first failure it is left
+    in the belief that the rest was written, and whoever called is told of the failure.
+    """
+    with _Disk(path, "w+b") as disk:
+        with h5py.File(disk, "w", userblock_size=userblock_size) as file:
+            yield file
+        if disk.failure:
+            raise disk.failure
+
+
+class _Disk(io.FileIO):
+    """A file that raises when it cannot be written to, once, and afterwards writes nothing."""
+
+    failure: OSError | None = None
+
+    def write(self, data) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while rest and not self.failure:
+            with self._noting_failure():
+                # Of what does not fit, the system writes a part.
+                rest = rest[super().write(rest) :]
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        if not self.failure:
+            with self._noting_failure():
+                return super().truncate(size)
+        return size
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.failure = OSError(error.errno, error.strerror, self.name)
+            raise self.failure from None
 
 
 def read_dataset(file: h5py.File, name: str) -> h5py.Dataset:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from step.errors import InputError
 from step.io.atomic import whole_file
-from step.io.hdf5 import open_hdf5, read_dataset
+from step.io.hdf5 import create_hdf5, open_hdf5, read_dataset
 
 
 def write_measurement(
@@ -19,7 +18,7 @@ def write_measurement(
     attributes: Mapping[str, object],
 ) -> None:
     """Write one video's measurement (arrays with leading axis time) and its truth (time, channel, y, x) if known."""
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    with whole_file(path) as part, create_hdf5(part) as file:
         for name, array in measurement.items():
             file.create_dataset(f"measurement/{name}", data=array, compression="gzip", compression_opts=1)
         if truth is not None:
@@ -48,7 +47,7 @@ class Reconstruction:
 
 def write_reconstructions(path: Path, reconstructions: list[Reconstruction], attributes: Mapping[str, object]) -> None:
     """Write the reconstructions that one job made, whole or not at all."""
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    with whole_file(path) as part, create_hdf5(part) as file:
         for reconstruction in reconstructions:
             group = file.create_group(reconstruction.video)
             samples = group.create_dataset("samples", data=reconstruction.samples.astype(np.float32))

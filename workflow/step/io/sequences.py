@@ -14,7 +14,7 @@ import numpy as np
 
 from step.errors import InputError
 from step.io.atomic import whole_file
-from step.io.hdf5 import open_hdf5, read_dataset
+from step.io.hdf5 import create_hdf5, open_hdf5, read_dataset
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RawSequence:
 
 def write_sequences(path: Path, sequences: Iterable[RawSequence]) -> None:
     """Write `sequences` to the raw store `path` as they come, whole or not at all."""
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    with whole_file(path) as part, create_hdf5(part) as file:
         for sequence in sequences:
             group = file.create_group(f"sequences/{sequence.source}")
             image = group.create_dataset("image", data=np.asarray(sequence.image, np.complex64))

@@ -14,7 +14,7 @@ import numpy as np
 
 from step.errors import InputError
 from step.io.atomic import whole_file
-from step.io.hdf5 import open_hdf5, read_dataset
+from step.io.hdf5 import create_hdf5, open_hdf5, read_dataset
 
 SPLITS = ("train", "validation", "test")
 
@@ -51,7 +51,7 @@ def write_videos(path: Path, shape: tuple[int, ...], videos: Iterable[PreparedVi
     file's units.
     """
     columns: dict[str, list] = {"video": [], "subject": [], "source": [], "scale": []}
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    with whole_file(path) as part, create_hdf5(part) as file:
         dataset = file.create_dataset("videos", shape, np.float32)
         dataset.attrs["axes"] = "video, time, channel, y, x"
         dataset.attrs["units"] = "raw units times scale"

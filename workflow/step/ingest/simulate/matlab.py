@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from step.io.atomic import whole_file
+from step.io.hdf5 import create_hdf5
 
 USER_BLOCK_BYTES = 512
 STORED_COMPLEX = np.dtype([("real", "<f4"), ("imag", "<f4")])
@@ -18,7 +18,7 @@ def write_kspace(path: Path, name: str, shape: tuple[int, ...], slices: Iterable
     `slices` yields complex64 arrays (time, [coil,] ky, kx), one in memory at a time.
     """
     with whole_file(path) as part:
-        with h5py.File(part, "w", userblock_size=USER_BLOCK_BYTES) as file:
+        with create_hdf5(part, USER_BLOCK_BYTES) as file:
             dataset = file.create_dataset(name, shape, STORED_COMPLEX)
             dataset.attrs["MATLAB_class"] = np.bytes_("single")
             for number, kspace in enumerate(slices):
