@@ -1,0 +1,142 @@
+"""The digest of a stage's code changes with what the code does, and with nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from step import provenance
+from step.errors import InputError
+
+FILES = {
+    "cli/stage.py": """
+        def run():
+            from step.physics.waves import wave
+            return wave
+    """,
+    "physics/waves.py": '''
+        """Waves."""
+        from step.config.sea import Sea
+
+        DEPTH = 3
+        """Metres."""
+
+        def wave(sea: Sea):
+            """Return a wave."""
+            return sea.area * DEPTH
+    ''',
+    "physics/mri.py": "def build(): return 1",
+    "config/sea.py": """
+        class Sea(Section):
+            width: int = Field(ge=1, description="m")
+
+            @model_validator(mode="after")
+            def _wide(self):
+                return self
+
+            @property
+            def area(self):
+                return self.width**2
+    """,
+    "config/study.py": "def load(): return 1",
+    "cli/other.py": "import step.config.study",
+}
+
+
+@pytest.fixture
+def digest_after(tmp_path, monkeypatch) -> Callable[..., str]:
+    """Return the digest of some modules of a small library after an edit."""
+    from textwrap import dedent
+
+    monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
+    for file, text in FILES.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(dedent(text))
+
+    def digest(*modules: str, file: str = "cli/stage.py", old: str = "", new: str = "") -> str:
+        text = (tmp_path / file).read_text()
+        assert old in text
+        (tmp_path / file).write_text(text.replace(old, new, 1) if old else text)
+        for function in (provenance.reachable_modules, provenance.imported_modules, provenance._meaning):
+            function.cache_clear()
+        return provenance.code_digest(*modules or ("step.cli.stage",))
+
+    yield digest
+    for function in (provenance.reachable_modules, provenance.imported_modules, provenance._meaning):
+        function.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("cli/stage.py", "return wave", "return wave()"),
+        ("physics/waves.py", "* DEPTH", "/ DEPTH"),
+        ("physics/waves.py", "DEPTH = 3", "DEPTH = 4"),
+        ("config/sea.py", "width**2", "width**3"),
+    ],
+    ids=["the stage", "a module imported in a function", "a constant", "a property of a section"],
+)
+def test_what_the_code_does_counts(digest_after, file, old, new):
+    assert digest_after() != digest_after(file=file, old=old, new=new)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("physics/waves.py", "Waves.", "Water waves."),
+        ("physics/waves.py", "Return a wave.", "Give one wave."),
+        ("physics/waves.py", "Metres.", "Depth in metres."),
+        ("physics/waves.py", "sea.area * DEPTH", "(\n        sea.area*DEPTH  # volume\n    )"),
+        ("config/sea.py", '"m"', '"width in m"'),
+        ("config/sea.py", "ge=1", "ge=2"),
+        ("config/sea.py", "width: int", "depth: int\n    width: int"),
+        ("config/sea.py", "return self\n", "return self.checked()\n"),
+        ("physics/mri.py", "return 1", "return 2"),
+    ],
+    ids=[
+        "docstring of a module",
+        "docstring of a function",
+        "docstring of a constant",
+        "format and comment",
+        "description of a field",
+        "bound of a field",
+        "a field more",
+        "check of a section",
+        "a module that is not imported",
+    ],
+)
+def test_what_no_result_depends_on_does_not_count(digest_after, file, old, new):
+    assert digest_after() == digest_after(file=file, old=old, new=new)
+
+
+def test_the_description_of_the_whole_configuration_does_not_count(digest_after):
+    before = digest_after("step.cli.other")
+    assert digest_after("step.cli.other", file="config/study.py", old="return 1", new="return 2") == before
+
+
+def test_the_forward_model_that_is_imported_by_name_counts(digest_after):
+    modules = ("step.cli.stage", provenance.forward_model_name("mri"))
+    assert modules[1] == "step.physics.mri"
+    assert digest_after(*modules) != digest_after(*modules, file="physics/mri.py", old="return 1", new="return 2")
+
+
+def test_a_forward_model_from_elsewhere_counts_with_what_it_uses_of_the_library(digest_after, tmp_path, monkeypatch):
+    module = tmp_path / "my_instrument.py"
+    module.write_text("from step.physics.mri import build")
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = ("step.cli.stage", provenance.forward_model_name("my_instrument"))
+    before = digest_after(*modules)
+    changed = digest_after(*modules, file="physics/mri.py", old="return 1", new="return 2")
+    module.write_text("from step.physics.mri import build as make")
+    assert len({before, changed, digest_after(*modules)}) == 3
+
+
+def test_a_forward_model_that_is_nowhere_is_named():
+    with pytest.raises(InputError, match=r"measurement\.model is 'mro'"):
+        provenance.forward_model_name("mro")
+
+
+def test_every_module_that_a_stage_reaches_lies_in_the_library():
+    reached = provenance.reachable_modules("step.cli.sample")
+    assert {"step.sampling.daps", "step.models.unet", "step.seeds"} < reached
+    assert not reached & provenance.WITHOUT_RESULT
+    assert all(Path(provenance._source(name)).is_relative_to(provenance.LIBRARY) for name in reached)
