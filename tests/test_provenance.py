@@ -9,6 +9,9 @@ from step.errors import InputError
 
 FILES = {
     "cli/stage.py": """
+        def add_arguments(parser):
+            parser.add_argument("--depth", help="metres")
+
         def run():
             from step.physics.waves import wave
             return wave
@@ -86,6 +89,7 @@ def test_what_the_code_does_counts(digest_after, file, old, new):
         ("physics/waves.py", "Return a wave.", "Give one wave."),
         ("physics/waves.py", "Metres.", "Depth in metres."),
         ("physics/waves.py", "sea.area * DEPTH", "(\n        sea.area*DEPTH  # volume\n    )"),
+        ("cli/stage.py", "metres", "depth in metres"),
         ("config/sea.py", '"m"', '"width in m"'),
         ("config/sea.py", "ge=1", "ge=2"),
         ("config/sea.py", "width: int", "depth: int\n    width: int"),
@@ -97,6 +101,7 @@ def test_what_the_code_does_counts(digest_after, file, old, new):
         "docstring of a function",
         "docstring of a constant",
         "format and comment",
+        "help of an option",
         "description of a field",
         "bound of a field",
         "a field more",
