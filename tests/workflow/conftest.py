@@ -43,7 +43,7 @@ class Copy:
         """Run the workflow on the paper's configuration with `overlays` laid over it, in their order."""
         configfiles = ["--configfile", *overlays] if overlays else []
         command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--nocolor", *configfiles]
-        # The copy's library, and no other one that the session has in its path.
+        # The copy's library, and no other one that the test run has in its path.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         environment["OMP_NUM_THREADS"] = "1"
