@@ -4,7 +4,7 @@ import sys
 import pytest
 from step.config.study import BASE_CONFIG, load_config
 from step.errors import InputError
-from step.ingest.subjects import find_subjects, simulated_patients
+from step.ingest.subjects import find_files, simulated_patients
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def mri():
 
 
 def test_simulated_subjects_need_no_folder(mri, tmp_path):
-    subjects = find_subjects(mri(source="simulation", root=tmp_path / "nowhere"))
+    subjects = sorted(find_files(mri(source="simulation", root=tmp_path / "nowhere")))
     assert len(subjects) == 300
     assert subjects[0] == "TrainingSet-P001"
     assert simulated_patients(2) == ["P001", "P002"]
@@ -26,13 +26,13 @@ def test_subjects_of_a_tree_are_its_patients(mri, tmp_path):
             path = tmp_path / f"TrainingSet/FullSample/{patient}/cine_{view}.mat"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    assert find_subjects(mri(source="cmrxrecon", root=tmp_path)) == ["TrainingSet-P001", "TrainingSet-P002"]
+    assert sorted(find_files(mri(source="cmrxrecon", root=tmp_path))) == ["TrainingSet-P001", "TrainingSet-P002"]
 
 
 @pytest.mark.parametrize("source", ["cmrxrecon", "cine_archive"])
 def test_a_missing_root_is_named_with_its_key(mri, tmp_path, source):
     with pytest.raises(InputError, match=r"no folder .*nowhere \(data\.mri\.root\)"):
-        find_subjects(mri(source=source, root=tmp_path / "nowhere"))
+        find_files(mri(source=source, root=tmp_path / "nowhere"))
 
 
 def test_planning_the_workflow_loads_nothing_heavy():

@@ -40,7 +40,7 @@ def objective(stop_at: int | None = None, nan_at: int | None = None) -> Objectiv
     def loss(network: torch.nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return (network(example[0]) - example[1]).square().mean()
 
-    return Objective(batch, loss, lambda average: float(loss(average, batch(10**6))))
+    return Objective(batch, loss, lambda average: float(loss(average, batch(10**6)).detach()))
 
 
 def fit(state_file, objective: Objective, settings: Optimisation | None = None):

@@ -9,7 +9,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from step.cli.settings import dump_settings
-from step.config.plan import held_out_videos, sampling_shards, shards, validation_videos
+from step.config.plan import held_out_videos, sampling_shards, shards
 from step.config.study import check_config
 from step.errors import InputError
 from step.ingest.subjects import find_files, simulated_patients

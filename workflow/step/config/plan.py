@@ -10,11 +10,6 @@ def held_out_videos(config: Config, domain: str) -> list[str]:
     return [f"video{number:03d}" for number in range(config.video_format(domain).test_videos)]
 
 
-def validation_videos(config: Config, domain: str) -> list[str]:
-    """Return the names of the videos on which settings are chosen, ``validation000`` on."""
-    return [f"validation{number:03d}" for number in range(config.video_format(domain).validation_videos)]
-
-
 def shards(names: list[str], per_job: int) -> dict[str, list[str]]:
     """Return `names` dealt out in order to jobs of `per_job`, by the jobs' names ``000`` on."""
     return {

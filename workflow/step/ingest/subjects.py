@@ -47,11 +47,6 @@ def find_files(mri: MriData) -> dict[str, list[Path]]:
     return files
 
 
-def find_subjects(mri: MriData) -> list[str]:
-    """Return the sorted names of the study's subjects; raises as `find_files` does."""
-    return sorted(find_files(mri))
-
-
 def read_subjects(settings: Ingestion, root: Path, subjects: Iterable[str]) -> Iterator["RawSequence"]:
     """Yield the sequences of `subjects` under `root`, one in memory at a time.
 
