@@ -1,6 +1,6 @@
 import pytest
 import torch
-from step.config.tasks import CartesianMri as Settings
+from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel
 from step.errors import InputError
 from step.physics.forward_models import build_forward_model
@@ -34,7 +34,7 @@ def test_naive_inverse_is_the_adjoint_of_the_noiseless_measurement():
     forward = model(noise_level=0.0)
     video, other = random_video(1, 2, 3, 2, 16, 12), random_video(2, 2, 3, 2, 16, 12)
     measured = forward.measure(video, torch.Generator())["kspace"]
-    mask = forward.mask
+    mask = forward.mask[:, None]
     probe = mask * fft2c(torch.complex(other[:, :, 0], other[:, :, 1]))
     left = (measured.conj() * probe).sum().real
     right = (video * forward.naive_inverse({"kspace": probe})).sum()
@@ -56,7 +56,7 @@ def test_gradient_of_the_likelihood_is_the_adjoint_of_the_residual_over_the_vari
     video, truth = random_video(1, 1, 2, 2, 16, 12).requires_grad_(), random_video(2, 1, 2, 2, 16, 12)
     measurement = forward.measure(truth, torch.Generator().manual_seed(0))
     (gradient,) = torch.autograd.grad(forward.negative_log_likelihood(video, measurement).sum(), video)
-    residual = forward.mask * fft2c(torch.complex(video[:, :, 0], video[:, :, 1])) - measurement["kspace"]
+    residual = forward.mask[:, None] * fft2c(torch.complex(video[:, :, 0], video[:, :, 1])) - measurement["kspace"]
     assert torch.allclose(gradient, forward.naive_inverse({"kspace": residual.detach()}) / 0.2**2)
 
 
@@ -67,7 +67,7 @@ def test_likelihood_is_a_sum_over_chunks_of_frames():
     video = video + 0.1
     whole = forward.negative_log_likelihood(video, measurement)
     parts = [
-        forward.negative_log_likelihood(video[:, frames], {"kspace": measurement["kspace"][:, frames]})
+        forward.negative_log_likelihood(video[:, frames], {name: array[:, frames] for name, array in measurement.items()})
         for frames in (slice(0, 2), slice(2, 5))
     ]
     assert torch.allclose(whole, sum(parts))
@@ -93,7 +93,7 @@ def test_misfit_of_the_truth_is_twice_the_noise_variance_in_the_papers_conventio
 
 
 def test_the_module_is_found_by_name_and_offers_the_contract():
-    settings = Settings(model="mri", acceleration=4, acs_lines=4, noise_level=0.1)
+    settings = MeasurementOfDomain(model="mri", acceleration=4, acs_lines=4, noise_level=0.1, geometry={"cadence_s": 1.0})
     forward = build_forward_model(settings, (3, 2, 16, 12), noise_level=0.7)
     assert isinstance(forward, ForwardModel)
     assert forward.noise_level == 0.7

@@ -10,12 +10,20 @@ from typing import Protocol, runtime_checkable
 import torch
 
 Measurement = Mapping[str, torch.Tensor]
-"""What one instrument recorded: named arrays, each with leading axes ``(batch, time)``."""
+"""What one instrument recorded, and what of the video it sampled: named arrays with leading axes ``(batch, time)``."""
 
 
 @runtime_checkable
 class ForwardModel(Protocol):
-    """The physics of one measurement, ``y = A(x) + n``, frame by frame; it owns every noise scale."""
+    """The physics of one measurement, ``y = A(x) + n``, frame by frame; it owns every noise scale.
+
+    A measurement carries what was sampled (a mask, baselines), so that simulated and real data go the same way.
+    """
+
+    @property
+    def layout(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The names of a measurement's arrays and their axes after (batch, time); None is any length."""
+        ...
 
     def measure(self, video: torch.Tensor, generator: torch.Generator) -> Measurement:
         """Return a simulated noisy measurement of `video` (batch, time, channel, y, x)."""
@@ -30,6 +38,10 @@ class ForwardModel(Protocol):
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the data misfit in the convention in which the paper reports it, shape (batch,)."""
+        ...
+
+    def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
+        """Return the reduced chi-square of each kind of data by its name, each of shape (batch,)."""
         ...
 
     def naive_inverse(self, measurement: Measurement) -> torch.Tensor:

@@ -35,7 +35,12 @@ column `demo.yaml` has only what the demo changes.
 """
 
 # What the keys of a mapping are: a section that is written once for each name.
-NAMES_OF = {"priors": "<domain>", "tasks": "<task>", "methods": "<method>"}
+NAMES_OF = {
+    "priors": "<domain>",
+    "tasks": "<task>",
+    "methods": "<method>",
+    "observations": "<observation>",
+}
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,7 @@ def _values(values: Any, path: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
         if part in NAMES_OF.values():
             found = {(*names, name): value for names, of in found.items() for name, value in of.items()}
         else:
-            found = {names: of[part] for names, of in found.items() if part in of}
+            found = {names: of[part] for names, of in found.items() if part in (of or {})}
     return found
 
 

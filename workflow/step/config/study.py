@@ -2,23 +2,21 @@
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from step.config.data import BlackHoleData, MriData
+from step.config.observations import Observation
 from step.config.priors import DomainPriors
 from step.config.sections import Name, Section
-from step.config.tasks import Method, Task
+from step.config.tasks import MeasurementOfDomain, Method, Task
 from step.errors import InputError
 
 _BESIDE_THE_LIBRARY = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
 BASE_CONFIG = _BESIDE_THE_LIBRARY if _BESIDE_THE_LIBRARY.exists() else Path("config", "config.yaml")
 """The paper's study, over which every other configuration file is laid."""
-
-Reference = Literal["zero_filled", "total_variation", "static", "vae"]
-
 
 class Data(Section):
     """The videos of each domain."""
@@ -44,11 +42,7 @@ class Config(Section):
     priors: dict[Name, DomainPriors] = Field(description="the priors of each domain")
     tasks: dict[Name, Task] = Field(description="the inverse problems; each has its folder of results")
     methods: dict[Name, Method] = Field(description="the ways to reconstruct, in the order of the tables")
-    references: tuple[Reference, ...] = Field(
-        description="reference rows of the tables, below the methods: `zero_filled` and `total_variation` "
-        "use the measurement alone; `static` (the truth's time average) and `vae` (the truth through the "
-        "autoencoder) use the truth"
-    )
+    observations: dict[Name, Observation] = Field(description="measured data, each with its folder of results")
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
@@ -60,6 +54,11 @@ class Config(Section):
             for name in names:
                 if name not in self.tasks:
                     raise ValueError(f"targets.{target} names {name!r}; the tasks are {list(self.tasks)}")
+        for name, observation in self.observations.items():
+            for key, known in (("task", self.tasks), ("method", self.methods)):
+                if getattr(observation, key) not in known:
+                    value = getattr(observation, key)
+                    raise ValueError(f"observations.{name}.{key} is {value!r}; the study has {list(known)}")
         for domain, priors in self.priors.items():
             if domain not in domains:
                 raise ValueError(f"priors.{domain}: the domains are {sorted(domains)}")
@@ -75,6 +74,12 @@ class Config(Section):
     def video_format(self, domain: str) -> MriData | BlackHoleData:
         """Return the `data` section of a domain."""
         return getattr(self.data, domain)
+
+    def measurement_of(self, task: str) -> MeasurementOfDomain:
+        """Return a task's measurement with the geometry of its domain's videos, as the stages use it."""
+        chosen = self.tasks[task]
+        geometry = self.video_format(chosen.domain).geometry
+        return MeasurementOfDomain(**chosen.measurement.model_dump(), geometry=geometry)
 
     def latent_shape(self, domain: str) -> tuple[int, int, int, int]:
         """Return (time, latent_channel, latent_y, latent_x) of a domain's latent videos."""

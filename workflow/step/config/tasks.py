@@ -1,10 +1,14 @@
 """The `tasks` and `methods` sections: what is measured and how it is reconstructed (Table 2)."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from step.config.sections import Count, Name, NonNegative, Positive, Section
+
+
+Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
 
 
 class Measurement(Section):
@@ -35,15 +39,60 @@ class CartesianMri(Section):
     )
 
 
-def _section_of(measurement: object) -> str:
-    """Return which section checks a measurement: a known forward model is checked by its own alone."""
-    model = measurement.get("model") if isinstance(measurement, dict) else getattr(measurement, "model", None)
-    return "[mri]" if model == "mri" else "[other]"
+class Vlbi(Section):
+    """Closure quantities and light curve of a radio interferometer (Eqs. 7 to 13)."""
+
+    model: Literal["vlbi"] = Field(description="the module `step.physics.vlbi`")
+    array: Path = Field(description="table of the stations: position, sensitivity, errors of gain and leakage")
+    right_ascension_h: NonNegative = Field(description="of the source, h")
+    declination_deg: Annotated[float, Field(ge=-90, le=90)] = Field(description="of the source, degree")
+    frequency_hz: Positive = Field(description="observing frequency, Hz")
+    bandwidth_hz: Positive = Field(description="bandwidth, Hz")
+    mjd: Count = Field(description="day of the observation, modified Julian date")
+    start_utc_h: NonNegative = Field(
+        description="UTC of the first frame, h; frame k is observed `cadence_s` times k later, and real data up to the "
+        "next frame belong to it"
+    )
+    integration_s: Positive = Field(description="integration time of a simulated visibility, s")
+    elevation_deg: tuple[NonNegative, Positive] = Field(
+        description="lowest and highest elevation at which a station observes, degree"
+    )
+    opacity: NonNegative = Field(description="zenith opacity of the atmosphere at every station")
+    opacity_error: NonNegative = Field(description="fractional standard deviation of the opacity")
+    errors: tuple[Literal["thermal", "gains", "phases", "leakage", "atmosphere"], ...] = Field(
+        description="what disturbs simulated visibilities (Eq. 8): thermal noise, gains (offset and per frame), random "
+        "phases, leakage between polarisations, opacity"
+    )
+    source_flux_jy: Positive = Field(
+        description="mean flux density of the simulated source, Jy, which its signal-to-noise ratio depends on"
+    )
+    flux_sigma: Positive = Field(
+        description="s_F (Eq. 12), error of the flux: the sum over a frame's pixels of their brightness from 0 to 1 "
+        "(authors' code: 2)"
+    )
+    flux_weight: NonNegative = Field(description="weight of the flux in the data term (Eq. 12: 0.26)")
+
+
+def section_tag(names: tuple[str, ...], key: str) -> Discriminator:
+    """Return which section checks a mapping: the one tagged ``[name]`` of its `key`, or ``[other]``."""
+
+    def tag(section: object) -> str:
+        name = section.get(key) if isinstance(section, dict) else getattr(section, key, None)
+        return f"[{name}]" if name in names else "[other]"
+
+    return Discriminator(tag)
 
 
 AnyMeasurement = Annotated[
-    Annotated[CartesianMri, Tag("[mri]")] | Annotated[Measurement, Tag("[other]")], Discriminator(_section_of)
+    Annotated[CartesianMri, Tag("[mri]")] | Annotated[Vlbi, Tag("[vlbi]")] | Annotated[Measurement, Tag("[other]")],
+    section_tag(("mri", "vlbi"), "model"),
 ]
+
+
+class MeasurementOfDomain(Measurement):
+    """A task's measurement together with what its domain says of the videos' geometry, as a stage is given it."""
+
+    geometry: dict[str, float]
 
 
 class Annealing(Section):
@@ -120,7 +169,18 @@ class Task(Section):
     samples: Count = Field(description="posterior samples drawn per test video; metrics are of the first one")
     videos_per_job: Count = Field(description="test videos reconstructed by one job, in one batch")
     sampler: Sampler
-    total_variation: TotalVariation
+    references: tuple[Reference, ...] = Field(
+        description="reference rows of the task's table, below the methods: `zero_filled` (MRI) and `dirty` (black "
+        "hole), the naive inverse, and `total_variation` (linear measurements only) use the measurement alone; "
+        "`static` (the truth's time average) and `vae` (the truth through the autoencoder) use the truth"
+    )
+    total_variation: TotalVariation | None = Field(description="null where `references` does not name it")
+
+    @model_validator(mode="after")
+    def _total_variation_is_described(self) -> "Task":
+        if "total_variation" in self.references and self.total_variation is None:
+            raise ValueError("references has total_variation, which needs the section total_variation; give it values")
+        return self
 
 
 class Method(Section):

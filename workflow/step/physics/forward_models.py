@@ -2,43 +2,37 @@
 
 import importlib
 from collections.abc import Mapping
-from types import ModuleType
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from step.config.study import describe_problem
+from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel
 from step.errors import InputError
+from step.provenance import forward_model_name
 
 
 def build_forward_model(
-    measurement: BaseModel, shape: tuple[int, int, int, int], noise_level: float | None = None
+    measurement: MeasurementOfDomain, shape: tuple[int, int, int, int], noise_level: float | None = None
 ) -> ForwardModel:
     """Return the forward model that `measurement` describes, for videos of `shape` (time, channel, y, x).
 
     `noise_level` is what the likelihood assumes, if not the measurement's own. The module that
     ``measurement.model`` names offers `Settings`, a pydantic model of the section, and
-    ``build(settings, shape, noise_level)``.
+    ``build(settings, shape, noise_level)``. Those of the domain's facts that `Settings` has a field for,
+    such as `field_of_view_uas`, are among the settings too.
     """
-    module = forward_model_module(measurement.model)
+    module = importlib.import_module(forward_model_name(measurement.model))
+    values = measurement.model_dump()
+    facts = values.pop("geometry")
+    values |= {name: value for name, value in facts.items() if name in module.Settings.model_fields}
     try:
-        settings = module.Settings.model_validate(measurement.model_dump())
+        settings = module.Settings.model_validate(values)
     except ValidationError as error:
         raise InputError(f"measurement of model {measurement.model}: {describe_problem(error)}") from None
     return module.build(settings, shape, noise_level)
-
-
-def forward_model_module(name: str) -> ModuleType:
-    """Return the module `name` of `step.physics`, or of anywhere if it is importable by that name."""
-    for candidate in (f"step.physics.{name}", name):
-        try:
-            return importlib.import_module(candidate)
-        except ModuleNotFoundError as error:
-            if error.name is None or not candidate.startswith(error.name):
-                raise
-    raise InputError(f"measurement.model is {name!r}; there is no module step.physics.{name} and none called {name}")
 
 
 def check_measurement(
@@ -49,15 +43,11 @@ def check_measurement(
 ) -> None:
     """Raise `InputError`, naming `source`, unless `measurement` is laid out as `forward_model` measures.
 
-    Videos have the given `shape` (time, channel, y, x); both are batches.
+    Videos have the given `shape` (time, channel, y, x); the measurement is a batch.
     """
-    generator = torch.Generator().manual_seed(0)
-    expected = forward_model.measure(torch.rand(1, *shape, generator=generator), generator)
-    found, wanted = (
-        {name: tuple(tensor.shape[1:]) for name, tensor in sorted(tensors.items())}
-        for tensors in (measurement, expected)
-    )
-    if found != wanted:
+    found = {name: tuple(tensor.shape[1:]) for name, tensor in sorted(measurement.items())}
+    wanted = {name: (shape[0], *axes) for name, axes in sorted(forward_model.layout.items())}
+    if found.keys() != wanted.keys() or not all(_fits(found[name], wanted[name]) for name in found):
         raise InputError(f"{source} holds {_in_words(found)}, the task measures {_in_words(wanted)}; measure it again")
 
 
@@ -66,5 +56,10 @@ def to_tensors(measurement: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array)[None] for name, array in measurement.items()}
 
 
-def _in_words(shapes: Mapping[str, tuple[int, ...]]) -> str:
-    return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "nothing"
+def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(found) == len(wanted) and all(b in (None, a) for a, b in zip(found, wanted, strict=True))
+
+
+def _in_words(shapes: Mapping[str, tuple[int | None, ...]]) -> str:
+    axes = {name: " x ".join("any" if n is None else str(n) for n in shape) for name, shape in shapes.items()}
+    return ", ".join(f"{name} ({shape})" for name, shape in axes.items()) or "nothing"

@@ -1,0 +1,71 @@
+"""The `observations` section: measured data, which have no truth, and how they are reconstructed."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, Tag
+
+from step.config.sections import Count, Name, NonNegative, Positive, Section
+from step.config.tasks import section_tag
+
+
+class MeasuredData(Section):
+    """Measured data of another format: the module that reads them, and that module's own settings.
+
+    `format` names a module of `step.observations`, or any importable module by its dotted name. The other keys are
+    checked by the module's own `Settings`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    format: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] = Field(
+        description="a module of `step.observations`, or any importable module, with `Settings`, `read` and `export`"
+    )
+
+
+class EhtData(Section):
+    """Visibilities of the Event Horizon Telescope."""
+
+    format: Literal["eht"] = Field(description="the module `step.observations.eht`")
+    file: Path = Field(description="visibilities: `.uvfits`, or the table (`.csv`) of an EHT data release")
+    start_utc_h: NonNegative | None = Field(
+        description="UTC of the first frame, h; null: the task's own"
+    )
+    average_s: Positive = Field(description="time over which visibilities are averaged coherently, s")
+    systematic: NonNegative = Field(
+        description="systematic error, as a fraction of each visibility's amplitude, added to its thermal error"
+    )
+    light_curve: Literal["zero_baseline", "none"] = Field(
+        description="the flux of each frame: from the baselines within one site (`zero_baseline`), in units of its mean "
+        "over time, which is given the mean of the training videos; or `none`, no flux in the data term"
+    )
+
+
+class CmrxreconData(Section):
+    """k-space that was measured undersampled, in a file as of CMRxRecon 2023."""
+
+    format: Literal["cmrxrecon"] = Field(description="the module `step.observations.cmrxrecon`")
+    kspace: Path = Field(description="undersampled k-space (`.mat`): `kspace_single_sub08`, `kspace_sub08` or alike")
+    mask: Path = Field(description="its sampling mask (`.mat`): `mask08` or alike")
+    slice: Annotated[int, Field(ge=0)] = Field(description="number of the slice, from 0")
+    first_frame: Annotated[int, Field(ge=0)] = Field(description="number of the first frame to use, from 0")
+    pixel_mm: Positive | None = Field(description="side of a raw pixel, mm, null if unknown; for the export")
+    frame_s: Positive | None = Field(description="time between frames, s, null if unknown; for the export")
+
+
+AnyData = Annotated[
+    Annotated[EhtData, Tag("[eht]")]
+    | Annotated[CmrxreconData, Tag("[cmrxrecon]")]
+    | Annotated[MeasuredData, Tag("[other]")],
+    section_tag(("eht", "cmrxrecon"), "format"),
+]
+
+
+class Observation(Section):
+    """One measurement of the real world."""
+
+    task: Name = Field(description="the task whose forward model, priors and sampler it uses")
+    method: Name = Field(description="the method that reconstructs it")
+    samples: Count = Field(description="posterior samples")
+    samples_per_job: Count = Field(description="samples drawn by one job, in one batch")
+    data: AnyData = Field(description="the files, and how they become a measurement")

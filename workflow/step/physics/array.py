@@ -1,0 +1,57 @@
+"""The stations of a radio interferometer, from a table."""
+
+import csv
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from step.errors import InputError
+
+
+@dataclass(frozen=True)
+class Station:
+    """One station: where it stands, how sensitive it is, and how it errs."""
+
+    station: str  # short code, e.g. AA
+    name: str
+    x_m: float  # geocentric position
+    y_m: float
+    z_m: float
+    sefd_r_jy: float  # system equivalent flux density of the right-hand feed
+    sefd_l_jy: float
+    feed_parallactic: float  # the feed turns with parallactic angle, elevation and an offset, times these
+    feed_elevation: float
+    feed_offset_deg: float
+    gain_offset: float  # fractional standard deviation of the gain: of its mean
+    gain_scatter: float  # and from frame to frame
+    leakage: float  # standard deviation of the real and the imaginary part of the D-terms
+
+
+def read_array(path: Path) -> tuple[Station, ...]:
+    """Return the stations of the table `path` (.csv) in their order; the first is the reference of closure sets.
+
+    Raises `InputError` where it is missing, lacks a column, has a text for a number, or names a station twice.
+    """
+    if not path.is_file():
+        raise InputError(f"no table of stations {path}; give one with the task's measurement.array")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [field.name for field in fields(Station)]
+    missing = [name for name in names if not rows or name not in rows[0]]
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]}; a table of stations has {', '.join(names)}")
+    stations = tuple(_station(row, names, path) for row in rows)
+    codes = [station.station for station in stations]
+    twice = [code for code in codes if codes.count(code) > 1]
+    if twice:
+        raise InputError(f"{path} has the station {twice[0]} twice; name each once")
+    return stations
+
+
+def _station(row: dict[str, str], names: list[str], path: Path) -> Station:
+    try:
+        numbers = {name: float(row[name]) for name in names if name not in ("station", "name")}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}, station {row['station']}: {error}; give a number") from None
+    if not (numbers["sefd_r_jy"] > 0 and numbers["sefd_l_jy"] > 0):
+        raise InputError(f"{path}, station {row['station']}: a SEFD is not above 0; its noise would be unknown")
+    return Station(row["station"], row["name"], **numbers)
