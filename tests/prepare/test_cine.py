@@ -3,11 +3,11 @@ import argparse
 import numpy as np
 import pytest
 import torch
-from step.cli import prepare
 from step.errors import InputError
 from step.io.sequences import RawSequence, write_sequences
 from step.io.videos import VideoRecord, VideoStore, read_columns, write_index
 from step.physics.fourier import fft2c
+from step.prepare import mri
 from step.prepare.cine import crop_or_pad, prepare_sequence, reference_phase, resample, window_starts
 from step.prepare.settings import CineFormat
 
@@ -107,12 +107,12 @@ def test_prepared_files_hold_all_windows_with_names_and_scale(tmp_path):
     sequences = [make_sequence((12 + 4 * n, 7 + n, 9), n, f"P1-sax-{n:02d}") for n in range(3)]
     write_sequences(tmp_path / "raw.h5", sequences)
     settings = make_format(window_stride=4)
-    prepare.run(argparse.Namespace(input=tmp_path / "raw.h5", output=tmp_path / "videos.h5"), settings)
+    mri.prepare(settings, tmp_path / "raw.h5", tmp_path / "videos.h5")
     rows = read_columns(tmp_path / "videos.h5", ("video", "subject", "source"))
     expected = [video for sequence in sequences for video in prepare_sequence(sequence, settings)]
     assert len(expected) == 6
     assert rows == [{"video": v.video, "subject": "P1", "source": v.source} for v in expected]
-    records = [VideoRecord(v.video, "P1", v.source, "videos.h5", n, "train", "video") for n, v in enumerate(expected)]
+    records = [VideoRecord(v.video, "P1", v.source, "videos.h5", n, "video", "train", "video") for n, v in enumerate(expected)]
     write_index(tmp_path / "index.csv", records)
     store = VideoStore(tmp_path / "index.csv")
     for number, video in enumerate(expected):
@@ -123,7 +123,7 @@ def test_a_bad_sequence_leaves_no_prepared_file_behind(tmp_path):
     bad = RawSequence("P1-sax-01", "P1", "f", "sax", np.zeros((12, 8, 8), np.complex64))
     write_sequences(tmp_path / "raw.h5", [make_sequence(), bad])
     with pytest.raises(InputError):
-        prepare.run(argparse.Namespace(input=tmp_path / "raw.h5", output=tmp_path / "out/v.h5"), make_format())
+        mri.prepare(make_format(), tmp_path / "raw.h5", tmp_path / "out/v.h5")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -133,4 +133,4 @@ def test_another_hdf5_file_is_not_taken_for_a_raw_store(tmp_path):
     with h5py.File(tmp_path / "raw.h5", "w") as file:
         file["videos"] = np.zeros(3)
     with pytest.raises(InputError, match="is no raw store"):
-        prepare.run(argparse.Namespace(input=tmp_path / "raw.h5", output=tmp_path / "v.h5"), make_format())
+        mri.prepare(make_format(), tmp_path / "raw.h5", tmp_path / "v.h5")

@@ -31,7 +31,7 @@ def make_split(**changes: object) -> Split:
 
 def candidates(n_subjects: int = 12, n_slices: int = 4) -> list[Candidate]:
     return [
-        Candidate(f"P{p:03d}-sax-{s:02d}-00", f"P{p:03d}", f"P{p:03d}-sax-{s:02d}", "part.h5", p * n_slices + s)
+        Candidate(f"P{p:03d}-sax-{s:02d}-00", f"P{p:03d}", f"P{p:03d}-sax-{s:02d}", "part.h5", p * n_slices + s, "video")
         for p in range(n_subjects)
         for s in range(n_slices)
     ]
@@ -80,7 +80,7 @@ def test_drawn_units_avoid_named_ones():
 
 def test_slices_of_one_subject_can_be_held_out_with_all_their_windows():
     windows = [
-        Candidate(f"pig-{s:02d}-{w:02d}", "pig", f"pig-{s:02d}", "a.h5", 3 * s + w) for s in range(20) for w in range(3)
+        Candidate(f"pig-{s:02d}-{w:02d}", "pig", f"pig-{s:02d}", "a.h5", 3 * s + w, "video") for s in range(20) for w in range(3)
     ]
     chosen = make_split(unit="video_source", validation=0, test=4)
     records = split_videos(windows, make_settings(split=chosen, test_videos=4, validation_videos=0))
@@ -154,7 +154,7 @@ def test_a_video_that_was_prepared_twice_is_refused():
 def test_the_index_finds_videos_from_its_own_folder(tmp_path):
     frames = np.arange(3 * 4, dtype=np.float32).reshape(3, 1, 1, 2, 2)
     for name in "ab":
-        videos = [PreparedVideo(f"{name}{n}-0", f"{name}{n}", f"{name}{n}", 1.0, frames[n]) for n in range(3)]
+        videos = [PreparedVideo(f"{name}{n}-0", f"{name}{n}", f"{name}{n}", 1.0, 0.0, frames[n]) for n in range(3)]
         write_videos(tmp_path / f"prepared/{name}.h5", frames.shape, videos)
     inputs = [tmp_path / f"prepared/{name}.h5" for name in "ab"]
     settings = make_settings(split=make_split(validation=1, test=1), test_videos=1, validation_videos=1)

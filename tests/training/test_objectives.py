@@ -26,9 +26,9 @@ def store(tmp_path) -> VideoStore:
     """Six videos of three frames, whose pixels say which video and frame they belong to."""
     frames = np.zeros((6, 3, 2, 8, 8), np.float32)
     frames[:] = np.arange(6)[:, None, None, None, None] + 0.1 * np.arange(3)[None, :, None, None, None]
-    videos = [PreparedVideo(f"v{n}", f"P{n}", f"s{n}", 1.0, frames[n]) for n in range(6)]
+    videos = [PreparedVideo(f"v{n}", f"P{n}", f"s{n}", 1.0, 0.0, frames[n]) for n in range(6)]
     write_videos(tmp_path / "prepared.h5", frames.shape, videos)
-    records = [VideoRecord(f"v{n}", f"P{n}", f"s{n}", "prepared.h5", n, "train", "video") for n in range(6)]
+    records = [VideoRecord(f"v{n}", f"P{n}", f"s{n}", "prepared.h5", n, "video", "train", "video") for n in range(6)]
     return VideoStore(tmp_path / "index.csv", records)
 
 

@@ -16,9 +16,9 @@ SHAPE = (12, 2, 192, 192)
 def store(tmp_path_factory) -> VideoStore:
     folder = tmp_path_factory.mktemp("prepared")
     frames = np.random.default_rng(0).standard_normal(SHAPE, np.float32)
-    videos = (PreparedVideo(f"v{n}", f"P{n}", f"s{n}", 1.0, frames + n) for n in range(N_VIDEOS))
+    videos = (PreparedVideo(f"v{n}", f"P{n}", f"s{n}", 1.0, 0.0, frames + n) for n in range(N_VIDEOS))
     write_videos(folder / "000.h5", (N_VIDEOS, *SHAPE), videos)
-    records = [VideoRecord(f"v{n}", f"P{n}", f"s{n}", "000.h5", n, "train", "video") for n in range(N_VIDEOS)]
+    records = [VideoRecord(f"v{n}", f"P{n}", f"s{n}", "000.h5", n, "video", "train", "video") for n in range(N_VIDEOS)]
     return VideoStore(folder / "index.csv", records)
 
 
@@ -26,6 +26,7 @@ class MemoryStore:
     """The same videos, loaded."""
 
     def __init__(self, store: VideoStore):
+        self.records = store.records
         self._videos = [np.array(store.video(n)) for n in range(len(store))]
 
     def __len__(self) -> int:

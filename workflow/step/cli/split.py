@@ -34,14 +34,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     from tqdm import tqdm
 
-    from step.io.videos import read_columns, write_index
+    from step.io.videos import GROUP_OF, read_columns, write_index
     from step.prepare.split import Candidate, split_videos
 
     candidates = []
     for path in tqdm(arguments.inputs, desc="split", unit="file", disable=None):
         file = os.path.relpath(path, arguments.output.parent)
-        rows = read_columns(path, ("video", "subject", "source"))
-        candidates += [Candidate(**row, file=file, row=number) for number, row in enumerate(rows)]
+        for kind in GROUP_OF:
+            rows = read_columns(path, ("video", "subject", "source"), kind)
+            candidates += [Candidate(**row, file=file, row=number, kind=kind) for number, row in enumerate(rows)]
     records = split_videos(candidates, settings)
     write_index(arguments.output, records)
     counts = Counter((record.split, record.use.rstrip("0123456789")) for record in records)

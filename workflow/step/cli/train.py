@@ -139,12 +139,13 @@ def _validation_videos(store, training):
     import numpy as np
     import torch
 
-    held_out = store.select("validation")
-    source = held_out if len(held_out) else training
-    if source is training:
+    source = store.select("validation")
+    if not any(record.kind == "video" for record in source.records):
         log.info("no validation videos: the validation loss is of training videos")
-    step = max(1, len(source) // VALIDATION_VIDEOS)
-    return torch.from_numpy(np.stack([source.video(n) for n in range(0, len(source), step)][:VALIDATION_VIDEOS]))
+        source = training
+    numbers = [n for n, record in enumerate(source.records) if record.kind == "video"]
+    step = max(1, len(numbers) // VALIDATION_VIDEOS)
+    return torch.from_numpy(np.stack([source.video(n) for n in numbers[::step][:VALIDATION_VIDEOS]]))
 
 
 def _fit_autoencoder(arguments, settings, training, images, validation, state_file, accelerator):

@@ -24,26 +24,30 @@ class Candidate:
     source: str
     file: str
     row: int
+    kind: str  # video, or image: a single one
 
 
 def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> list[VideoRecord]:
     """Return the record of every candidate, in the order of their names.
 
-    Whole units go to test, validation or training. In training, `use` is "video" for the video set, "image"
-    for what only the image set has, "unused" for what exceeds the caps; held-out videos have the names
-    ``video000`` on (test) and ``validation000`` on, or "unused". Raises `InputError` where there are too few
-    units or videos.
+    Whole units go to test, validation or training, with their single images; a unit without a video is trained on.
+    In training, `use` is "video" for the video set, "image" for what only the image set has, "unused" for what
+    exceeds the caps; held-out videos have the names ``video000`` on (test) and ``validation000`` on, or "unused".
+    Raises `InputError` where there are too few units or videos.
     """
     ordered = sorted(candidates, key=lambda candidate: candidate.video)
     _check_unique(ordered)
-    split_of = assign_units({_unit(candidate, settings) for candidate in ordered}, settings)
+    units = {_unit(candidate, settings) for candidate in ordered}
+    with_video = {_unit(candidate, settings) for candidate in ordered if candidate.kind == "video"}
+    split_of = assign_units(with_video, settings) | dict.fromkeys(units - with_video, "train")
     records = [VideoRecord(**vars(c), split=split_of[_unit(c, settings)], use="unused") for c in ordered]
-    uses = _training_uses([r.video for r in records if r.split == "train"], settings)
+    trained = {kind: [r.video for r in records if r.split == "train" and r.kind == kind] for kind in ("video", "image")}
+    uses = _training_uses(trained["video"], trained["image"], settings)
     for split, n_videos, name in (
         ("test", settings.test_videos, "video"),
         ("validation", settings.validation_videos, "validation"),
     ):
-        held_out = [record for record in records if record.split == split]
+        held_out = [record for record in records if record.split == split and record.kind == "video"]
         uses |= _held_out_uses(held_out, split, n_videos, name, settings)
     return [replace(record, use=uses.get(record.video, "unused")) for record in records]
 
@@ -82,26 +86,29 @@ def _check_named(units: set[str], named: dict[str, tuple[str, ...]], key: str) -
         raise InputError(f"{key}.test and {key}.validation both name {min(both)}; a unit is held out once")
 
 
-def _training_uses(videos: list[str], settings: SplitSettings) -> dict[str, str]:
-    """Return "video" or "image" for the training videos that are kept.
+def _training_uses(videos: list[str], images: list[str], settings: SplitSettings) -> dict[str, str]:
+    """Return "video" or "image" for the training videos and single images that are kept.
 
-    Both sets are prefixes of one random order, so a larger cap adds to a set and never exchanges it.
+    All sets are prefixes of random orders, so a larger cap adds to a set and never exchanges it. The image set takes
+    the frames of videos first.
     """
     key = f"data.{settings.domain}"
     for name, cap, available in (
         ("videos", settings.videos, len(videos)),
-        ("images", settings.images, len(videos) * settings.frames),
+        ("images", settings.images, len(videos) * settings.frames + len(images)),
     ):
         if cap > available:
             logger.info("%s.%s allows %d, there are %d to train on", key, name, cap, available)
     order = _shuffled(videos, settings, "training videos")
-    n_videos, n_sequences = min(settings.videos, len(order)), settings.images // settings.frames
+    n_videos, n_sequences = min(settings.videos, len(order)), min(settings.images // settings.frames, len(order))
     if n_sequences < n_videos:
         raise InputError(
             f"{key}.images is {settings.images}, the {n_videos} training videos alone have "
             f"{n_videos * settings.frames} frames; raise it or lower {key}.videos"
         )
-    return {video: "video" if n < n_videos else "image" for n, video in enumerate(order[:n_sequences])}
+    uses = {video: "video" if n < n_videos else "image" for n, video in enumerate(order[:n_sequences])}
+    n_images = settings.images - n_sequences * settings.frames
+    return uses | dict.fromkeys(_shuffled(images, settings, "training images")[:n_images], "image")
 
 
 def _held_out_uses(

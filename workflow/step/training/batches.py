@@ -39,20 +39,24 @@ class Order:
 
 
 class ImageSet:
-    """All frames of the training videos, at most `limit` of them, chosen with the seed."""
+    """All frames of the training videos and all single images, at most `limit` of them, chosen with the seed."""
 
     def __init__(self, store: VideoStore, frames: int, limit: int, seed: int):
         self._store = store
-        self._frames = frames
-        self._chosen = np.random.default_rng(derive_seed(seed, "images")).permutation(len(store) * frames)[:limit]
+        n_frames = [1 if record.kind == "image" else frames for record in store.records]
+        self._first = np.concatenate([[0], np.cumsum(n_frames)])  # number of each video's first image
+        self._chosen = np.random.default_rng(derive_seed(seed, "images")).permutation(self._first[-1])[:limit]
 
     def __len__(self) -> int:
         return len(self._chosen)
 
     def read(self, numbers: list[int]) -> torch.Tensor:
         """Return images (image, channel, y, x)."""
-        places = [divmod(int(self._chosen[number]), self._frames) for number in numbers]
-        return torch.from_numpy(np.stack([self._store.video(video)[frame] for video, frame in places]))
+        chosen = self._chosen[numbers]
+        videos = np.searchsorted(self._first, chosen, side="right") - 1
+        frames = chosen - self._first[videos]
+        pairs = zip(videos, frames, strict=True)
+        return torch.from_numpy(np.stack([self._store.video(int(video))[frame] for video, frame in pairs]))
 
 
 class VideoSet:
