@@ -14,6 +14,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/observations.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -27,3 +28,9 @@ rule all:
     input:
         task_results(CONFIG.targets.all),
         domain_results(CONFIG.targets.all),
+        observation_results(CONFIG.observations),
+
+
+rule observations:
+    input:
+        observation_results(CONFIG.observations),

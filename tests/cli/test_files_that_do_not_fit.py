@@ -99,7 +99,7 @@ def raw_store(tmp_path) -> Path:
 
 @pytest.fixture
 def prepared(tmp_path) -> Path:
-    videos = [PreparedVideo(f"P{n}-00-00", f"P{n}", f"P{n}-00", 1.0, video(n)) for n in range(2)]
+    videos = [PreparedVideo(f"P{n}-00-00", f"P{n}", f"P{n}-00", 1.0, 0.0, video(n)) for n in range(2)]
     write_videos(tmp_path / "prepared/000.h5", (2, *videos[0].frames.shape), videos)
     return tmp_path / "prepared/000.h5"
 
@@ -108,7 +108,9 @@ def prepared(tmp_path) -> Path:
 def index(tmp_path, prepared) -> Path:
     """The index of the two prepared videos, one of which is held out."""
     uses = [("train", "video"), ("test", "video000")]
-    records = [VideoRecord(f"P{n}-00-00", f"P{n}", f"P{n}-00", "prepared/000.h5", n, *uses[n]) for n in range(2)]
+    records = [
+        VideoRecord(f"P{n}-00-00", f"P{n}", f"P{n}-00", "prepared/000.h5", n, "video", *uses[n]) for n in range(2)
+    ]
     write_index(tmp_path / "index.csv", records)
     return tmp_path / "index.csv"
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from step.ingest.mri import Settings as Ingestion
 from step.ingest.simulate.settings import PatientSimulation
-from step.ingest.subjects import Ingestion
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
-import argparse
 from pathlib import Path
 
 import numpy as np
 import pytest
-from step.cli import ingest
 from step.errors import InputError
-from step.ingest.subjects import Ingestion
+from step.ingest import mri
+from step.ingest.mri import Settings as Ingestion
 from step.ingest.synthetic_phase import SeededPhase
 from step.io.sequences import read_sequences
 
@@ -19,7 +18,7 @@ def settings() -> Ingestion:
 
 
 def run(root: Path, output: Path, settings: Ingestion, *subjects: str) -> list:
-    ingest.run(argparse.Namespace(root=root, subjects=subjects, output=output), settings)
+    mri.ingest(settings, root, subjects, output)
     return list(read_sequences(output))
 
 

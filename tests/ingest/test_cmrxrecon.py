@@ -1,12 +1,11 @@
-import argparse
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from raw_files import random_image, to_kspace, write_mat
-from step.cli import ingest
 from step.errors import InputError
+from step.ingest import mri
 from step.ingest.cmrxrecon import read_raw_file
 from step.ingest.cmrxrecon_tree import find_raw_files
 from step.io.sequences import read_sequences
@@ -66,8 +65,7 @@ def test_the_raw_store_says_where_each_sequence_came_from(tmp_path, full_sample,
 
 
 def run(tmp_path: Path, settings, subject: str = "TrainingSet-P001") -> None:
-    files = argparse.Namespace(root=tmp_path / "raw", subjects=[subject], output=tmp_path / "out/raw.h5")
-    ingest.run(files, settings)
+    mri.ingest(settings, tmp_path / "raw", [subject], tmp_path / "out/raw.h5")
 
 
 def good() -> np.ndarray:

@@ -1,11 +1,9 @@
-import argparse
-
 import h5py
 import numpy as np
 import pytest
-from step.cli import simulate
 from step.ingest.cmrxrecon import read_raw_file
 from step.ingest.cmrxrecon_tree import find_raw_files
+from step.ingest.simulate import mri
 from step.ingest.simulate.anatomy import contraction, draw_patient
 from step.ingest.simulate.drawing import ellipse_distance, make_grid
 from step.ingest.simulate.patient import simulate_magnitudes, simulate_patient
@@ -23,8 +21,7 @@ FOLDER = "ChallengeData/{}/Cine/TrainingSet/FullSample/P001"
     ],
 )
 def test_files_have_the_layout_of_the_challenge(tmp_path, simulation, coils, folder, variable, axes):
-    files = argparse.Namespace(patients=["P001"], output_root=tmp_path)
-    simulate.run(files, simulation(coils=coils))
+    mri.simulate(simulation(coils=coils), ["TrainingSet-P001"], tmp_path)
     folder = tmp_path / FOLDER.format(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["cine_lax.mat", "cine_sax.mat"]
     with h5py.File(folder / "cine_sax.mat") as file:

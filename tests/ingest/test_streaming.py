@@ -1,4 +1,3 @@
-import argparse
 import resource
 import subprocess
 import sys
@@ -6,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from raw_files import random_image, to_kspace, write_mat
-from step.cli import ingest, prepare
+from step.ingest import mri as ingest_mri
 from step.io.videos import read_columns
+from step.prepare import mri as prepare_mri
 from step.prepare.settings import CineFormat
 
 FORMAT = CineFormat(frames=12, crop=32, resolution=32, scale="peak", reference_phase=True, window_stride=12)
@@ -22,15 +22,15 @@ def write_patient(root, n_sequences: int) -> None:
 
 def run(root, ingestion, subject: str) -> None:
     raw, prepared = root / f"{subject}.h5", root / f"{subject}-prepared.h5"
-    ingest.run(argparse.Namespace(root=root / "raw", subjects=[subject], output=raw), ingestion)
-    prepare.run(argparse.Namespace(input=raw, output=prepared), FORMAT)
+    ingest_mri.ingest(ingestion, root / "raw", [subject], raw)
+    prepare_mri.prepare(FORMAT, raw, prepared)
 
 
 def peak_mb(root, ingestion, subject: str) -> float:
     """Return the peak memory of ingesting and preparing `subject` in a process of its own."""
     program = (
         "import sys; from pathlib import Path; sys.path[:0] = sys.argv[1].split(':');"
-        "import test_streaming as t; from step.ingest.subjects import Ingestion;"
+        "import test_streaming as t; from step.ingest.mri import Settings as Ingestion;"
         "settings = Ingestion.model_validate_json(sys.argv[3]);"
         "t.run(Path(sys.argv[2]), settings, sys.argv[4]); print(t.own_peak_mb())"
     )

@@ -71,10 +71,12 @@ def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_batc
     latent = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(1))
     forward_model = CartesianMri(equispaced_mask(16, 4, 4), 0.1)
     truth = torch.randn(5, 3, 2, 16, 16, generator=torch.Generator().manual_seed(2))
-    kspace = forward_model.measure(truth, torch.Generator().manual_seed(3))["kspace"]
+    measurement = forward_model.measure(truth, torch.Generator().manual_seed(3))
 
     def gradient(chosen: list[int]) -> torch.Tensor:
-        likelihood = LatentLikelihood(prior, forward_model, {"kspace": kspace[chosen]}, 2, 1.0, 0.1)
+        likelihood = LatentLikelihood(
+            prior, forward_model, {name: array[chosen] for name, array in measurement.items()}, 2, 1.0, 0.1
+        )
         return likelihood.gradient(latent[chosen])[0]
 
     estimate, slope = prior.denoise(latent, 0.7), gradient(list(range(5)))

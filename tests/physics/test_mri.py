@@ -67,7 +67,9 @@ def test_likelihood_is_a_sum_over_chunks_of_frames():
     video = video + 0.1
     whole = forward.negative_log_likelihood(video, measurement)
     parts = [
-        forward.negative_log_likelihood(video[:, frames], {name: array[:, frames] for name, array in measurement.items()})
+        forward.negative_log_likelihood(
+            video[:, frames], {name: array[:, frames] for name, array in measurement.items()}
+        )
         for frames in (slice(0, 2), slice(2, 5))
     ]
     assert torch.allclose(whole, sum(parts))
@@ -93,7 +95,9 @@ def test_misfit_of_the_truth_is_twice_the_noise_variance_in_the_papers_conventio
 
 
 def test_the_module_is_found_by_name_and_offers_the_contract():
-    settings = MeasurementOfDomain(model="mri", acceleration=4, acs_lines=4, noise_level=0.1, geometry={"cadence_s": 1.0})
+    settings = MeasurementOfDomain(
+        model="mri", acceleration=4, acs_lines=4, noise_level=0.1, geometry={"cadence_s": 1.0}
+    )
     forward = build_forward_model(settings, (3, 2, 16, 12), noise_level=0.7)
     assert isinstance(forward, ForwardModel)
     assert forward.noise_level == 0.7

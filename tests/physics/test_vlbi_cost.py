@@ -21,7 +21,7 @@ def gradient(model: ClosureImaging, video: torch.Tensor, measured: dict[str, tor
 
 
 def dense_matrix(model: ClosureImaging, uv: torch.Tensor) -> torch.Tensor:
-    """Return the transform as a matrix (time, baseline, pixel), complex64, from single pixels of each row and column."""
+    """Return the transform as a matrix (time, baseline, pixel), complex64."""
     position = model.pixel_rad * ((N_PIXELS - 1) / 2 - torch.arange(N_PIXELS, dtype=torch.float64))
     pulse = torch.special.sinc(uv * model.pixel_rad).square().prod(-1)[..., None]
     u, v = (torch.exp(2j * torch.pi * uv[..., axis, None] * position) for axis in (0, 1))

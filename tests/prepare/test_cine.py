@@ -1,5 +1,3 @@
-import argparse
-
 import numpy as np
 import pytest
 import torch
@@ -112,7 +110,9 @@ def test_prepared_files_hold_all_windows_with_names_and_scale(tmp_path):
     expected = [video for sequence in sequences for video in prepare_sequence(sequence, settings)]
     assert len(expected) == 6
     assert rows == [{"video": v.video, "subject": "P1", "source": v.source} for v in expected]
-    records = [VideoRecord(v.video, "P1", v.source, "videos.h5", n, "video", "train", "video") for n, v in enumerate(expected)]
+    records = [
+        VideoRecord(v.video, "P1", v.source, "videos.h5", n, "video", "train", "video") for n, v in enumerate(expected)
+    ]
     write_index(tmp_path / "index.csv", records)
     store = VideoStore(tmp_path / "index.csv")
     for number, video in enumerate(expected):

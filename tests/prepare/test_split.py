@@ -31,7 +31,9 @@ def make_split(**changes: object) -> Split:
 
 def candidates(n_subjects: int = 12, n_slices: int = 4) -> list[Candidate]:
     return [
-        Candidate(f"P{p:03d}-sax-{s:02d}-00", f"P{p:03d}", f"P{p:03d}-sax-{s:02d}", "part.h5", p * n_slices + s, "video")
+        Candidate(
+            f"P{p:03d}-sax-{s:02d}-00", f"P{p:03d}", f"P{p:03d}-sax-{s:02d}", "part.h5", p * n_slices + s, "video"
+        )
         for p in range(n_subjects)
         for s in range(n_slices)
     ]
@@ -80,7 +82,9 @@ def test_drawn_units_avoid_named_ones():
 
 def test_slices_of_one_subject_can_be_held_out_with_all_their_windows():
     windows = [
-        Candidate(f"pig-{s:02d}-{w:02d}", "pig", f"pig-{s:02d}", "a.h5", 3 * s + w, "video") for s in range(20) for w in range(3)
+        Candidate(f"pig-{s:02d}-{w:02d}", "pig", f"pig-{s:02d}", "a.h5", 3 * s + w, "video")
+        for s in range(20)
+        for w in range(3)
     ]
     chosen = make_split(unit="video_source", validation=0, test=4)
     records = split_videos(windows, make_settings(split=chosen, test_videos=4, validation_videos=0))

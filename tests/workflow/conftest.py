@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 PROJECT = Path(__file__).parents[2]
@@ -76,10 +78,36 @@ def project_copy(tmp_path_factory) -> Copy:
     """A copy of the project's workflow, library and configuration, without results."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copy(PROJECT / "Snakefile", folder)
-    for name in ("workflow", "config", "envs"):
+    for name in ("workflow", "config", "envs", "resources"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(MINIATURE, folder / "config")
+    write_observed(folder / "observed")
     return Copy(folder)
+
+
+def write_observed(folder: Path) -> None:
+    """Write measured data of both kinds: visibilities of four stations, and k-space of every fourth line."""
+    folder.mkdir()
+    baselines = {"AA,AP": (1e6, -2e6), "AA,SM": (4e9, -3e9), "AP,SM": (4e9, -3e9), "AA,LM": (3e9, 1e9)}
+    rows = [
+        f"{12.6 + hour:.4f},{pair},{u},{v},{2 if abs(u) < 1e8 else 0.3},{20 * hour},0.01"
+        for hour in (0.0, 0.5, 1.0)
+        for pair, (u, v) in baselines.items()
+    ]
+    columns = "#time(UTC),T1,T2,U(lambda),V(lambda),Iamp(Jy),Iphase(d),Isigma(Jy)"
+    (folder / "night.csv").write_text("\n".join(["#SRC:SGRA,DATE(MJD):57850,FREQ:227.0707GHz", columns, *rows, ""]))
+    mask = np.zeros(20, bool)
+    mask[::4] = mask[8:12] = True
+    kspace = np.random.default_rng(0).standard_normal((4, 1, 20, 24, 2)).astype(np.float32)
+    kspace[:, :, 10, 12] += 50  # something at the centre
+    kspace[:, :, ~mask] = 0
+    stored = kspace.view([("real", "<f4"), ("imag", "<f4")])[..., 0]
+    for name, variable, values in (
+        ("cine_sax", "kspace_single_sub04", stored),
+        ("cine_sax_mask", "mask04", np.repeat(mask[:, None], 24, 1).astype(np.float32)),
+    ):
+        with h5py.File(folder / f"{name}.mat", "w", userblock_size=512) as file:
+            file[variable] = values
 
 
 @pytest.fixture(scope="session")

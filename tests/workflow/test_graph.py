@@ -2,19 +2,36 @@
 
 import csv
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 MINIATURE = "config/miniature.yaml"
 RESULTS = "results/miniature"
-ROWS = ["bis", "bcs", "step_video", "step_joint", "zero_filled", "total_variation", "static", "vae"]
+METHODS = ["bis", "bcs", "step_video", "step_joint"]
+ROWS = {
+    "mri8": [*METHODS, "zero_filled", "total_variation", "static", "vae"],
+    "blackhole": [*METHODS, "dirty", "static", "vae"],
+}
+DOMAINS = {"mri8": "mri", "blackhole": "blackhole"}
 N_PATIENTS = 5
+N_MOVIES = 4
 
+# The paper's heart, and its black hole, whose movies and single images are one simulation each.
 DATA = {"ingest": N_PATIENTS, "prepare": N_PATIENTS, "split": 1}
+BLACK_HOLE_DATA = {"ingest": N_MOVIES + 1, "prepare": N_MOVIES + 1, "split": 1}
 PRIORS = {"train_autoencoder": 1, "train_denoiser": 3}
 TABLE = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "tabulate": 1}
+BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 7}
 PICTURES = {"plot_comparison": 1, "plot_movie": 5}
+BLACK_HOLE_PICTURES = PICTURES | {"plot_coverage": 1, "plot_dirty": 1}
+DOMAIN_PICTURES = {"plot_losses": 4}
+
+
+def total(*jobs: dict[str, int]) -> dict[str, int]:
+    """Return how many jobs of each rule there are together."""
+    return dict(sum(map(Counter, jobs), Counter()))
 
 
 def files_below(folder: Path) -> set[str]:
@@ -45,45 +62,64 @@ def raw_tree(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def paper_overlay(project_copy, raw_tree) -> Path:
-    return project_copy.overlay("paper", f"data: {{mri: {{root: {raw_tree}}}}}\n")
+def raw_library(tmp_path_factory) -> Path:
+    """Empty files with the names of a library of GRMHD movies and images."""
+    root = tmp_path_factory.mktemp("grmhd")
+    for number in range(N_MOVIES):
+        (root / "movies").mkdir(exist_ok=True)
+        (root / f"movies/flow{number}.h5").touch()
+    for name in ("img_s1000.h5", "img_s2000.h5"):
+        (root / "images/Sa+0.5_w3").mkdir(parents=True, exist_ok=True)
+        (root / "images/Sa+0.5_w3" / name).touch()
+    return root
+
+
+@pytest.fixture(scope="module")
+def paper_overlay(project_copy, raw_tree, raw_library) -> Path:
+    return project_copy.overlay("paper", f"data: {{mri: {{root: {raw_tree}}}, blackhole: {{root: {raw_library}}}}}\n")
 
 
 def test_the_whole_study_runs_from_nothing(first_run, project_copy):
     assert first_run.status == 0, first_run.stdout + first_run.stderr
     made = files_below(project_copy.folder / RESULTS)
-    videos = {f"mri8/videos/{name}.mp4" for name in ["comparison", *ROWS[:4]]}
-    losses = {f"mri/figures/losses-{name}.png" for name in ("autoencoder", "image", "video", "joint")}
-    assert videos | losses | {"mri8/metrics.csv", "mri8/figures/comparison.png", "mri/figures/masks.png"} <= made
+    for task, domain in DOMAINS.items():
+        videos = {f"{task}/videos/{name}.mp4" for name in ["comparison", *METHODS]}
+        losses = {f"{domain}/figures/losses-{name}.png" for name in ("autoencoder", "image", "video", "joint")}
+        assert videos | losses | {f"{task}/metrics.csv", f"{task}/figures/comparison.png"} <= made
+    assert {"mri/figures/masks.png", "blackhole/figures/coverage.png", "blackhole/figures/dirty.png"} <= made
     assert [name for name in made if ".part" in name or ".state" in name] == []
 
 
 def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
     results = miniature.folder / RESULTS
     jobs = {
-        "mri/simulate/000",
-        "mri/ingest/000",
-        "mri/prepare/000",
-        "mri/split",
-        *(f"mri/train/{network}" for network in ("autoencoder", "image", "video", "joint")),
-        "mri8/measure",
-        *(f"mri8/sample/{method}-000" for method in ROWS[:4]),
-        *(f"mri8/reference/{row}" for row in ROWS[4:]),
-        *(f"mri8/evaluate/{row}" for row in ROWS),
-        "mri8/tabulate",
+        *(f"{domain}/{stage}/000" for domain in DOMAINS.values() for stage in ("simulate", "ingest", "prepare")),
+        *(f"{domain}/split" for domain in DOMAINS.values()),
+        *(f"{domain}/train/{net}" for domain in DOMAINS.values() for net in ("autoencoder", "image", "video", "joint")),
+        *(f"{task}/measure" for task in ROWS),
+        *(f"{task}/sample/{method}-000" for task in ROWS for method in METHODS),
+        *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task][4:]),
+        *(f"{task}/evaluate/{row}" for task in ROWS for row in ROWS[task]),
+        *(f"{task}/tabulate" for task in ROWS),
+        *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("observe", "summarise")),
+        *(
+            f"observations/{name}/sample-{shard}"
+            for name, shard in (("night", "000"), ("night", "001"), ("scan", "000"))
+        ),
     }
     assert files_below(results / "benchmarks") == {f"{job}.tsv" for job in jobs}
     assert {f"{job}.log" for job in jobs} <= files_below(results / "logs")
 
 
-def test_the_table_has_one_finite_row_per_method_in_the_order_of_the_paper(miniature):
-    with (miniature.folder / RESULTS / "mri8/metrics.csv").open() as file:
+@pytest.mark.parametrize("task", ROWS)
+def test_the_table_has_one_finite_row_per_method_in_the_order_of_the_paper(miniature, task):
+    with (miniature.folder / RESULTS / task / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row.pop("method") for row in rows] == ROWS
+    assert [row.pop("method") for row in rows] == ROWS[task]
     assert {row["videos"] for row in rows} == {"2"}
     undefined = {
         (name, column)
-        for name, row in zip(ROWS, rows, strict=True)
+        for name, row in zip(ROWS[task], rows, strict=True)
         for column, value in row.items()
         if not math.isfinite(float(value))
     }
@@ -107,12 +143,35 @@ def test_the_table_of_the_paper_is_planned_from_names_of_raw_files(project_copy,
 
 def test_the_whole_study_of_the_paper_is_planned(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "all", overlays=(paper_overlay,))
-    of_two_tasks = {rule: 2 * count for rule, count in (TABLE | PICTURES).items()}
-    assert run.jobs == DATA | PRIORS | of_two_tasks | {"plot_losses": 4, "plot_masks": 1}
+    hearts = total(DATA, PRIORS, TABLE, TABLE, PICTURES, PICTURES, DOMAIN_PICTURES, {"plot_masks": 1})
+    black_holes = total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE, BLACK_HOLE_PICTURES, DOMAIN_PICTURES)
+    assert run.jobs == total(hearts, black_holes)
 
 
 def test_the_tour_is_what_runs_unless_something_else_is_asked_for(project_copy, paper_overlay):
-    assert project_copy.snakemake("-n", overlays=(paper_overlay,)).jobs == DATA | PRIORS | TABLE | PICTURES
+    hearts = total(DATA, PRIORS, TABLE, PICTURES)
+    black_holes = total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE, BLACK_HOLE_PICTURES)
+    assert project_copy.snakemake("-n", overlays=(paper_overlay,)).jobs == total(hearts, black_holes)
+
+
+def test_who_has_one_domain_s_data_plans_its_table_without_the_others(project_copy, raw_library):
+    overlay = project_copy.overlay("mine", f"data: {{blackhole: {{root: {raw_library}}}}}\n")
+    run = project_copy.snakemake("-n", "results/blackhole/metrics.csv", overlays=(overlay,))
+    assert run.jobs == total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE)
+
+
+def test_measured_data_end_in_samples_chi_squares_pictures_and_the_formats_of_their_field(miniature):
+    folder = miniature.folder / RESULTS / "observations"
+    for name, exported in (
+        ("night", {"mean.h5", "std.h5", "sample002.h5", "mean/frame_003.fits"}),
+        ("scan", {"mean.nii.gz", "std.nii.gz", "sample001.nii.gz"}),
+    ):
+        assert {"chi_squares.csv", "posterior.h5", "posterior.png", "posterior.mp4"} <= files_below(folder / name)
+        assert exported <= files_below(folder / name / "export")
+    with (folder / "night/chi_squares.csv").open() as file:
+        rows = {row["video"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["sample000", "sample001", "sample002", "mean"]
+    assert all(float(row["closure_phase"]) > 0 for row in rows.values())
 
 
 @pytest.mark.parametrize("target", ["results/mri8/metrics.csv", "all"])

@@ -1,8 +1,10 @@
 """An edit makes stale the jobs that it touches and all below them, and no other: over the real, finished graph."""
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 import yaml
@@ -10,48 +12,105 @@ import yaml
 MINIATURE = "config/miniature.yaml"
 LIBRARY = "workflow/step"
 
+Jobs = dict[str, int]
+
+
+def total(*jobs: Jobs) -> Jobs:
+    """Return how many jobs of each rule there are together."""
+    return dict(sum(map(Counter, jobs), Counter()))
+
+
+NONE: Jobs = {}
 PICTURES = {"plot_comparison": 1, "plot_movie": 5}
-TABLE = {"evaluate": 8, "tabulate": 1}
-BELOW_MEASURE = {"sample": 4, "reference": 4} | TABLE | PICTURES
-FROM_MEASURE = {"measure": 1} | BELOW_MEASURE
 FROM_TRAINING = {"train_autoencoder": 1, "train_denoiser": 3, "plot_losses": 4}
-FROM_SPLIT = {"split": 1} | FROM_TRAINING | FROM_MEASURE
-FROM_PREPARE = {"prepare": 1} | FROM_SPLIT
-FROM_INGEST = {"ingest": 1} | FROM_PREPARE
-FROM_SIMULATION = {"simulate_heart": 1} | FROM_INGEST
 FROM_SAMPLE = {"sample": 4, "evaluate": 4, "tabulate": 1} | PICTURES
-NONE: dict[str, int] = {}
+# From the samples of measured data down: those of the black hole have two jobs, those of the heart one.
+NIGHT = {"sample_observation": 2, "summarise": 1, "export": 1, "plot_observation": 1}
+SCAN = NIGHT | {"sample_observation": 1}
+FROM_NIGHT = NIGHT | {"observe": 1, "plot_observed_coverage": 1}
+FROM_SCAN = SCAN | {"observe": 1}
 
 
-def of_methods(sampled: int) -> dict[str, int]:
+@dataclass(frozen=True)
+class Domain:
+    """The jobs of one domain of the miniature, which has one task and one observation."""
+
+    name: str
+    references: int
+    of_measurement: Jobs  # pictures of the measurement itself
+    observed: Jobs  # from the samples of its observation down
+    from_observation: Jobs
+
+    @property
+    def table(self) -> Jobs:
+        return {"evaluate": 4 + self.references, "tabulate": 1}
+
+    @property
+    def from_measure(self) -> Jobs:
+        below = {"measure": 1, "sample": 4, "reference": self.references}
+        return below | self.table | PICTURES | self.of_measurement
+
+    @property
+    def from_autoencoder(self) -> Jobs:
+        # The passage through the autoencoder is a reference too.
+        return total(FROM_TRAINING, of_methods(4), {"reference": 1, "evaluate": 1}, self.observed)
+
+    @property
+    def from_split(self) -> Jobs:
+        return total({"split": 1}, FROM_TRAINING, self.from_measure, self.from_observation)
+
+    @property
+    def from_prepare(self) -> Jobs:
+        return {"prepare": 1} | self.from_split
+
+    @property
+    def from_ingest(self) -> Jobs:
+        return {"ingest": 1} | self.from_prepare
+
+    @property
+    def from_simulation(self) -> Jobs:
+        return {f"simulate_{self.name}": 1} | self.from_ingest
+
+    @property
+    def from_references(self) -> Jobs:
+        of_each = {"reference": self.references, "evaluate": self.references}
+        return of_each | {"tabulate": 1, "plot_comparison": 1, "plot_movie": 1}
+
+
+def of_methods(sampled: int) -> Jobs:
     """Return the jobs from the samples of some methods down: their rows, their movies and the one of all rows."""
     return {"sample": sampled, "evaluate": sampled, "tabulate": 1, "plot_comparison": 1, "plot_movie": sampled + 1}
 
 
-def of_networks(trained: int, sampled: int) -> dict[str, int]:
+def of_networks(trained: int, sampled: int) -> Jobs:
     """Return the jobs from the training of some denoisers down."""
     return {"train_denoiser": trained, "plot_losses": trained} | of_methods(sampled)
 
 
+HEART = Domain("mri", 4, {}, SCAN, FROM_SCAN)
+BLACK_HOLE = Domain("blackhole", 3, {"plot_coverage": 1, "plot_dirty": 1}, NIGHT, FROM_NIGHT)
+
 CONFIG_EDITS = {
-    "seed: 1": FROM_SIMULATION,
-    "data: {mri: {simulation: {noise: 0.01}}}": FROM_SIMULATION,
-    "data: {mri: {scale: 2.0e+6}}": FROM_PREPARE,
-    "data: {mri: {split: {test: 1}}}": FROM_SPLIT,
-    "data: {mri: {images: 20}}": FROM_SPLIT,
-    "data: {mri: {display: unit_range}}": TABLE | PICTURES,
-    # The passage through the autoencoder is a reference too.
-    "priors: {mri: {autoencoder_training: {kl_weight: 0.5}}}": FROM_TRAINING
-    | of_methods(4)
-    | {"reference": 1, "evaluate": 5},
-    # The joint prior starts from the image prior, on which two methods stand.
-    "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": of_networks(trained=2, sampled=3),
+    "seed: 1": total(HEART.from_simulation, BLACK_HOLE.from_simulation),
+    "data: {mri: {simulation: {noise: 0.01}}}": HEART.from_simulation,
+    "data: {blackhole: {simulation: {flux_jy: 2.0}}}": BLACK_HOLE.from_simulation,
+    "data: {blackhole: {cadence_s: 1600.0}}": BLACK_HOLE.from_ingest,
+    "data: {blackhole: {field_of_view_uas: 120.0}}": BLACK_HOLE.from_prepare,
+    "data: {mri: {scale: 2.0e+6}}": HEART.from_prepare,
+    "data: {mri: {split: {test: 1}}}": HEART.from_split,
+    "data: {mri: {images: 20}}": HEART.from_split,
+    "data: {mri: {display: unit_range}}": HEART.table | PICTURES | {"plot_observation": 1},
+    "priors: {mri: {autoencoder_training: {kl_weight: 0.5}}}": HEART.from_autoencoder,
+    # The joint prior starts from the image prior, on which two methods stand, and the scan.
+    "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(of_networks(trained=2, sampled=3), SCAN),
     "priors: {mri: {video: {optimisation: {epochs: 2}}}}": of_networks(trained=1, sampled=1),
     "priors: {mri: {joint: {p_joint: 0.5}}}": of_networks(trained=1, sampled=1),
-    "tasks: {mri8: {measurement: {noise_level: 0.02}}}": FROM_MEASURE,
-    "tasks: {mri8: {measurement: {acceleration: 2}}}": FROM_MEASURE | {"plot_masks": 1},
+    "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(of_networks(trained=1, sampled=1), NIGHT),
+    "tasks: {mri8: {measurement: {noise_level: 0.02}}}": total(HEART.from_measure, FROM_SCAN),
+    "tasks: {mri8: {measurement: {acceleration: 2}}}": total(HEART.from_measure, FROM_SCAN, {"plot_masks": 1}),
     "tasks: {mri6: {measurement: {acceleration: 2}}}": {"plot_masks": 1},
-    "tasks: {mri8: {sampler: {mcmc: {steps: 3}}}}": FROM_SAMPLE,
+    "tasks: {blackhole: {measurement: {start_utc_h: 12.55}}}": total(BLACK_HOLE.from_measure, FROM_NIGHT),
+    "tasks: {mri8: {sampler: {mcmc: {steps: 3}}}}": total(FROM_SAMPLE, SCAN),
     "tasks: {mri8: {samples: 2}}": FROM_SAMPLE,
     "tasks: {mri8: {total_variation: {weight: 0.1}}}": {
         "reference": 1,
@@ -60,35 +119,35 @@ CONFIG_EDITS = {
         "plot_comparison": 1,
         "plot_movie": 1,
     },
-    "methods: {bcs: {noise: independent}}": of_methods(1),
+    "methods: {bcs: {noise: independent}}": total(of_methods(1), of_methods(1)),
+    "observations: {night: {data: {average_s: 200.0}}}": FROM_NIGHT,
+    "observations: {night: {samples: 2}}": {"summarise": 1, "export": 1, "plot_observation": 1},
+    "observations: {scan: {method: bcs}}": SCAN,
     "targets: {tour: [mri6]}": NONE,
     "tasks: {mri6: {sampler: {mcmc: {steps: 3}}}}": NONE,
-    "priors: {blackhole: {joint: {p_joint: 0.5}}}": NONE,
 }
 
 LIBRARY_EDITS = {
-    "ingest/simulate/anatomy.py": FROM_SIMULATION,
-    "ingest/coils.py": FROM_INGEST,
-    "prepare/cine.py": FROM_PREPARE,
-    "training/objectives.py": FROM_TRAINING | of_methods(4) | {"reference": 1, "evaluate": 5},
-    "physics/masks.py": FROM_MEASURE | {"plot_masks": 1},
-    "sampling/mcmc.py": FROM_SAMPLE,
-    "sampling/total_variation.py": {
-        "reference": 4,
-        "evaluate": 4,
-        "tabulate": 1,
-        "plot_comparison": 1,
-        "plot_movie": 1,
-    },
+    "ingest/simulate/anatomy.py": HEART.from_simulation,
+    "ingest/simulate/turbulence.py": BLACK_HOLE.from_simulation,
+    "ingest/coils.py": HEART.from_ingest,
+    "prepare/cine.py": HEART.from_prepare,
+    "prepare/regrid.py": BLACK_HOLE.from_prepare,
+    "training/objectives.py": total(HEART.from_autoencoder, BLACK_HOLE.from_autoencoder),
+    "physics/masks.py": total(HEART.from_measure, FROM_SCAN, {"plot_masks": 1}),
+    "physics/observing.py": total(BLACK_HOLE.from_measure, FROM_NIGHT),
+    "sampling/mcmc.py": total(FROM_SAMPLE, FROM_SAMPLE, SCAN, NIGHT),
+    "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
+    "observations/eht.py": FROM_NIGHT,
     # The comparison says the PSNR of what it shows.
-    "evaluation/images.py": TABLE | {"plot_comparison": 1},
-    "figures/losses.py": {"plot_losses": 4},
+    "evaluation/images.py": total(HEART.table, BLACK_HOLE.table, {"plot_comparison": 2}),
+    "figures/losses.py": {"plot_losses": 8},
     "cli/describe.py": NONE,
 }
 
 
 @pytest.fixture(scope="module")
-def plans(miniature) -> dict[str, dict[str, int]]:
+def plans(miniature) -> dict[str, Jobs]:
     """The jobs planned after each edit of the configuration; two plans are made at a time."""
     overlays = [miniature.overlay(f"edit{number}", text) for number, text in enumerate(CONFIG_EDITS)]
     with ThreadPoolExecutor(2) as pool:
@@ -96,7 +155,7 @@ def plans(miniature) -> dict[str, dict[str, int]]:
     return {text: run.jobs for text, run in zip(CONFIG_EDITS, runs, strict=True)}
 
 
-def planned(miniature) -> dict[str, int]:
+def planned(miniature) -> Jobs:
     return miniature.snakemake("-n", "all", overlays=(MINIATURE,)).jobs
 
 
@@ -174,4 +233,4 @@ def test_the_order_of_the_methods_is_that_of_the_table(miniature):
         return yaml.safe_dump(study, sort_keys=False)
 
     with miniature.edited("config/config.yaml", rewrite):
-        assert planned(miniature) == {"tabulate": 1} | {"plot_comparison": 1, "plot_movie": 1}
+        assert planned(miniature) == {"tabulate": 2, "plot_comparison": 2, "plot_movie": 2}

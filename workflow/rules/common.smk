@@ -1,7 +1,7 @@
 # What all rules share: the checked configuration, names, and how a stage is called.
 import os
 import sys
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from step.cli.settings import dump_settings
 from step.config.plan import held_out_videos, sampling_shards, shards
 from step.config.study import check_config
 from step.errors import InputError
-from step.ingest.subjects import find_files, simulated_patients
-from step.provenance import code_digest, forward_model_name
+from step.provenance import code_digest
 
 
 def checked(function, *arguments, **words):
@@ -26,7 +25,7 @@ def checked(function, *arguments, **words):
 
 CONFIG = checked(check_config, config, source=" + ".join(map(str, workflow.configfiles)))
 RESULTS = CONFIG.results
-ROWS = [*CONFIG.methods, *CONFIG.references]
+REFERENCES = dict.fromkeys(reference for task in CONFIG.tasks.values() for reference in task.references)
 
 # The library is used where it lies, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
@@ -41,16 +40,21 @@ wildcard_constraints:
     task="|".join(CONFIG.tasks),
     prior="image|video|joint",
     method="|".join(CONFIG.methods),
-    reference="|".join(CONFIG.references),
-    row="|".join(ROWS),
+    reference="|".join(REFERENCES),
+    row="|".join([*CONFIG.methods, *REFERENCES]),
+    observation="|".join(CONFIG.observations) or "none",
     video=r"(video|validation)\d+",
     shard=r"\d+",
+
+
+def stage_module(stage):
+    return import_module(f"step.cli.{stage}")
 
 
 @cache
 def selected(stage, **selectors):
     """Return the part of the configuration that a stage uses."""
-    return checked(import_module(f"step.cli.{stage}").select, CONFIG, **selectors)
+    return checked(stage_module(stage).select, CONFIG, **selectors)
 
 
 @cache
@@ -61,22 +65,28 @@ def settings(stage, **selectors):
 
 @cache
 def code(stage, **selectors):
-    """Return the digest of the code that a stage runs; with selectors, of the forward model that it builds too."""
-    measurement = getattr(selected(stage, **selectors), "measurement", None) if selectors else None
-    models = [checked(forward_model_name, measurement.model)] if measurement else []
-    return code_digest(f"step.cli.{stage}", *models)
+    """Return the digest of the code that a stage runs; with selectors, of what it imports by name too."""
+    by_name = checked(stage_module(stage).modules, selected(stage, **selectors)) if selectors else []
+    return code_digest(f"step.cli.{stage}", *by_name)
 
 
 @cache
 def subject_shards(domain):
     """Return the subjects of each ingestion job, and the raw files of each subject, by name."""
     data = CONFIG.video_format(domain)
-    files = checked(find_files, data)
+    files = checked(import_module(f"step.ingest.{domain}").find_files, data)
     return shards(sorted(files), data.subjects_per_job), files
 
 
 def is_simulated(domain):
     return CONFIG.video_format(domain).source == "simulation"
+
+
+SIMULATED = {
+    domain: shards(CONFIG.video_format(domain).simulated_subjects, CONFIG.video_format(domain).subjects_per_job)
+    for domain in CONFIG.priors
+    if is_simulated(domain)
+}
 
 
 def simulated_folder(domain, shard):
@@ -101,6 +111,16 @@ def domain_of(task):
     return CONFIG.tasks[task].domain
 
 
+def rows(task):
+    """Return the rows of a task's table."""
+    return [*CONFIG.methods, *CONFIG.tasks[task].references]
+
+
+def files_of_measurement(task):
+    """Return the files that the measurement of a task is described in, such as the table of an array's stations."""
+    return [value for _, value in CONFIG.tasks[task].measurement if isinstance(value, Path)]
+
+
 def tests(task):
     return held_out_videos(CONFIG, domain_of(task))
 
@@ -112,13 +132,13 @@ def measurement_files(task, videos):
 
 def reconstruction_files(task, row):
     """Return the files of a method's or a reference's reconstructions."""
-    if row in CONFIG.references:
+    if row in REFERENCES:
         return [RESULTS / task / "references" / f"{row}.h5"]
     return [RESULTS / task / "samples" / row / f"{shard}.h5" for shard in sampling_shards(CONFIG, task)]
 
 
 def all_reconstruction_files(task):
-    return [file for row in ROWS for file in reconstruction_files(task, row)]
+    return [file for row in rows(task) for file in reconstruction_files(task, row)]
 
 
 def method_arguments(task, rows):
@@ -126,26 +146,56 @@ def method_arguments(task, rows):
     return [word for row in rows for word in ("--method", row, *reconstruction_files(task, row))]
 
 
-def movie_rows(name):
+def movie_rows(task, name):
     """Return what a movie shows: one row of the table, or all that use the measurement."""
-    return [row for row in ROWS if row not in ("static", "vae")] if name == "comparison" else [name]
+    return [row for row in rows(task) if row not in ("static", "vae")] if name == "comparison" else [name]
+
+
+# What there is to see of a measurement itself.
+PICTURES_OF_MODEL = {"vlbi": ["figures/coverage.png", "figures/dirty.png"]}
+PICTURES_OF_DOMAIN = {"mri": ["masks.png"]}
 
 
 def task_results(tasks):
     """Return what a reader wants of some tasks: table, pictures, videos."""
     movies = [f"videos/{name}.mp4" for name in ["comparison", *CONFIG.methods]]
     names = ["metrics.csv", "figures/comparison.png", *movies]
-    return [RESULTS / task / name for task in tasks for name in names]
+    models = {task: CONFIG.tasks[task].measurement.model for task in tasks}
+    return [RESULTS / task / name for task in tasks for name in [*names, *PICTURES_OF_MODEL.get(models[task], [])]]
 
 
 def domain_results(tasks):
     """Return the pictures of the domains that some tasks belong to: losses of their priors, masks."""
     networks = ["autoencoder", *dict.fromkeys(method.prior for method in CONFIG.methods.values())]
-    names = ["masks.png", *(f"losses-{network}.png" for network in networks)]
+    losses = [f"losses-{network}.png" for network in networks]
     domains = sorted({domain_of(task) for task in tasks})
-    return [RESULTS / domain / "figures" / name for domain in domains for name in names]
+    names = {domain: [*PICTURES_OF_DOMAIN.get(domain, []), *losses] for domain in domains}
+    return [RESULTS / domain / "figures" / name for domain in domains for name in names[domain]]
 
 
-# Missing raw files are better said here, in one line, than in the middle of a plan.
-for task in CONFIG.targets.all:
-    subject_shards(domain_of(task))
+def observation_results(observations):
+    """Return what a reader wants of measured data: chi-squares, picture, video, and files of the field's formats."""
+    names = ["chi_squares.csv", "posterior.png", "posterior.mp4", "export"]
+    names = {name: [*names, *OF_OBSERVED_MODEL.get(observed_model(name), [])] for name in observations}
+    return [
+        RESULTS / "observations" / observation / name for observation in observations for name in names[observation]
+    ]
+
+
+OF_OBSERVED_MODEL = {"vlbi": ["coverage.png"]}
+
+
+def observed_model(observation):
+    return CONFIG.tasks[CONFIG.observations[observation].task].measurement.model
+
+
+def sample_ranges(observation):
+    """Return the first and the last-but-one number of the samples of each job, by the job's name."""
+    chosen = CONFIG.observations[observation]
+    numbers = shards(list(range(chosen.samples)), chosen.samples_per_job)
+    return {shard: (some[0], some[-1] + 1) for shard, some in numbers.items()}
+
+
+def observed_samples(observation):
+    folder = RESULTS / "observations" / observation / "samples"
+    return [folder / f"{shard}.h5" for shard in sample_ranges(observation)]

@@ -27,7 +27,7 @@ rule evaluate:
 
 rule tabulate:
     input:
-        expand(RESULTS / "{{task}}/metrics/{row}.csv", row=ROWS),
+        lambda w: [RESULTS / w.task / f"metrics/{row}.csv" for row in rows(w.task)],
     output:
         RESULTS / "{task}/metrics.csv",
     log:
@@ -40,8 +40,8 @@ rule tabulate:
         mem_mb=1000,
         runtime=10,
     params:
-        rows=ROWS,
-        paired="step_joint" if "step_joint" in ROWS else ROWS[0],
+        rows=lambda w: rows(w.task),
+        paired="step_joint" if "step_joint" in CONFIG.methods else next(iter(CONFIG.methods)),
         settings=lambda w: settings("tabulate", task=w.task),
         code=code("tabulate"),
     shell:

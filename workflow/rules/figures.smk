@@ -17,7 +17,7 @@ rule plot_comparison:
         runtime=30,
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
-        methods=lambda w: method_arguments(w.task, ROWS),
+        methods=lambda w: method_arguments(w.task, rows(w.task)),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_comparison", task=w.task),
         code=code("plot_comparison"),
@@ -29,13 +29,13 @@ rule plot_comparison:
 rule plot_movie:
     input:
         measurements=RESULTS / "{task}/measurements",
-        reconstructions=lambda w: [f for row in movie_rows(w.name) for f in reconstruction_files(w.task, row)],
+        reconstructions=lambda w: [f for row in movie_rows(w.task, w.name) for f in reconstruction_files(w.task, row)],
     output:
         RESULTS / "{task}/videos/{name}.mp4",
     log:
         RESULTS / "logs/{task}/figures/movie-{name}.log",
     wildcard_constraints:
-        name="|".join(["comparison", *ROWS]),
+        name="|".join(["comparison", *CONFIG.methods, *REFERENCES]),
     conda:
         "../../envs/step.yaml"
     resources:
@@ -44,7 +44,7 @@ rule plot_movie:
     params:
         # Four videos are what fits a screen.
         measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
-        methods=lambda w: method_arguments(w.task, movie_rows(w.name)),
+        methods=lambda w: method_arguments(w.task, movie_rows(w.task, w.name)),
         settings=lambda w: settings("plot_movie", task=w.task),
         code=code("plot_movie"),
     shell:
@@ -70,6 +70,55 @@ rule plot_masks:
     shell:
         "python -m step plot_masks --settings {params.settings:q} --log {log:q}"
         " --data {output.data:q} --output {params.pictures:q}"
+
+
+rule plot_coverage:
+    input:
+        RESULTS / "{task}/measurements",
+        described=lambda w: files_of_measurement(w.task),
+    output:
+        multiext(str(RESULTS / "{task}/figures/coverage"), ".png", ".pdf"),
+        data=RESULTS / "{task}/figures/coverage.csv",
+    log:
+        RESULTS / "logs/{task}/figures/coverage.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_coverage", task=w.task),
+        code=code("plot_coverage"),
+    shell:
+        "python -m step plot_coverage --settings {params.settings:q} --log {log:q}"
+        " --measurement {params.measurement:q} --data {output.data:q} --output {params.pictures:q}"
+
+
+rule plot_dirty:
+    input:
+        RESULTS / "{task}/measurements",
+    output:
+        multiext(str(RESULTS / "{task}/figures/dirty"), ".png", ".pdf"),
+        data=RESULTS / "{task}/figures/dirty.npz",
+        movie=RESULTS / "{task}/videos/dirty_ideal.mp4",
+    log:
+        RESULTS / "logs/{task}/figures/dirty.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_dirty", task=w.task),
+        code=lambda w: code("plot_dirty", task=w.task),
+    shell:
+        "python -m step plot_dirty --settings {params.settings:q} --log {log:q}"
+        " --measurement {params.measurement:q} --data {output.data:q} --movie {output.movie:q}"
+        " --output {params.pictures:q}"
 
 
 rule plot_losses:

@@ -1,28 +1,29 @@
 # Raw files -> one raw store per job of a few subjects.
 
 
-if is_simulated("mri"):
-    SIMULATED = shards(simulated_patients(CONFIG.data.mri.simulation.patients), CONFIG.data.mri.subjects_per_job)
+for domain in SIMULATED:
 
-    rule simulate_heart:
+    rule:
+        name:
+            f"simulate_{domain}"
         output:
-            directory(simulated_folder("mri", "{shard}")),
+            directory(simulated_folder(domain, "{shard}")),
         log:
-            RESULTS / "logs/mri/simulate/{shard}.log",
+            RESULTS / f"logs/{domain}/simulate/{{shard}}.log",
         benchmark:
-            RESULTS / "benchmarks/mri/simulate/{shard}.tsv"
+            RESULTS / f"benchmarks/{domain}/simulate/{{shard}}.tsv"
         conda:
             "../../envs/step.yaml"
         resources:
             mem_mb=2000,
             runtime=60,
         params:
-            patients=lambda w: SIMULATED[w.shard],
-            settings=settings("simulate", domain="mri"),
-            code=code("simulate"),
+            subjects=partial(lambda domain, wildcards: SIMULATED[domain][wildcards.shard], domain),
+            settings=settings("simulate", domain=domain),
+            code=code("simulate", domain=domain),
         shell:
             "python -m step simulate --settings {params.settings:q} --log {log:q}"
-            " --patients {params.patients:q} --output-root {output:q}"
+            " --subjects {params.subjects:q} --output-root {output:q}"
 
 
 rule ingest:
@@ -43,7 +44,7 @@ rule ingest:
         root=raw_root,
         subjects=lambda w: subject_shards(w.domain)[0][w.shard],
         settings=lambda w: settings("ingest", domain=w.domain),
-        code=code("ingest"),
+        code=lambda w: code("ingest", domain=w.domain),
     shell:
         "python -m step ingest --settings {params.settings:q} --log {log:q}"
         " --root {params.root:q} --subjects {params.subjects:q} --output {output:q}"

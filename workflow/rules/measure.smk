@@ -4,6 +4,7 @@
 rule measure:
     input:
         index=lambda w: RESULTS / domain_of(w.task) / "index.csv",
+        described=lambda w: files_of_measurement(w.task),
     output:
         directory(RESULTS / "{task}/measurements"),
     log:

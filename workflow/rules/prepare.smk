@@ -17,7 +17,7 @@ rule prepare:
         runtime=30,
     params:
         settings=lambda w: settings("prepare", domain=w.domain),
-        code=code("prepare"),
+        code=lambda w: code("prepare", domain=w.domain),
     shell:
         "python -m step prepare --settings {params.settings:q} --log {log:q}" " --input {input:q} --output {output:q}"
 

@@ -31,15 +31,25 @@ def code_digest(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def forward_model_name(model: str) -> str:
-    """Return the module that a measurement's `model` names: of `step.physics`, else any importable one.
+def module_called(name: str, room: str, key: str) -> str:
+    """Return the module that `key` of the configuration names: one of the library's `room`, else any importable one.
 
     It is imported by name, so that no import statement leads to it. Raises `InputError` where there is none.
     """
-    for name in (f"step.physics.{model}", model):
-        if _find(name):
-            return name
-    raise InputError(f"measurement.model is {model!r}; there is no module step.physics.{model} and none called {model}")
+    for candidate in (f"step.{room}.{name}", name):
+        if _find(candidate):
+            return candidate
+    raise InputError(f"{key} is {name!r}; there is no module step.{room}.{name} and none called {name}")
+
+
+def forward_model_name(model: str) -> str:
+    """Return the module that a measurement's `model` names."""
+    return module_called(model, "physics", "measurement.model")
+
+
+def door_name(data_format: str) -> str:
+    """Return the module that the `format` of measured data names."""
+    return module_called(data_format, "observations", "data.format")
 
 
 @cache

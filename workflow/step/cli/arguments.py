@@ -8,8 +8,8 @@ from typing import get_args
 
 from step.cli.settings import parse_settings
 from step.config.sections import Section
-from step.config.study import Config, Reference, load_config
-from step.config.tasks import Method
+from step.config.study import Config, load_config
+from step.config.tasks import Method, Reference
 from step.errors import InputError
 
 
@@ -49,6 +49,7 @@ def _choices(config: Config) -> dict[str, list[str]]:
         "task": list(config.tasks),
         "prior": ["autoencoder", *get_args(Method.model_fields["prior"].annotation)],
         "method": list(config.methods),
+        "observation": list(config.observations),
         "reference": list(get_args(Reference)),
     }
 

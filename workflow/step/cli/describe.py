@@ -97,7 +97,7 @@ def _describe_task(config: Config, task: str) -> dict:
     mcmc_steps = sampler.annealing.levels * sampler.mcmc.steps
     denoiser_in_mcmc = {"exact": mcmc_steps, "frozen": sampler.annealing.levels, "gaussian": 0}
     n_shards = len(sampling_shards(config, task))
-    n_methods, n_references = len(config.methods), len(config.references)
+    n_methods, n_references = len(config.methods), len(settings.references)
     return {
         "domain": settings.domain,
         "measurement": settings.measurement.model_dump(),

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from step.cli.files import add_measurements
 from step.config.sections import Section
 from step.config.study import Config
-from step.config.tasks import AnyMeasurement
+from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
+from step.provenance import forward_model_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,14 +24,19 @@ log = logging.getLogger(__name__)
 class Settings(Section):
     """What the evaluation uses of the configuration."""
 
-    measurement: AnyMeasurement
+    measurement: MeasurementOfDomain
     display: Literal["magnitude", "unit_range"]
 
 
 def select(config: Config, task: str) -> Settings:
     """Return the part of `config` that the evaluation of `task` uses."""
     chosen = config.tasks[task]
-    return Settings(measurement=chosen.measurement, display=config.video_format(chosen.domain).display)
+    return Settings(measurement=config.measurement_of(task), display=config.video_format(chosen.domain).display)
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [forward_model_name(settings.measurement.model)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

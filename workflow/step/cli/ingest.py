@@ -1,32 +1,29 @@
-"""Read raw files of some subjects into one raw store of complex image sequences."""
+"""Read raw files of some subjects into one raw store of image sequences."""
 
 import argparse
 import logging
 from pathlib import Path
 
+from step.cli.domains import SettingsOfDomain, module_name, module_of_domain, select_of_domain
 from step.config.study import Config
-from step.ingest.subjects import Ingestion
-from step.ingest.synthetic_phase import SeededPhase
 
 logger = logging.getLogger(__name__)
 
+ROOM = "ingest"
 
-class Settings(Ingestion):
+
+class Settings(SettingsOfDomain):
     """What ingestion uses."""
 
 
 def select(config: Config, domain: str) -> Settings:
     """Return the settings of the ingestion of `domain`."""
-    data = config.video_format(domain)
-    archive = data.source == "cine_archive"
-    return Settings(
-        # Simulated files are read as real ones are.
-        layout="cine_archive" if archive else "cmrxrecon",
-        exclude=data.exclude,
-        views=() if archive else data.views,
-        frames=data.frames,
-        phase=SeededPhase(seed=config.seed, **data.synthetic_phase.model_dump()) if archive else None,
-    )
+    return Settings(**select_of_domain(ROOM, config, domain))
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [module_name(ROOM, settings.domain)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the raw store of the given subjects."""
-    from tqdm import tqdm
-
-    from step.ingest.subjects import read_subjects
-    from step.io.sequences import write_sequences
-
-    subjects = tqdm(arguments.subjects, desc="ingest", unit="subject", disable=None)
-    write_sequences(arguments.output, read_subjects(settings, arguments.root, subjects))
+    module, values = module_of_domain(ROOM, settings)
+    module.ingest(values, arguments.root, arguments.subjects, arguments.output)
     logger.info("wrote %s with %d subjects", arguments.output, len(arguments.subjects))

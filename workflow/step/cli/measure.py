@@ -6,8 +6,9 @@ from pathlib import Path
 
 from step.config.sections import Name, Section
 from step.config.study import Config
-from step.config.tasks import AnyMeasurement
+from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
+from step.provenance import forward_model_name
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +18,17 @@ class Settings(Section):
 
     seed: int
     task: Name
-    measurement: AnyMeasurement
+    measurement: MeasurementOfDomain
 
 
 def select(config: Config, task: str) -> Settings:
     """Return the settings of a task's measurements."""
-    return Settings(seed=config.seed, task=task, measurement=config.tasks[task].measurement)
+    return Settings(seed=config.seed, task=task, measurement=config.measurement_of(task))
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [forward_model_name(settings.measurement.model)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

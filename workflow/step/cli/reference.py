@@ -1,6 +1,6 @@
 """Reconstruct videos without a diffusion prior, for the reference rows of the table.
 
-`zero_filled` is the forward model's naive inverse and `total_variation` the classical reconstruction.
+`zero_filled` and `dirty` are the forward model's naive inverse, `total_variation` is the classical reconstruction.
 `static` and `vae` know the truth: they are its time average, repeated, and its passage through the
 autoencoder, and show what a method without motion, and a method with these latents, can score at best.
 """
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, get_args
 from step.cli.files import add_measurements
 from step.cli.settings import dump_settings
 from step.config.sections import Name, Section
-from step.config.study import Config, Reference
-from step.config.tasks import AnyMeasurement, TotalVariation
+from step.config.study import Config
+from step.config.tasks import MeasurementOfDomain, Reference, TotalVariation
 from step.errors import InputError
+from step.provenance import forward_model_name
 
 if TYPE_CHECKING:
     import torch
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+USE_THE_MEASUREMENT = ("zero_filled", "dirty", "total_variation")
+
 
 class Settings(Section):
     """What one reference uses; the rest is null."""
 
     reference: Reference
     domain: Name | None
-    measurement: AnyMeasurement | None
+    measurement: MeasurementOfDomain | None
     total_variation: TotalVariation | None
 
 
@@ -45,9 +48,14 @@ def select(config: Config, task: str, reference: Reference) -> Settings:
     return Settings(
         reference=reference,
         domain=chosen.domain if reference == "vae" else None,
-        measurement=chosen.measurement if reference in ("zero_filled", "total_variation") else None,
+        measurement=config.measurement_of(task) if reference in USE_THE_MEASUREMENT else None,
         total_variation=chosen.total_variation if reference == "total_variation" else None,
     )
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [forward_model_name(settings.measurement.model)] if settings.measurement else []
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,8 +93,8 @@ def _reconstruction(
 ) -> "Reconstruct":
     """Return the function from a measurement and its truth, for videos of `shape`, to the reconstruction."""
     match settings.reference:
-        case "zero_filled":
-            return _zero_filled(settings, shape)
+        case "zero_filled" | "dirty":
+            return _naive_inverse(settings, shape)
         case "total_variation":
             return _total_variation(settings, shape)
         case "static":
@@ -95,7 +103,7 @@ def _reconstruction(
             return _through_autoencoder(arguments.prior, settings.domain)
 
 
-def _zero_filled(settings: Settings, shape: tuple[int, int, int, int]) -> "Reconstruct":
+def _naive_inverse(settings: Settings, shape: tuple[int, int, int, int]) -> "Reconstruct":
     from step.physics.forward_models import build_forward_model
 
     forward_model = build_forward_model(settings.measurement, shape)

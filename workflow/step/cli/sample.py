@@ -7,7 +7,8 @@ from pathlib import Path
 
 from step.config.sections import Name, Section
 from step.config.study import Config
-from step.config.tasks import AnyMeasurement, Method, Sampler
+from step.config.tasks import MeasurementOfDomain, Method, Sampler
+from step.provenance import forward_model_name
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ class Settings(Section):
     task: Name
     domain: Name
     method: Method
-    measurement: AnyMeasurement
+    measurement: MeasurementOfDomain
     sampler: Sampler
 
 
@@ -31,9 +32,14 @@ def select(config: Config, task: str, method: str) -> Settings:
         task=task,
         domain=settings.domain,
         method=config.methods[method],
-        measurement=settings.measurement,
+        measurement=config.measurement_of(task),
         sampler=settings.sampler,
     )
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [forward_model_name(settings.measurement.model)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

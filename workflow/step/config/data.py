@@ -163,10 +163,23 @@ class BlackHoleData(VideoFormat):
     subjects_per_job: Count = Field(description="simulations ingested and prepared by one job")
     simulation: AccretionSimulation
 
+    @model_validator(mode="after")
+    def _simulation_is_read_as_it_is_written(self) -> "BlackHoleData":
+        written = {"movies": ("movies", "ehtim"), "single_images": ("images", "ipole")}
+        for key, (folder, written_format) in written.items():
+            files = getattr(self, key)
+            if self.source == "simulation" and files and (files.folder, files.format) != (folder, written_format):
+                raise ValueError(
+                    f"{key} says {files.format} in {files.folder}, a simulation writes {written_format} to {folder}; "
+                    "leave it as in config.yaml"
+                )
+        return self
+
     @property
     def simulated_subjects(self) -> list[str]:
         """The flows of a simulated study: ``flow0001`` on with a movie, ``still0001`` on with single images."""
-        counts = {"flow": self.simulation.movies, "still": self.simulation.image_sets}
+        n_stills = self.simulation.image_sets if self.single_images else 0
+        counts = {"flow": self.simulation.movies, "still": n_stills}
         return [f"{name}{number:04d}" for name, count in counts.items() for number in range(1, count + 1)]
 
     @property

@@ -28,16 +28,14 @@ class EhtData(Section):
 
     format: Literal["eht"] = Field(description="the module `step.observations.eht`")
     file: Path = Field(description="visibilities: `.uvfits`, or the table (`.csv`) of an EHT data release")
-    start_utc_h: NonNegative | None = Field(
-        description="UTC of the first frame, h; null: the task's own"
-    )
+    start_utc_h: NonNegative | None = Field(description="UTC of the first frame, h; null: the task's own")
     average_s: Positive = Field(description="time over which visibilities are averaged coherently, s")
     systematic: NonNegative = Field(
         description="systematic error, as a fraction of each visibility's amplitude, added to its thermal error"
     )
     light_curve: Literal["zero_baseline", "none"] = Field(
-        description="the flux of each frame: from the baselines within one site (`zero_baseline`), in units of its mean "
-        "over time, which is given the mean of the training videos; or `none`, no flux in the data term"
+        description="the flux of each frame: from the baselines within one site (`zero_baseline`), in units of its "
+        "mean over time, which is given the mean of the training videos; or `none`, no flux in the data term"
     )
 
 

@@ -18,6 +18,7 @@ _BESIDE_THE_LIBRARY = Path(__file__).resolve().parents[3] / "config" / "config.y
 BASE_CONFIG = _BESIDE_THE_LIBRARY if _BESIDE_THE_LIBRARY.exists() else Path("config", "config.yaml")
 """The paper's study, over which every other configuration file is laid."""
 
+
 class Data(Section):
     """The videos of each domain."""
 

@@ -7,7 +7,6 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from step.config.sections import Count, Name, NonNegative, Positive, Section
 
-
 Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
 
 

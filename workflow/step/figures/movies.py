@@ -7,6 +7,7 @@ import imageio_ffmpeg
 import matplotlib
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.colors import Colormap
 from PIL import Image, ImageDraw, ImageFont
 
 from step.errors import InputError
@@ -25,11 +26,12 @@ TITLE_PIXELS = 3 * FONT_PIXELS  # room for a label of two lines
 def animate(videos: Sequence[ShownVideo], display: str) -> np.ndarray:
     """Return the movie (time, height, width, 3), uint8: a column for the truth and each method, labelled.
 
-    Frames are enlarged by a whole factor, with cubic interpolation, to about `TILE_PIXELS`.
+    Frames are enlarged to about `TILE_PIXELS`.
     """
     methods = list(videos[0].reconstructions)
     rows = [[video.truth, *(video.reconstructions[method] for method in methods)] for video in videos]
-    tiles = [[_tiles(frames, display) for frames in row] for row in rows]
+    colours = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]]
+    tiles = [[colour_tiles(frames, colours, TILE_PIXELS) for frames in row] for row in rows]
     canvas = _labelled_canvas(tiles, ["truth", *methods], [video.name for video in videos])
     movie = np.repeat(canvas[None], len(videos[0].truth), axis=0)
     for row, of_video in enumerate(tiles):
@@ -49,6 +51,22 @@ def write_movie(movie: np.ndarray, path: Path) -> None:
         raise InputError(f"no movie can be written as {path.name}; end its name in one of {list(writers)}")
     with whole_file(path) as part:
         writers[path.suffix](movie, part)
+
+
+def colour_tiles(frames: np.ndarray, colours: Colormap, side: int) -> np.ndarray:
+    """Return `frames` (time, y, x) in [0, 1] enlarged and in `colours`: (time, height, width, 3), uint8.
+
+    They are enlarged by a whole factor, with cubic interpolation, to about `side` pixels.
+    """
+    factor = enlargement(frames.shape[1:], side)
+    size = (frames.shape[2] * factor, frames.shape[1] * factor)
+    enlarged = [Image.fromarray(frame.astype(np.float32)).resize(size, Image.Resampling.BICUBIC) for frame in frames]
+    return colours(np.clip(np.stack(enlarged), 0, 1), bytes=True)[..., :3]
+
+
+def enlargement(shape: tuple[int, ...], side: int) -> int:
+    """Return the whole factor, 1 or more, by which frames of `shape` (y, x) come closest to `side` pixels."""
+    return max(1, round(side / max(shape)))
 
 
 def _write_mp4(movie: np.ndarray, part: Path) -> None:
@@ -81,15 +99,6 @@ def _write_gif(movie: np.ndarray, part: Path) -> None:
     first, *others = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in movie]
     duration_ms = round(1000 / FRAMES_PER_SECOND)
     first.save(part, format="GIF", save_all=True, append_images=others, duration=duration_ms, loop=0)
-
-
-def _tiles(frames: np.ndarray, display: str) -> np.ndarray:
-    """Return `frames` (time, y, x) in [0, 1] enlarged and in colour: (time, height, width, 3), uint8."""
-    factor = max(1, round(TILE_PIXELS / max(frames.shape[1:])))
-    size = (frames.shape[2] * factor, frames.shape[1] * factor)
-    colours = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]]
-    enlarged = [Image.fromarray(frame.astype(np.float32)).resize(size, Image.Resampling.BICUBIC) for frame in frames]
-    return colours(np.clip(np.stack(enlarged), 0, 1), bytes=True)[..., :3]
 
 
 def _corner(row: int, column: int, height: int, width: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ METHOD_LABELS = {
     "step_video": "STeP\n(video only)",
     "step_joint": "STeP\n(image-video joint)",
     "zero_filled": "zero-filled",
+    "dirty": "dirty video",
     "total_variation": "total variation",
     "static": "static truth",
     "vae": "autoencoder",
@@ -27,6 +28,9 @@ BRIGHTNESS_COLOURS = {"magnitude": "gray", "unit_range": "afmhot"}
 
 BRIGHTNESS_LABELS = {"magnitude": "magnitude\n[truth's maximum]", "unit_range": "brightness"}
 ERROR_COLOURS = "inferno"
+SPREAD_COLOURS = "viridis"
+TIME_COLOURS = "plasma"
+NO_DATA_COLOUR = "0.88"
 MARK_COLOUR = "cyan"
 
 FORMATS = (".png", ".pdf", ".svg")

@@ -1,4 +1,4 @@
-"""Who is in the study, and their sequences, whatever the raw files are."""
+"""The heart: who is in the study, and their sequences, whatever the raw files are."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from step.config.data import MriData
 from step.config.sections import Count, Section
+from step.config.study import Config
 from step.errors import InputError
 from step.ingest import cine_archive, cmrxrecon_tree
 from step.ingest.synthetic_phase import SeededPhase
@@ -13,11 +14,9 @@ from step.ingest.synthetic_phase import SeededPhase
 if TYPE_CHECKING:
     from step.io.sequences import RawSequence
 
-SIMULATED_SET = "TrainingSet"
 
-
-class Ingestion(Section):
-    """The configuration that ingestion uses; `step.config.data.MriData` explains the values."""
+class Settings(Section):
+    """What ingestion uses; `step.config.data.MriData` explains the values."""
 
     layout: Literal["cmrxrecon", "cine_archive"]
     exclude: tuple[str, ...]
@@ -26,9 +25,28 @@ class Ingestion(Section):
     phase: SeededPhase | None
 
 
-def simulated_patients(count: int) -> list[str]:
-    """Return the patients' folder names in a simulated study, ``P001`` on."""
-    return [f"P{number:03d}" for number in range(1, count + 1)]
+def settings_of(config: Config) -> Settings:
+    """Return the settings of the ingestion of the domain mri."""
+    data = config.data.mri
+    archive = data.source == "cine_archive"
+    return Settings(
+        # Simulated files are read as real ones are.
+        layout="cine_archive" if archive else "cmrxrecon",
+        exclude=data.exclude,
+        views=() if archive else data.views,
+        frames=data.frames,
+        phase=SeededPhase(seed=config.seed, **data.synthetic_phase.model_dump()) if archive else None,
+    )
+
+
+def ingest(settings: Settings, root: Path, subjects: Sequence[str], output: Path) -> None:
+    """Write the raw store of `subjects` under `root`, one sequence in memory at a time."""
+    from tqdm import tqdm
+
+    from step.io.sequences import write_sequences
+
+    progress = tqdm(subjects, desc="ingest", unit="subject", disable=None)
+    write_sequences(output, read_subjects(settings, root, progress))
 
 
 def find_files(mri: MriData) -> dict[str, list[Path]]:
@@ -37,8 +55,7 @@ def find_files(mri: MriData) -> dict[str, list[Path]]:
     Raises `InputError` where the raw files are missing; simulated ones need not exist yet and are not listed.
     """
     if mri.source == "simulation":
-        numbers = range(1, mri.simulation.patients + 1)
-        return {cmrxrecon_tree.subject_name(SIMULATED_SET, number): [] for number in numbers}
+        return {subject: [] for subject in mri.simulated_subjects}
     if mri.source == "cine_archive":
         return cine_archive.find_archive(mri.root, mri.exclude)
     files: dict[str, list[Path]] = {}
@@ -47,7 +64,7 @@ def find_files(mri: MriData) -> dict[str, list[Path]]:
     return files
 
 
-def read_subjects(settings: Ingestion, root: Path, subjects: Iterable[str]) -> Iterator["RawSequence"]:
+def read_subjects(settings: Settings, root: Path, subjects: Iterable[str]) -> Iterator["RawSequence"]:
     """Yield the sequences of `subjects` under `root`, one in memory at a time.
 
     Raises `InputError` for a subject without files and for every file that cannot be used.

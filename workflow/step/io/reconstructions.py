@@ -36,6 +36,25 @@ def read_measurement(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray | No
     return measurement, truth
 
 
+def read_attributes(path: Path) -> dict[str, object]:
+    """Return what a measurement's file says of it: times and sizes with their units, and where it is from."""
+    with open_hdf5(path) as file:
+        return dict(file.attrs)
+
+
+def write_summary(path: Path, videos: Mapping[str, np.ndarray]) -> None:
+    """Write summaries of posterior samples, each (time, channel, y, x), in the units of the videos."""
+    with whole_file(path) as part, create_hdf5(part) as file:
+        for name, video in videos.items():
+            file.create_dataset(name, data=video.astype(np.float32)).attrs["axes"] = "time, channel, y, x"
+
+
+def read_summary(path: Path) -> dict[str, np.ndarray]:
+    """Return the summaries of `path` by name."""
+    with open_hdf5(path) as file:
+        return {name: read_dataset(file, name)[()] for name in file}
+
+
 @dataclass(frozen=True)
 class Reconstruction:
     """The reconstructions of one video by one method."""

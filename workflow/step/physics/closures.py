@@ -62,8 +62,8 @@ def log_closure_amplitude(visibilities: torch.Tensor, quadrangle: torch.Tensor) 
 def to_measurement(visibilities: Visibilities, n_frames: int) -> dict[str, np.ndarray]:
     """Return the visibilities and their minimal closure sets as arrays by frame, filled up with places without data.
 
-    Closures are made of visibilities of the same time. Arrays have the axes (time, place, ...). A place whose sigma is 0
-    has no data; frames may have any number of places with data, or none. The arrays are
+    Closures are made of visibilities of the same time. Arrays have the axes (time, place, ...). A place whose sigma is
+    0 has no data; frames may have any number of places with data, or none. The arrays are
 
     * `uv` (wavelengths), `visibility` and `sigma` (Jy), `stations` (numbers), `time_h` (UTC);
     * `triangle` and `quadrangle`: see `closure_phasor` and `log_closure_amplitude`;

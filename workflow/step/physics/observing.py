@@ -45,11 +45,7 @@ def observe(
 def _schedule(stations: Sequence[Station], settings: Vlbi, n_frames: int, cadence_s: float):
     """Return eht-imaging's observation without data: times, baselines and thermal noise."""
     eht = eht_imaging()
-    columns = [
-        (s.station, s.x_m, s.y_m, s.z_m, s.sefd_r_jy, s.sefd_l_jy, 0, 0)
-        + (s.feed_parallactic, s.feed_elevation, s.feed_offset_deg)
-        for s in stations
-    ]
+    columns = [(s.station, *(s.x_m, s.y_m, s.z_m), *(s.sefd_r_jy, s.sefd_l_jy), 0, 0, *_feed(s)) for s in stations]
     array = eht.array.Array(np.array(columns, dtype=eht.const_def.DTARR))
     last_h = settings.start_utc_h + (n_frames - 0.5) * cadence_s / 3600
     low, high = settings.elevation_deg
@@ -69,9 +65,13 @@ def _schedule(stations: Sequence[Station], settings: Vlbi, n_frames: int, cadenc
         if "No mutual visibilities" not in str(error):
             raise
         raise InputError(
-            f"no two stations see the source between {settings.start_utc_h:.2f} and {last_h:.2f} h UTC at elevations of "
-            f"{low} to {high} degrees; change the task's start_utc_h, array or elevation_deg"
+            f"no two stations see the source between {settings.start_utc_h:.2f} and {last_h:.2f} h UTC at elevations "
+            f"of {low} to {high} degrees; change the task's start_utc_h, array or elevation_deg"
         ) from None
+
+
+def _feed(station: Station) -> tuple[float, float, float]:
+    return station.feed_parallactic, station.feed_elevation, station.feed_offset_deg
 
 
 def _disturb(observation, stations: Sequence[Station], settings: Vlbi, seed: str) -> np.ndarray:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-RAD_PER_UAS = np.pi / 180 / 3600 * 1e-6
-
 
 @dataclass(frozen=True)
 class Visibilities:
@@ -32,7 +30,7 @@ def transform(image: torch.Tensor, uv: torch.Tensor, pixel_rad: float) -> torch.
 
     ``V = sum_pixels I(l, m) pulse(u, v) exp(2 pi i (u l + v m))`` at `uv` (batch, time, baseline, 2) in wavelengths, in
     the unit of the pixels. Pixels are triangles of half width `pixel_rad`. l grows towards the left and m
-    upwards, both from the centre of the frame: the convention of eht-imaging. On a regular grid the transform is separable,
+    upwards, both from the centre of the frame: the convention of eht-imaging. On a regular grid it is separable,
     ``V = sum_y e_v(y) sum_x I(y, x) e_u(x)``: a product of matrices for each frame.
     """
     n_rows, n_columns = image.shape[-2:]
@@ -47,7 +45,7 @@ def transform(image: torch.Tensor, uv: torch.Tensor, pixel_rad: float) -> torch.
 def dirty_image(
     visibilities: torch.Tensor, weight: torch.Tensor, uv: torch.Tensor, n_pixels: int, pixel_rad: float
 ) -> torch.Tensor:
-    """Return the dirty image (batch, time, y, x): the weighted mean over baselines of ``Re V exp(-2 pi i (u l + v m))``.
+    """Return the dirty image (batch, time, y, x): the weighted mean of ``Re V exp(-2 pi i (u l + v m))``.
 
     `visibilities` and `weight` are (batch, time, baseline); a frame without data is zero.
     """
@@ -64,7 +62,7 @@ def dirty_image(
 def _waves(
     frequency: torch.Tensor, n_pixels: int, pixel_rad: float, dtype: torch.dtype, pulse: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return cosine and sine (..., baseline, pixel) of ``2 pi frequency x`` along an axis of pixels, times the pulse."""
+    """Return cosine and sine (..., baseline, pixel) of ``2 pi frequency x`` along an axis, times the pulse."""
     position = pixel_rad * ((n_pixels - 1) / 2 - torch.arange(n_pixels, dtype=torch.float64, device=frequency.device))
     turns = frequency.double()[..., None] * position
     # Whole turns are dropped before the precision is: float32 would lose them a thousandfold.

@@ -12,7 +12,8 @@ from step.errors import InputError
 from step.physics.array import read_array
 from step.physics.closures import closure_phasor, log_closure_amplitude, to_measurement
 from step.physics.observing import observe
-from step.physics.visibilities import RAD_PER_UAS, dirty_image, transform
+from step.physics.visibilities import dirty_image, transform
+from step.units import RAD_PER_UAS
 
 
 class Settings(Vlbi):
@@ -137,7 +138,7 @@ def brightness(video: torch.Tensor) -> torch.Tensor:
 
 
 def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: float | None) -> ClosureImaging:
-    """Return the forward model for videos of `shape` (time, channel, y, x); errors as they are without `noise_level`."""
+    """Return the forward model for videos of `shape` (time, channel, y, x); `noise_level` is 1 if not given."""
     n_frames, channels, n_rows, n_columns = shape
     if channels != 1 or n_rows != n_columns:
         raise InputError(f"the vlbi measurement needs square frames of 1 channel (brightness), the videos are {shape}")

@@ -29,6 +29,7 @@ def prepare_sequence(sequence: RawSequence, settings: CineFormat) -> Iterator[Pr
             subject=sequence.subject,
             source=sequence.source,
             scale=scale,
+            offset=0.0,
             frames=as_channels(scale * image[start : start + settings.frames]),
         )
 

@@ -19,6 +19,16 @@ class CineFormat(Section):
     window_stride: Count
 
 
+class MovieFormat(Section):
+    """The configuration that preparation uses; `step.config.data.BlackHoleData` explains the values."""
+
+    frames: Count
+    resolution: Count
+    field_of_view_uas: Positive
+    cadence_s: Positive
+    windows_per_movie: Count
+
+
 class SplitSettings(Section):
     """The configuration that the split uses; `step.config.data.VideoFormat` explains the values."""
 

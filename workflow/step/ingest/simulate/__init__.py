@@ -1,1 +1,1 @@
-"""Beating-heart phantoms, written as raw k-space in the layout of CMRxRecon 2023."""
+"""Made-up raw data in the layouts of real ones: hearts as of CMRxRecon 2023, accretion flows as of GRMHD codes."""

@@ -1,0 +1,108 @@
+"""A measurement that the project does not know: one module and one entry of the configuration, and nothing else."""
+
+import csv
+import math
+
+import pytest
+
+MINIATURE = "config/miniature.yaml"
+MODULE = '''
+"""Frames seen through a lens: each is blurred, and has noise."""
+
+import torch
+from step.config.sections import Positive, Section
+
+
+class Settings(Section):
+    model: str
+    blur: Positive  # standard deviation of the blur, cycles per pixel in the Fourier domain
+    noise_level: Positive
+
+
+class Deblurring:
+    layout = {"image": (2, None, None)}
+
+    def __init__(self, blur, side, noise_level):
+        frequency = torch.fft.fftfreq(side)
+        self.transfer = torch.exp(-(frequency[:, None] ** 2 + frequency**2) / (2 * blur**2))
+        self.noise_level = noise_level
+
+    def blurred(self, video):
+        return torch.fft.ifft2(self.transfer * torch.fft.fft2(video)).real
+
+    def measure(self, video, generator):
+        noise = torch.randn(video.shape, generator=generator)
+        return {"image": self.blurred(video) + self.noise_level * noise}
+
+    def negative_log_likelihood(self, video, measurement):
+        residual = self.blurred(video) - measurement["image"]
+        return (residual**2).sum(dim=(1, 2, 3, 4)) / (2 * self.noise_level**2)
+
+    def misfit(self, video, measurement):
+        return ((self.blurred(video) - measurement["image"]) ** 2).mean(dim=(1, 2, 3, 4))
+
+    def chi_squares(self, video, measurement):
+        return {"image": self.misfit(video, measurement) / self.noise_level**2}
+
+    def naive_inverse(self, measurement):
+        return self.blurred(measurement["image"])
+
+
+def build(settings, shape, noise_level):
+    return Deblurring(settings.blur, shape[-1], noise_level or settings.noise_level)
+'''
+ENTRY = """
+tasks:
+  deblurring:
+    domain: mri
+    measurement: {model: deblurring, blur: 0.2, noise_level: 0.02}
+    samples: 1
+    videos_per_job: 2
+    references: [zero_filled, total_variation, static]
+    total_variation: {weight: 0.01, iterations: 2}
+    sampler:
+      annealing: {levels: 2, sigma_max: 20, sigma_min: 0.05, rho: 7}
+      ode: {steps: 2, sigma_min: 0.01, rho: 7}
+      mcmc:
+        steps: 2
+        damping: 0.8
+        step_size_squared: 1.0e-3
+        step_decay: 0.011
+        noise_level: 0.05
+        prior_score: frozen
+        prior_score_sigma: 0.05
+        gaussian_width: 1.0
+        gradient_clip: 0.2
+        limit_step_to_sigma: true
+      frames_per_chunk: 2
+"""
+
+
+@pytest.fixture(scope="module")
+def with_deblurring(miniature):
+    (miniature.folder / "workflow/step/physics/deblurring.py").write_text(MODULE)
+    return miniature, miniature.overlay("deblurring", ENTRY)
+
+
+def test_a_new_measurement_goes_through_the_graph_to_its_table(with_deblurring):
+    copy, entry = with_deblurring
+    table = "results/miniature/deblurring/metrics.csv"
+    run = copy.snakemake(table, overlays=(MINIATURE, entry))
+    assert run.status == 0, run.stdout + run.stderr
+    assert run.jobs == {"measure": 1, "sample": 4, "reference": 3, "evaluate": 7, "tabulate": 1}
+    with (copy.folder / table).open() as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["bis", "bcs", "step_video", "step_joint", "zero_filled", "total_variation", "static"]
+    assert all(math.isfinite(float(row["psnr"])) for row in rows.values())
+    # The measurement is nearly the video, so the naive inverse is close to it; and the classical one fits the data.
+    assert float(rows["zero_filled"]["psnr"]) > 20
+    assert float(rows["total_variation"]["data_misfit"]) < float(rows["zero_filled"]["data_misfit"])
+
+
+def test_an_edit_of_the_new_module_makes_its_jobs_stale_and_no_other(with_deblurring):
+    copy, entry = with_deblurring
+    with copy.edited(
+        "workflow/step/physics/deblurring.py", lambda text: text.replace("fftfreq(side)", "fftfreq(side) * 1")
+    ):
+        run = copy.snakemake("-n", "all", "results/miniature/deblurring/metrics.csv", overlays=(MINIATURE, entry))
+    assert run.jobs == {"measure": 1, "sample": 4, "reference": 3, "evaluate": 7, "tabulate": 1}

@@ -1,0 +1,164 @@
+# Measured data of the real world -> posterior videos without a truth, how they fit, pictures, and the field's formats.
+
+OBSERVED = RESULTS / "observations/{observation}"
+MEASURED = str(OBSERVED / "{observation}.h5")
+
+
+def of_observation(key):
+    """Return the function from an observation's wildcards to a key of its section."""
+    return lambda w: getattr(CONFIG.observations[w.observation], key)
+
+
+def prior_of_observation(name):
+    """Return the function from an observation's wildcards to a prior of its domain; `None` is the method's own."""
+
+    def folder(w):
+        chosen = CONFIG.observations[w.observation]
+        return RESULTS / domain_of(chosen.task) / "priors" / (name or CONFIG.methods[chosen.method].prior)
+
+    return folder
+
+
+rule observe:
+    input:
+        index=lambda w: RESULTS / domain_of(CONFIG.observations[w.observation].task) / "index.csv",
+        recorded=lambda w: stage_module("observe").files(selected("observe", observation=w.observation)),
+    output:
+        MEASURED,
+    log:
+        RESULTS / "logs/observations/{observation}/observe.log",
+    benchmark:
+        RESULTS / "benchmarks/observations/{observation}/observe.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=lambda w: settings("observe", observation=w.observation),
+        code=lambda w: code("observe", observation=w.observation),
+    shell:
+        "python -m step observe --settings {params.settings:q} --log {log:q}"
+        " --index {input.index:q} --output {output:q}"
+
+
+rule sample_observation:
+    input:
+        measurement=MEASURED,
+        autoencoder=prior_of_observation("autoencoder"),
+        denoiser=prior_of_observation(None),
+    output:
+        OBSERVED / "samples/{shard}.h5",
+    log:
+        RESULTS / "logs/observations/{observation}/sample-{shard}.log",
+    benchmark:
+        RESULTS / "benchmarks/observations/{observation}/sample-{shard}.tsv"
+    conda:
+        "../../envs/step.yaml"
+    threads: 64
+    resources:
+        gpu=1,
+        mem_mb=24000,
+        runtime=240,
+    params:
+        samples=lambda w: sample_ranges(w.observation)[w.shard],
+        settings=lambda w: settings("sample", task=of_observation("task")(w), method=of_observation("method")(w)),
+        code=lambda w: code("sample", task=of_observation("task")(w), method=of_observation("method")(w)),
+    shell:
+        "python -m step sample --settings {params.settings:q} --log {log:q}"
+        " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
+        " --measurements {input.measurement:q} --samples {params.samples} --output {output:q}"
+
+
+rule summarise:
+    input:
+        measurement=MEASURED,
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        summary=OBSERVED / "posterior.h5",
+        table=OBSERVED / "chi_squares.csv",
+    log:
+        RESULTS / "logs/observations/{observation}/summarise.log",
+    benchmark:
+        RESULTS / "benchmarks/observations/{observation}/summarise.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        settings=lambda w: settings("summarise", observation=w.observation),
+        code=lambda w: code("summarise", observation=w.observation),
+    shell:
+        "python -m step summarise --settings {params.settings:q} --log {log:q} --measurement {input.measurement:q}"
+        " --reconstructions {input.samples:q} --output {output.summary:q} --table {output.table:q}"
+
+
+rule export:
+    input:
+        measurement=MEASURED,
+        summary=OBSERVED / "posterior.h5",
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        directory(OBSERVED / "export"),
+    log:
+        RESULTS / "logs/observations/{observation}/export.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        settings=lambda w: settings("export", observation=w.observation),
+        code=lambda w: code("export", observation=w.observation),
+    shell:
+        "python -m step export --settings {params.settings:q} --log {log:q} --measurement {input.measurement:q}"
+        " --summary {input.summary:q} --reconstructions {input.samples:q} --output {output:q}"
+
+
+rule plot_observation:
+    input:
+        measurement=MEASURED,
+        summary=OBSERVED / "posterior.h5",
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        multiext(str(OBSERVED / "posterior"), ".png", ".pdf"),
+        movie=OBSERVED / "posterior.mp4",
+    log:
+        RESULTS / "logs/observations/{observation}/plot.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_observation", observation=w.observation),
+        code=code("plot_observation"),
+    shell:
+        "python -m step plot_observation --settings {params.settings:q} --log {log:q} --measurement {input.measurement:q}"
+        " --summary {input.summary:q} --reconstructions {input.samples:q}"
+        " --movie {output.movie:q} --output {params.pictures:q}"
+
+
+rule plot_observed_coverage:
+    input:
+        measurement=MEASURED,
+        described=lambda w: files_of_measurement(CONFIG.observations[w.observation].task),
+    output:
+        multiext(str(OBSERVED / "coverage"), ".png", ".pdf"),
+        data=OBSERVED / "coverage.csv",
+    log:
+        RESULTS / "logs/observations/{observation}/coverage.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_coverage", task=of_observation("task")(w)),
+        code=code("plot_coverage"),
+    shell:
+        "python -m step plot_coverage --settings {params.settings:q} --log {log:q}"
+        " --measurement {input.measurement:q} --data {output.data:q} --output {params.pictures:q}"

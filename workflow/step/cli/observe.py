@@ -1,0 +1,93 @@
+"""Read measured data of the real world as a measurement of the study, which has no truth."""
+
+import argparse
+import logging
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import ValidationError
+
+from step.config.sections import Name, Section
+from step.config.study import Config, describe_problem
+from step.config.tasks import MeasurementOfDomain
+from step.errors import InputError
+from step.provenance import door_name, forward_model_name
+
+log = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What decides the measurement."""
+
+    observation: Name
+    format: str
+    values: dict[str, Any]
+    measurement: MeasurementOfDomain
+    shape: tuple[int, int, int, int]
+
+
+def select(config: Config, observation: str) -> Settings:
+    """Return the settings of one observation; the module of its format says which."""
+    chosen = config.observations[observation]
+    door = import_module(door_name(chosen.data.format))
+    domain = config.tasks[chosen.task].domain
+    video = config.video_format(domain)
+    try:
+        values = door.settings_of(config, observation).model_dump(mode="json")
+    except ValidationError as error:
+        raise InputError(f"observations.{observation}.data: {describe_problem(error)}") from None
+    return Settings(
+        observation=observation,
+        format=chosen.data.format,
+        values=values,
+        measurement=config.measurement_of(chosen.task),
+        shape=(video.frames, video.channels, video.resolution, video.resolution),
+    )
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [door_name(settings.format), forward_model_name(settings.measurement.model)]
+
+
+def files(settings: Settings) -> list[Path]:
+    """Return the files that the observation was recorded in."""
+    door, values = open_door(settings.format, settings.values)
+    return door.files(values)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's files to `parser`."""
+    parser.add_argument("--index", type=Path, required=True, help="index.csv of the domain's videos")
+    parser.add_argument("--output", type=Path, required=True, help="measurement to write (.h5), named after it")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the measurement."""
+    import numpy as np
+
+    from step.io.reconstructions import write_measurement
+    from step.io.videos import VideoStore
+    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
+
+    door, values = open_door(settings.format, settings.values)
+    store = VideoStore(arguments.index)
+    measurement, attributes = door.read(values, store.select("train", "video"))
+    source = ", ".join(map(str, door.files(values)))
+    forward_model = build_forward_model(settings.measurement, settings.shape)
+    check_measurement(to_tensors(measurement), forward_model, settings.shape, source)
+    if not all(np.isfinite(array).all() for array in measurement.values()):
+        raise InputError(f"{source} has values that are not finite; flag them, or leave the observation out")
+    write_measurement(arguments.output, measurement, None, attributes | {"observation": settings.observation})
+    log.info("wrote %s", arguments.output)
+
+
+def open_door(data_format: str, values: dict[str, Any]) -> tuple[ModuleType, Section]:
+    """Return the module of a format of measured data, and its checked settings."""
+    door = import_module(door_name(data_format))
+    try:
+        return door, door.Settings.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"--settings of format {data_format}: {describe_problem(error)}") from None

@@ -1,0 +1,66 @@
+"""Summarise the posterior samples of an observation: mean and standard deviation, and how well each fits the data."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from step.config.sections import Section
+from step.config.study import Config
+from step.config.tasks import MeasurementOfDomain
+from step.errors import InputError
+from step.provenance import forward_model_name
+
+log = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What the summary uses of the configuration: the likelihood, at the errors that the data themselves state."""
+
+    measurement: MeasurementOfDomain
+
+
+def select(config: Config, observation: str) -> Settings:
+    """Return the settings of one observation's summary."""
+    return Settings(measurement=config.measurement_of(config.observations[observation].task))
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [forward_model_name(settings.measurement.model)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the files of the stage."""
+    parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the observation (.h5)")
+    parser.add_argument(
+        "--reconstructions", type=Path, nargs="+", required=True, metavar="FILE", help="its posterior samples (.h5)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="mean and deviation to write (.h5)")
+    parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="chi-squares, one row per sample")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the summary and the table."""
+    import torch
+
+    from step.io.reconstructions import read_measurement, read_reconstructions, write_summary
+    from step.io.tables import write_table
+    from step.physics.forward_models import build_forward_model, to_tensors
+
+    name = arguments.measurement.stem
+    reconstructions = read_reconstructions(arguments.reconstructions)
+    if name not in reconstructions:
+        raise InputError(f"{name} is not among the reconstructed {list(reconstructions)}; sample it")
+    samples = reconstructions[name].samples
+    measured = to_tensors(read_measurement(arguments.measurement)[0])
+    forward_model = build_forward_model(settings.measurement, samples.shape[1:])
+    mean = samples.mean(axis=0)
+    write_summary(arguments.output, {"mean": mean, "std": samples.std(axis=0)})
+    rows = []
+    labels = [*(f"sample{number:03d}" for number in range(len(samples))), "mean"]
+    for label, video in zip(labels, [*samples, mean], strict=True):
+        tensor = torch.from_numpy(video)[None]
+        chi_squares = {key: value.item() for key, value in forward_model.chi_squares(tensor, measured).items()}
+        rows.append({"video": label, **chi_squares, "data_misfit": forward_model.misfit(tensor, measured).item()})
+        log.info("%s: data misfit %.3f", label, rows[-1]["data_misfit"])
+    write_table(arguments.table, rows)

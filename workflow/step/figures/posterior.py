@@ -1,0 +1,134 @@
+"""What was reconstructed of a real observation, whose truth nobody knows, as brightness over time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+import torch
+
+from step.errors import InputError
+from step.figures.scales import LENGTH_UNITS, TIME_LABELS
+from step.io.hdf5 import open_hdf5, read_dataset
+from step.io.reconstructions import read_measurement, read_reconstructions
+from step.physics.display import to_unit_range
+
+Display = Literal["magnitude", "unit_range"]
+FRAME_ATTRIBUTES = ("frame_times", "frame_time_unit", "pixel_size", "pixel_unit")
+SAMPLES_KEPT = 4  # as many as the film shows; of the others only the light curves are kept
+BAND = (0.1, 0.9)  # the quantiles over samples between which a light curve's band lies
+
+
+@dataclass(frozen=True)
+class Grid:
+    """When and how large the frames are, and which of them were measured."""
+
+    times: np.ndarray  # (time,) in `time_unit`
+    time_unit: str  # one of `TIME_LABELS`
+    pixel_size: float  # in `pixel_unit`
+    pixel_unit: str  # one of `LENGTH_UNITS`
+    with_data: np.ndarray  # (time,) bool
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Mean, spread and samples of the posterior, as brightness: 0 is dark; `to_unit_range` says what 1 is.
+
+    With display ``magnitude`` the reference of them all is the mean.
+    """
+
+    grid: Grid
+    mean: np.ndarray  # (time, y, x) in [0, 1]
+    std: np.ndarray  # (time, y, x), standard deviation over the samples
+    samples: np.ndarray  # (sample, time, y, x) in [0, 1], the first `SAMPLES_KEPT`
+    light_curves: np.ndarray  # (sample, time) of all samples: sum of the brightness over its mean over time
+
+
+@dataclass(frozen=True)
+class LightCurve:
+    """The light curves of all samples, each (time,)."""
+
+    mean: np.ndarray
+    low: np.ndarray  # the quantiles of `BAND`
+    high: np.ndarray
+
+
+def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[Path], display: Display) -> Posterior:
+    """Return the posterior of the one observation `measurement`.
+
+    `summary` holds the videos `mean` and `std` (time, channel, y, x) of the samples in `reconstructions`. Raises
+    `InputError` where one of them does not fit the others.
+    """
+    found = read_reconstructions(list(reconstructions))
+    if len(found) != 1:
+        raise InputError(f"the reconstructions are of {sorted(found) or 'nothing'}; give those of one observation")
+    [samples] = (reconstruction.samples for reconstruction in found.values())
+    with open_hdf5(summary) as file:
+        mean, std = (read_dataset(file, name)[()] for name in ("mean", "std"))
+    if not mean.shape == std.shape == samples.shape[1:]:
+        shapes = f"mean {mean.shape} and standard deviation {std.shape}, the samples are {samples.shape[1:]}"
+        raise InputError(f"{summary} has a {shapes}; summarise these samples again")
+    grid = read_grid(measurement)
+    if not len(grid.times) == len(grid.with_data) == len(mean):
+        lengths = (
+            f"{len(grid.times)} frame_times and {len(grid.with_data)} measured frames, the videos {len(mean)} frames"
+        )
+        raise InputError(f"{measurement} has {lengths}; sample it again")
+    reference = torch.from_numpy(mean)
+    return Posterior(
+        grid=grid,
+        mean=to_unit_range(reference, reference, display).numpy(),
+        std=_spread(std, mean, display),
+        samples=to_unit_range(torch.from_numpy(samples[:SAMPLES_KEPT]), reference, display).numpy(),
+        light_curves=np.stack([relative_light_curve(sample, display) for sample in samples]),
+    )
+
+
+def read_grid(path: Path) -> Grid:
+    """Return times and pixels of the observation `path`; raises `InputError` where it does not say them."""
+    measurement, _ = read_measurement(path)
+    with open_hdf5(path) as file:
+        return Grid(*_frame_attributes(file), with_data=frames_with_data(measurement))
+
+
+def frames_with_data(measurement: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return which frames (time,) were measured: have a sigma above 0, or a line of the mask, or any array at all."""
+    if "sigma" in measurement:
+        return (measurement["sigma"] > 0).any(axis=1)
+    if "mask" in measurement:
+        return measurement["mask"].any(axis=1)
+    return np.ones(len(next(iter(measurement.values()))), bool)
+
+
+def relative_light_curve(sample: np.ndarray, display: Display) -> np.ndarray:
+    """Return the summed brightness (time,) of `sample` (time, channel, y, x), over its mean over time."""
+    video = torch.from_numpy(sample)
+    # With itself as the reference nothing of it is clipped; the scale cancels.
+    sums = to_unit_range(video, video, display).sum(dim=(-2, -1), dtype=torch.float64)
+    if not sums.mean() > 0:
+        raise InputError("a sample is dark everywhere, so it has no light curve; sample again")
+    return (sums / sums.mean()).numpy()
+
+
+def summarise_light_curves(light_curves: np.ndarray) -> LightCurve:
+    """Return mean and band of `light_curves` (sample, time)."""
+    return LightCurve(light_curves.mean(axis=0), *np.quantile(light_curves, BAND, axis=0))
+
+
+def _spread(std: np.ndarray, mean: np.ndarray, display: Display) -> np.ndarray:
+    """Return `std` (time, channel, y, x) as brightness (time, y, x): its root of the sum of squares over channels."""
+    scale = np.linalg.norm(mean, axis=1).max() if display == "magnitude" else 2
+    return np.linalg.norm(std, axis=1) / scale
+
+
+def _frame_attributes(file: h5py.File) -> tuple[np.ndarray, str, float, str]:
+    missing = [name for name in FRAME_ATTRIBUTES if name not in file.attrs]
+    if missing:
+        raise InputError(f"{file.filename} has no attribute {missing[0]}; give the measurement of an observation")
+    times, time_unit, pixel_size, pixel_unit = (file.attrs[name] for name in FRAME_ATTRIBUTES)
+    for name, unit, known in (("frame_time_unit", time_unit, TIME_LABELS), ("pixel_unit", pixel_unit, LENGTH_UNITS)):
+        if unit not in known:
+            raise InputError(f"{file.filename} has {name} {unit!r}; the units are {list(known)}")
+    return np.asarray(times, float), time_unit, float(pixel_size), pixel_unit

@@ -1,0 +1,49 @@
+"""A library of simulated accretion flows around Sgr A*, in the raw formats of GRMHD libraries."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from step.config.sections import Count, Positive, Section
+from step.config.study import Config
+from step.seeds import derive_seed
+
+STILL = "still"
+"""How the names of flows begin that have single images alone."""
+
+
+class Settings(Section):
+    """What one flow depends on; `step.config.data.AccretionSimulation` explains the values."""
+
+    seed: int
+    frames: Count
+    cadence_s: Positive
+    images: Count
+    pixels: Count
+    field_of_view_uas: Positive
+    flux_jy: Positive
+    pattern_speed_deg_per_m: tuple[Positive, Positive]
+
+
+def settings_of(config: Config) -> Settings:
+    """Return the settings of each simulated flow; how many there are changes none of them."""
+    values = config.data.blackhole.simulation.model_dump(exclude={"movies", "image_sets"})
+    return Settings(seed=config.seed, **values)
+
+
+def simulate(settings: Settings, subjects: Iterable[str], root: Path) -> None:
+    """Write ``movies/flow0001.h5``, or the folder ``images/still0001``, below `root` for each of `subjects`.
+
+    A flow depends on the seed and its own name alone, not on who else is simulated. Longer movies and larger sets
+    of images begin with what shorter and smaller ones hold.
+    """
+    from tqdm import tqdm
+
+    from step.ingest.simulate.flow import draw_flow
+    from step.ingest.simulate.flow_files import write_movie, write_stills
+
+    for name in tqdm(subjects, desc="simulate", unit="flow", disable=None):
+        flow = draw_flow(derive_seed(settings.seed, "accretion", name), settings.pattern_speed_deg_per_m)
+        if name.startswith(STILL):
+            write_stills(settings, flow, root / "images" / name)
+        else:
+            write_movie(settings, flow, root / "movies" / f"{name}.h5")

@@ -1,0 +1,24 @@
+"""The simulated patients of a study of beating hearts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from step.config.study import Config
+from step.ingest.simulate.settings import PatientSimulation as Settings
+
+
+def settings_of(config: Config) -> Settings:
+    """Return the settings of the simulated patients; how many there are changes none of them."""
+    data = config.data.mri
+    return Settings(seed=config.seed, frames=data.frames, **data.simulation.model_dump(exclude={"patients"}))
+
+
+def simulate(settings: Settings, subjects: Sequence[str], root: Path) -> None:
+    """Write the raw files of `subjects`, e.g. ``TrainingSet-P001``, under `root`."""
+    from tqdm import tqdm
+
+    from step.ingest.simulate.patient import simulate_patient
+
+    for subject in tqdm(subjects, desc="simulate", unit="patient", disable=None):
+        _, patient = subject.split("-")
+        simulate_patient(settings, patient, root)

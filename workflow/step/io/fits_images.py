@@ -1,0 +1,33 @@
+"""Frames of a black hole video as FITS images, as eht-imaging reads them."""
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from step.io.atomic import whole_file
+from step.io.eht_movies import EhtMovieHeader
+
+
+def write_fits_frame(path: Path, header: EhtMovieHeader, time_h: float, frame: np.ndarray) -> None:
+    """Write `frame` (y, x), Jy per pixel, north up and east to the left, as it is at `time_h` UTC."""
+    image = fits.PrimaryHDU(np.ascontiguousarray(frame[::-1], np.float64))  # FITS counts rows from the bottom
+    degrees = np.rad2deg(header.pixel_rad)
+    n_rows, n_columns = frame.shape
+    image.header.update(
+        OBJECT=header.source,
+        CTYPE1="RA---SIN",
+        CTYPE2="DEC--SIN",
+        CDELT1=-degrees,
+        CDELT2=degrees,
+        CRPIX1=n_columns / 2 + 0.5,
+        CRPIX2=n_rows / 2 + 0.5,
+        OBSRA=header.ra_h * 15,
+        OBSDEC=header.dec_deg,
+        FREQ=header.rf_hz,
+        MJD=header.mjd + time_h / 24,
+        BUNIT="JY/PIXEL",
+        STOKES="I",
+    )
+    with whole_file(path) as part, part.open("wb") as file:
+        image.writeto(file)

@@ -1,0 +1,54 @@
+"""Datasets of HDF5 files that others wrote, checked before anything of them is read."""
+
+import h5py
+import numpy as np
+
+from step.errors import InputError
+from step.io.hdf5 import read_dataset
+
+MAX_FRAME_BYTES = 2**28
+"""A frame of 400 x 400 pixels has 1.3 MB; this much, 5792 x 5792, is none."""
+
+MAX_COMPRESSION = 1100
+"""Deflate compresses at most 1032 times, so a file that declares more than this holds no data."""
+
+
+def read_foreign_dataset(file: h5py.File, name: str, remedy: str) -> h5py.Dataset:
+    """Return the dataset `name` of `file`.
+
+    Raises `InputError` with `remedy` where there is none, its data lie elsewhere, or there are more than can be.
+    """
+    try:
+        dataset = read_dataset(file, name)
+    except InputError as error:
+        raise InputError(f"{error}; {remedy}") from None
+    # A group on the way may be the link, and a virtual dataset is made of pieces of other files.
+    if dataset.file.filename != file.filename or dataset.is_virtual:
+        raise InputError(f"{file.filename}: {name} keeps its data in another file; store the data itself")
+    size = file.id.get_filesize()
+    if dataset.nbytes > MAX_COMPRESSION * size:
+        raise InputError(f"{_claim(dataset)}, in a file of {size}: {file.filename}; copy it again or leave it out")
+    return dataset
+
+
+def check_frame_size(dataset: h5py.Dataset, n_frames: int) -> None:
+    """Raise `InputError` where each of the `n_frames` in `dataset` is larger than a frame can be."""
+    if dataset.nbytes > MAX_FRAME_BYTES * n_frames:
+        raise InputError(
+            f"{_claim(dataset)}, for {n_frames} frames; a frame has at most {MAX_FRAME_BYTES}: "
+            f"{dataset.file.filename}; make its frames smaller or leave it out"
+        )
+
+
+def read_part(dataset: h5py.Dataset, index: tuple | int) -> np.ndarray:
+    """Return ``dataset[index]`` as an array; raises `InputError` where it is damaged."""
+    try:
+        return dataset[index]
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        name, file = dataset.name.strip("/"), dataset.file.filename
+        raise InputError(f"cannot read {name} of {file}: {reason}; copy it again or leave it out") from None
+
+
+def _claim(dataset: h5py.Dataset) -> str:
+    return f"{dataset.name.strip('/')} claims shape {dataset.shape}, {dataset.nbytes} bytes"

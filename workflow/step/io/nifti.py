@@ -1,0 +1,40 @@
+"""Image sequences as NIfTI-1 files, which viewers and toolboxes of medical imaging read."""
+
+import gzip
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from step.io.atomic import whole_file
+
+
+def write_nifti(
+    path: Path, images: np.ndarray, pixel_mm: float | None, frame_s: float | None, description: str
+) -> None:
+    """Write real `images` (time, y, x) of one slice to `path` (`.nii.gz`), whole or not at all.
+
+    The file's axes are (x, y, slice, time), float32. `pixel_mm` is the side of a pixel and `frame_s` the time between
+    frames; of what is None the header says that the unit is unknown, and the number is 1. `description` are at most
+    79 characters of ASCII.
+
+    Where the patient lies is not known. The affine puts the middle of the image at the origin and lets x run to the
+    patient's left and y to the back, so that a viewer in radiological convention shows row 0 at the top and column 0 at
+    the left; its code says that it aligns the files with each other, not with an anatomy. The slice's thickness is not
+    known either; it is written as the side of a pixel.
+    """
+    pixel, frame = pixel_mm or 1.0, frame_s or 1.0
+    volume = np.ascontiguousarray(images.transpose(2, 1, 0)[:, :, None], np.float32)
+    affine = np.diag([-pixel, -pixel, pixel, 1.0])
+    # With the zero frequency at index n // 2 of an axis, that pixel is its middle.
+    affine[:2, 3] = [pixel * (n // 2) for n in volume.shape[:2]]
+    image = nibabel.Nifti1Image(volume, affine)
+    image.header.set_zooms((pixel, pixel, pixel, frame))
+    image.header.set_xyzt_units("unknown" if pixel_mm is None else "mm", "unknown" if frame_s is None else "sec")
+    image.set_sform(affine, "aligned")
+    image.set_qform(None, "unknown")
+    image.header["descrip"] = description
+    # nibabel would choose the format by the suffix, which an unfinished file does not have; and it would write the
+    # time into the compressed file, so that equal images gave different files.
+    with whole_file(path) as part:
+        part.write_bytes(gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))

@@ -1,0 +1,40 @@
+"""Sgr A*: raw movies and single images -> videos and images."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from step.config.study import Config
+from step.prepare.settings import MovieFormat as Settings
+
+
+def settings_of(config: Config) -> Settings:
+    """Return the settings of the preparation of the domain blackhole."""
+    return Settings(**{name: getattr(config.data.blackhole, name) for name in Settings.model_fields})
+
+
+def prepare(settings: Settings, store: Path, output: Path) -> None:
+    """Write the videos and the single images of the raw store `store` to `output`, one video in memory at a time."""
+    from tqdm import tqdm
+
+    from step.io.movies import read_movies
+    from step.io.videos import write_videos
+    from step.prepare.movie import n_prepared, prepare_movie
+
+    counts = {"movie": 0, "image": 0}
+    for movie in read_movies(store):
+        counts[movie.facts.kind] += n_prepared(movie, settings)
+    shape = (counts["movie"], settings.frames, 1, settings.resolution, settings.resolution)
+    with tqdm(desc="prepare", total=sum(counts.values()), unit="video", disable=None) as progress:
+
+        def prepared(kind: str) -> Iterator:
+            for movie in read_movies(store):
+                if movie.facts.kind == kind:
+                    yield from _counted(prepare_movie(movie, settings), progress)
+
+        write_videos(output, shape, prepared("movie"), (counts["image"], prepared("image")))
+
+
+def _counted(videos: Iterable, progress) -> Iterator:
+    for video in videos:
+        yield video
+        progress.update()
