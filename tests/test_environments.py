@@ -7,7 +7,12 @@ import yaml
 from step.config.study import BASE_CONFIG
 
 ROOT = BASE_CONFIG.parents[1]
-CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+CONDA_NAMES = {
+    "pytorch": "torch",
+    "matplotlib-base": "matplotlib",
+    "astropy-base": "astropy",
+    "snakemake-minimal": "snakemake",
+}
 
 
 def bounds(requirements: list[str]) -> dict[str, str]:

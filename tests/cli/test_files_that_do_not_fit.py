@@ -117,8 +117,7 @@ def index(tmp_path, prepared) -> Path:
 
 @pytest.fixture
 def measurement(tmp_path) -> Path:
-    kspace = np.ones((N_FRAMES, SIZE, SIZE), np.complex64)
-    write_measurement(tmp_path / "measurements/video000.h5", {"kspace": kspace}, video(), {})
+    write_measurement(tmp_path / "measurements/video000.h5", kspace(N_FRAMES, SIZE, SIZE), video(), {})
     return tmp_path / "measurements/video000.h5"
 
 
@@ -305,15 +304,15 @@ def test_models_and_a_measurement_that_fit_are_sampled(config, out, measurement,
 
 
 def kspace(*shape: int) -> dict[str, np.ndarray]:
-    return {"kspace": np.ones(shape, np.complex64)}
+    return {"kspace": np.ones(shape, np.complex64), "mask": np.ones(shape[:2], bool)}
 
 
 @pytest.mark.parametrize(
     ("arrays", "found"),
     [
-        (kspace(N_FRAMES, SIZE + 2, SIZE), "kspace (12, 10, 8)"),
-        (kspace(N_FRAMES - 2, SIZE, SIZE), "kspace (10, 8, 8)"),
-        ({"visibilities": np.ones((N_FRAMES, 21), np.complex64)}, "visibilities (12, 21)"),
+        (kspace(N_FRAMES, SIZE, SIZE + 2), "kspace (12 x 8 x 10), mask (12 x 8)"),
+        (kspace(N_FRAMES - 2, SIZE, SIZE), "kspace (10 x 8 x 8), mask (10 x 8)"),
+        ({"visibilities": np.ones((N_FRAMES, 21), np.complex64)}, "visibilities (12 x 21)"),
     ],
     ids=["another size", "10 frames", "another model"],
 )
@@ -329,11 +328,13 @@ def test_a_measurement_of_another_task_is_one_line(
         "evaluate": (evaluate.select(config, "mri8"), [*files, "--reconstructions", reconstruction]),
     }[stage]
     error = error_of(stage, settings, names)
-    assert f"{measurement} holds {found}, the task measures kspace (12, 8, 8)" in error
+    assert f"{measurement} holds {found}, the task measures kspace (12 x any x 8), mask (12 x any)" in error
 
 
 def test_a_measurement_that_is_not_finite_is_not_sampled(config, out, error_of, measurement, trained):
-    write_measurement(measurement, {"kspace": np.full((N_FRAMES, SIZE, SIZE), np.nan, np.complex64)}, video(), {})
+    spoiled = kspace(N_FRAMES, SIZE, SIZE)
+    spoiled["kspace"][3, 4, 5] = np.nan
+    write_measurement(measurement, spoiled, video(), {})
     settings = sample.select(config, "mri8", "step_joint")
     assert "finite" in error_of("sample", settings, sampling(trained, measurement, out))
 

@@ -32,14 +32,15 @@ def config() -> Config:
 @pytest.fixture(scope="module")
 def measurements(config, tmp_path_factory) -> list[str]:
     """Return the files of two measured videos of moving blobs."""
-    forward_model = build_forward_model(config.tasks[TASK].measurement, SHAPE)
+    forward_model = build_forward_model(config.measurement_of(TASK), SHAPE)
     folder = tmp_path_factory.mktemp("measurements")
     files = []
     for number in range(2):
         truth = moving_blob(number)
-        kspace = forward_model.measure(truth[None], torch.Generator().manual_seed(number))["kspace"]
+        measured = forward_model.measure(truth[None], torch.Generator().manual_seed(number))
         files.append(str(folder / f"video{number:03d}.h5"))
-        write_measurement(folder / f"video{number:03d}.h5", {"kspace": kspace[0].numpy()}, truth.numpy(), {})
+        arrays = {name: array[0].numpy() for name, array in measured.items()}
+        write_measurement(folder / f"video{number:03d}.h5", arrays, truth.numpy(), {})
     return files
 
 
@@ -127,7 +128,7 @@ def test_the_autoencoder_reference_asks_for_its_folder(config, measurements, tmp
 
 
 def test_settings_hold_just_what_a_reference_uses(config):
-    settings = {name: reference.select(config, TASK, name) for name in config.references}
+    settings = {name: reference.select(config, TASK, name) for name in config.tasks[TASK].references}
     assert settings["static"].measurement is None
     assert settings["vae"].total_variation is None
     assert settings["total_variation"].total_variation == config.tasks[TASK].total_variation

@@ -100,7 +100,7 @@ def _describe_task(config: Config, task: str) -> dict:
     n_methods, n_references = len(config.methods), len(settings.references)
     return {
         "domain": settings.domain,
-        "measurement": settings.measurement.model_dump(),
+        "measurement": settings.measurement.model_dump(mode="json"),
         "test_videos": len(held_out_videos(config, settings.domain)),
         "samples_per_video": settings.samples,
         "evaluations_per_sample": {

@@ -20,15 +20,19 @@ class CartesianMri:
     the frame's edge is zero, as seen from the centre.
     """
 
-    def __init__(self, mask: torch.Tensor, noise_level: float):
-        """Simulate the lines where `mask` (ky,) is true; noise of std `noise_level` per real and imaginary part."""
+    def __init__(self, mask: torch.Tensor, noise_level: float, n_columns: int | None = None):
+        """Simulate the lines where `mask` (ky,) is true; noise of std `noise_level` per real and imaginary part.
+
+        Lines have `n_columns` samples, any number if it is not given.
+        """
         self.mask = mask
         self.noise_level = noise_level
+        self.n_columns = n_columns
 
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
-        """Any number of lines."""
-        return {"kspace": (None, None), "mask": (None,)}
+        """Any number of lines, each with as many samples as a frame is wide."""
+        return {"kspace": (None, self.n_columns), "mask": (None,)}
 
     def measure(self, video: torch.Tensor, generator: torch.Generator) -> Measurement:
         """Return the k-space of `video` (batch, time, 2, y, x) on the mask, with noise (Eq. 14)."""
@@ -85,11 +89,11 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
 
     `noise_level` replaces the settings' own where the likelihood assumes another one than the measurement has.
     """
-    _, channels, n_lines, _ = shape
+    _, channels, n_lines, n_columns = shape
     if channels != 2:
         raise InputError(f"the mri measurement needs 2 channels (real, imaginary), the videos have {channels}")
     mask = equispaced_mask(n_lines, settings.acceleration, settings.acs_lines)
-    return CartesianMri(mask, settings.noise_level if noise_level is None else noise_level)
+    return CartesianMri(mask, settings.noise_level if noise_level is None else noise_level, n_columns)
 
 
 def _complex(video: torch.Tensor) -> torch.Tensor:
