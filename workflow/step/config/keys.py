@@ -29,8 +29,22 @@ list replaces the whole list below it.
 * Noise levels and steps of the sampler are in units of the latent, which has mean 0 and variance 1 per
   channel where `standardise_latents` is true.
 
+## For an own study
+
+* **Own simulations or scans** to learn from: `data.<domain>.root` and the keys beside it, which say what lies there and
+  how it becomes videos. How many there are to train on and to test with: `videos`, `images`, `split`.
+* **An own instrument**: a task of its own under `tasks`, with `measurement` and `sampler`; another array, cadence,
+  acceleration or observing time is a change of keys alone.
+* **An own measurement**: an entry under `observations`, which names a task (its forward model, its domain's priors, its
+  sampler), a method, and the files. `config/sgra_2017.yaml` is an example for visibilities; for k-space `data` is, e.g.,
+  `{format: cmrxrecon, kspace: cine_sax.mat, mask: cine_sax_mask.mat, slice: 3, first_frame: 0, pixel_mm: null,
+  frame_s: null}`. `snakemake ... observations` makes them all, and `all` includes them.
+
+## The keys
+
 The tables below are printed by `python -m step describe --keys`, and a test holds that they are up to date.
-`<domain>`, `<task>` and `<method>` stand for names; a value that differs between names is given for each. The
+`<domain>`, `<task>`, `<method>` and `<observation>` stand for names; a value that differs between names is given for
+each. The
 column `demo.yaml` has only what the demo changes.
 """
 
