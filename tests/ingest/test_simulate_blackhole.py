@@ -255,7 +255,7 @@ def test_videos_are_far_from_still_but_keep_their_shape():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_shadow_is_darker_than_the_ring(seed):
-    mean = video_of(flow_of(seed, view={"offset_m": (0, 0)})).mean(0)
+    mean = video_of(flow_of(seed, view={"offset_m": 0.0})).mean(0)
     y, x = np.indices(mean.shape) - (PIXELS - 1) / 2
     radius_uas = np.hypot(y, x) * FIELD_UAS / PIXELS
     shadow, ring, sky = (mean[(low < radius_uas) & (radius_uas < high)] for low, high in ((0, 9), (22, 34), (56, 64)))
@@ -267,7 +267,7 @@ def test_the_shadow_is_darker_than_the_ring(seed):
 @pytest.mark.parametrize("direction", [-1, 1])
 @pytest.mark.parametrize("angle_deg", [0, 60, 200])
 def test_the_side_that_comes_towards_us_is_brighter(direction, angle_deg):
-    view = {"inclination_rad": 0.9, "position_angle_rad": np.deg2rad(angle_deg), "offset_m": (0, 0)}
+    view = {"inclination_rad": 0.9, "position_angle_rad": np.deg2rad(angle_deg), "offset_m": 0.0}
     video = video_of(flow_of(0, view=view, rotation={"direction": direction}), 64)
     (ring,) = around_ring(video.mean(0, keepdims=True))
     # The spin axis's tip lies `angle_deg` east of north, counter-clockwise from the top; gas on the right of an

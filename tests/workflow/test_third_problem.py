@@ -1,9 +1,12 @@
 """A measurement that the project does not know: one module and one entry of the configuration, and nothing else."""
 
 import csv
+import json
 import math
 
 import pytest
+from step.config.study import load_config
+from step.io.reconstructions import read_measurement
 
 MINIATURE = "config/miniature.yaml"
 MODULE = '''
@@ -106,3 +109,35 @@ def test_an_edit_of_the_new_module_makes_its_jobs_stale_and_no_other(with_deblur
     ):
         run = copy.snakemake("-n", "all", "results/miniature/deblurring/metrics.csv", overlays=(MINIATURE, entry))
     assert run.jobs == {"measure": 1, "sample": 4, "reference": 3, "evaluate": 7, "tabulate": 1}
+
+
+SECOND_ARRAY = """
+tasks:
+  blackhole_small:
+    domain: blackhole
+    measurement: {measurement}
+    samples: 1
+    videos_per_job: 2
+    references: [dirty]
+    total_variation: null
+    sampler: {sampler}
+"""
+
+
+def test_another_array_and_observing_time_need_edits_of_the_configuration_alone(miniature):
+    config = load_config(miniature.folder / MINIATURE)
+    task = config.tasks["blackhole"].model_dump(mode="json")
+    stations = (miniature.folder / "resources/eht2017.csv").read_text().splitlines()
+    (miniature.folder / "observed/five.csv").write_text("\n".join(stations[:6]) + "\n")
+    measurement = task["measurement"] | {"array": "observed/five.csv", "start_utc_h": 12.9, "frequency_hz": 345.0e9}
+    text = SECOND_ARRAY.format(measurement=json.dumps(measurement), sampler=json.dumps(task["sampler"]))
+    entry = miniature.overlay("five", text)
+    target = "results/miniature/blackhole_small/measurements"
+    run = miniature.snakemake(target, overlays=(MINIATURE, entry))
+    assert run.status == 0, run.stdout + run.stderr
+    assert run.jobs == {"measure": 1}
+    measured, _ = read_measurement(miniature.folder / target / "video000.h5")
+    eight, _ = read_measurement(miniature.folder / "results/miniature/blackhole/measurements/video000.h5")
+    assert measured["stations"].max() < 5 < eight["stations"].max()
+    assert measured["time_h"].min() == pytest.approx(12.9)
+    assert (measured["closure_phase_sigma"] > 0).sum() == 4 * 6  # five stations: 4 * 3 / 2 triangles a frame

@@ -36,7 +36,7 @@ list replaces the whole list below it.
 * **An own instrument**: a task of its own under `tasks`, with `measurement` and `sampler`; another array, cadence,
   acceleration or observing time is a change of keys alone.
 * **An own measurement**: an entry under `observations`, which names a task (its forward model, its domain's priors, its
-  sampler), a method, and the files. `config/sgra_2017.yaml` is an example for visibilities; for k-space `data` is, e.g.,
+  sampler), a method, and the files. `config/sgra_2017.yaml` is an example for visibilities; for k-space `data` is, say,
   `{format: cmrxrecon, kspace: cine_sax.mat, mask: cine_sax_mask.mat, slice: 3, first_frame: 0, pixel_mm: null,
   frame_s: null}`. `snakemake ... observations` makes them all, and `all` includes them.
 
@@ -44,8 +44,7 @@ list replaces the whole list below it.
 
 The tables below are printed by `python -m step describe --keys`, and a test holds that they are up to date.
 `<domain>`, `<task>`, `<method>` and `<observation>` stand for names; a value that differs between names is given for
-each. The
-column `demo.yaml` has only what the demo changes.
+each. The column `demo.yaml` has only what the demo changes.
 """
 
 # What the keys of a mapping are: a section that is written once for each name.

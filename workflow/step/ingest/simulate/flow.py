@@ -22,7 +22,7 @@ class View:
 
     inclination_rad: float  # between the line of sight and the spin axis, whichever of its ends is nearer
     position_angle_rad: float  # of the spin axis's tip on the sky, east of north
-    offset_m: tuple[float, float]  # of the ring (across, along the spin axis) from the image's centre
+    offset_m: float  # of the ring from the image's centre, across the spin axis, to where the gas recedes
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,15 @@ def draw_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float]) -> Flow:
     """Return the random flow of `seed`; the speed of its pattern lies in the given range and turns either way."""
     generator = np.random.default_rng(seed)
     between = generator.uniform
+    inclination_rad = np.deg2rad(between(10, 80))
+    spin = between(0, 0.5)
     return Flow(
         seed=seed,
         view=View(
-            inclination_rad=np.deg2rad(between(10, 80)),
+            inclination_rad=inclination_rad,
             position_angle_rad=between(0, 2 * np.pi),
-            offset_m=(between(-1, 1), between(-0.5, 0.5)),
+            # The frame dragging of a Kerr hole displaces its shadow so, to first order in the spin.
+            offset_m=2 * spin * np.sin(inclination_rad),
         ),
         emission=_draw_emission(generator),
         rotation=Rotation(

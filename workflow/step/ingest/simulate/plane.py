@@ -37,8 +37,8 @@ def place_pixels(flow: Flow, n_pixels: int, field_of_view_uas: float) -> Plane:
     right = pixel_m * (np.arange(n_pixels) - (n_pixels - 1) / 2)
     up = -right[:, None]
     cos, sin = np.cos(view.position_angle_rad), np.sin(view.position_angle_rad)
-    across = (right * cos + up * sin - view.offset_m[0]) / ring
-    along = (up * cos - right * sin - view.offset_m[1]) / ring
+    across = (right * cos + up * sin - view.offset_m) / ring
+    along = (up * cos - right * sin) / ring
     flatness = 1 - 0.35 * (1 - np.cos(view.inclination_rad))
     # Of gas that turns counter-clockwise the spin points at us, and what lies towards its tip is the far side.
     lift = 0.15 * np.sin(view.inclination_rad) * flow.rotation.direction
