@@ -4,25 +4,19 @@ OBSERVED = RESULTS / "observations/{observation}"
 MEASURED = str(OBSERVED / "{observation}.h5")
 
 
-def of_observation(key):
-    """Return the function from an observation's wildcards to a key of its section."""
-    return lambda w: getattr(CONFIG.observations[w.observation], key)
+def observed(w):
+    """Return the section of an observation."""
+    return CONFIG.observations[w.observation]
 
 
-def prior_of_observation(name):
-    """Return the function from an observation's wildcards to a prior of its domain; `None` is the method's own."""
-
-    def folder(w):
-        chosen = CONFIG.observations[w.observation]
-        return RESULTS / domain_of(chosen.task) / "priors" / (name or CONFIG.methods[chosen.method].prior)
-
-    return folder
+def priors_of_observation(w):
+    return RESULTS / domain_of(observed(w).task) / "priors"
 
 
 rule observe:
     input:
-        index=lambda w: RESULTS / domain_of(CONFIG.observations[w.observation].task) / "index.csv",
-        recorded=lambda w: stage_module("observe").files(selected("observe", observation=w.observation)),
+        index=lambda w: RESULTS / domain_of(observed(w).task) / "index.csv",
+        recorded=lambda w: checked(stage_module("observe").files, selected("observe", observation=w.observation)),
     output:
         MEASURED,
     log:
@@ -45,8 +39,8 @@ rule observe:
 rule sample_observation:
     input:
         measurement=MEASURED,
-        autoencoder=prior_of_observation("autoencoder"),
-        denoiser=prior_of_observation(None),
+        autoencoder=lambda w: priors_of_observation(w) / "autoencoder",
+        denoiser=lambda w: priors_of_observation(w) / CONFIG.methods[observed(w).method].prior,
     output:
         OBSERVED / "samples/{shard}.h5",
     log:
@@ -62,8 +56,8 @@ rule sample_observation:
         runtime=240,
     params:
         samples=lambda w: sample_ranges(w.observation)[w.shard],
-        settings=lambda w: settings("sample", task=of_observation("task")(w), method=of_observation("method")(w)),
-        code=lambda w: code("sample", task=of_observation("task")(w), method=of_observation("method")(w)),
+        settings=lambda w: settings("sample", task=observed(w).task, method=observed(w).method),
+        code=lambda w: code("sample", task=observed(w).task, method=observed(w).method),
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
@@ -144,7 +138,7 @@ rule plot_observation:
 rule plot_observed_coverage:
     input:
         measurement=MEASURED,
-        described=lambda w: files_of_measurement(CONFIG.observations[w.observation].task),
+        described=lambda w: files_of_measurement(observed(w).task),
     output:
         multiext(str(OBSERVED / "coverage"), ".png", ".pdf"),
         data=OBSERVED / "coverage.csv",
@@ -157,7 +151,7 @@ rule plot_observed_coverage:
         runtime=30,
     params:
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_coverage", task=of_observation("task")(w)),
+        settings=lambda w: settings("plot_coverage", task=observed(w).task),
         code=code("plot_coverage"),
     shell:
         "python -m step plot_coverage --settings {params.settings:q} --log {log:q}"
