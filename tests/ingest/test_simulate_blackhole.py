@@ -245,12 +245,12 @@ def test_the_mean_flux_is_the_one_asked_for_and_varies_about_it():
 
 def test_videos_are_far_from_still_but_keep_their_shape():
     for_each = []
-    for seed in range(10):
+    for seed in range(30):
         video = video_of(flow_of(seed))
         for_each.append(np.sqrt(((video - video.mean(0)) ** 2).mean() / (video**2).mean()))
     assert min(for_each) > 0.1
     assert max(for_each) < 0.4
-    assert 0.15 < np.mean(for_each) < 0.25
+    assert 0.15 < np.median(for_each) < 0.25
 
 
 @pytest.mark.parametrize("seed", range(5))

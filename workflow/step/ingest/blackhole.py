@@ -4,21 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from step.config.data import BlackHoleData
-from step.config.sections import Count, Positive
 from step.config.study import Config
 from step.errors import InputError
-from step.ingest.movie_tree import SUFFIXES, Library, RawSource, files_of_kind, find_sources
+from step.ingest.movie_tree import SUFFIXES, RawSource, files_of_kind, find_sources
+from step.ingest.movie_tree import MovieIngestion as Settings
 
 WHERE_DATA = (
     "set data.blackhole.root to a library of GRMHD movies, which are not public, or data.blackhole.source to simulation"
 )
-
-
-class Settings(Library):
-    """What ingestion uses; `step.config.data.BlackHoleData` explains the values."""
-
-    frames: Count
-    cadence_s: Positive
 
 
 def settings_of(config: Config) -> Settings:

@@ -12,8 +12,7 @@ import numpy as np
 from step.config.data import MovieFiles
 from step.errors import InputError
 from step.ingest import fits_frames, ipole, npy_frames
-from step.ingest.blackhole import Settings
-from step.ingest.movie_tree import KEYS, RawSource, files_of_kind
+from step.ingest.movie_tree import KEYS, MovieIngestion, RawSource, files_of_kind
 from step.ingest.raw_frames import REMEDY, FrameHeader
 from step.io.eht_movies import open_eht_movie
 from step.io.movies import MovieFacts, RawMovie
@@ -39,7 +38,7 @@ class FoundMovie:
     n_frames: int
 
 
-def read_sources(settings: Settings, root: Path, sources: Iterable[RawSource]) -> Iterator[RawMovie]:
+def read_sources(settings: MovieIngestion, root: Path, sources: Iterable[RawSource]) -> Iterator[RawMovie]:
     """Yield each of `sources`, whose frames are read as they are asked for, before the next source is.
 
     Raises `InputError` for files that cannot be used: not what the format says, without or with contradicting pixel
@@ -157,7 +156,7 @@ def _times_s(found: FoundMovie, files: MovieFiles, source: RawSource) -> np.ndar
     return times_s
 
 
-def _check_times(times_s: np.ndarray, settings: Settings, source: RawSource) -> None:
+def _check_times(times_s: np.ndarray, settings: MovieIngestion, source: RawSource) -> None:
     cadence_s = settings.cadence_s
     widest = float(np.diff(times_s).max(initial=0))
     if widest > (1 + TOLERANCE) * cadence_s:

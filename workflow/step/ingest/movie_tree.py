@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from step.config.data import BlackHoleData, MovieFiles
-from step.config.sections import Section
+from step.config.sections import Count, Positive, Section
 from step.errors import InputError
 from step.ingest.cmrxrecon_tree import is_excluded, walk_files
 
@@ -26,6 +26,13 @@ class Library(Section):
     movies: MovieFiles
     single_images: MovieFiles | None
     simulation_pattern: str | None
+
+
+class MovieIngestion(Library):
+    """The configuration that ingestion uses."""
+
+    frames: Count
+    cadence_s: Positive
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from step.config.sections import Count, Positive, Section
 from step.config.study import Config
+from step.ingest.simulate.settings import FlowSimulation as Settings
 from step.seeds import derive_seed
 
 STILL = "still"
 """How the names of flows begin that have single images alone."""
-
-
-class Settings(Section):
-    """What one flow depends on; `step.config.data.AccretionSimulation` explains the values."""
-
-    seed: int
-    frames: Count
-    cadence_s: Positive
-    images: Count
-    pixels: Count
-    field_of_view_uas: Positive
-    flux_jy: Positive
-    pattern_speed_deg_per_m: tuple[Positive, Positive]
 
 
 def settings_of(config: Config) -> Settings:

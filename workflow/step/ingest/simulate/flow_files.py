@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from step.ingest.simulate.accretion import FlowImages
-from step.ingest.simulate.blackhole import Settings
 from step.ingest.simulate.flow import GRAVITATIONAL_TIME_S, Flow
 from step.ingest.simulate.ipole_files import IpoleHeader, write_ipole_image
+from step.ingest.simulate.settings import FlowSimulation
 from step.io.atomic import whole_folder
 from step.io.eht_movies import EhtMovieHeader, write_eht_movie
 from step.seeds import derive_seed
@@ -23,7 +23,7 @@ BETWEEN_STILLS_M = (500, 1500)
 """GM/c^3 from one single image to the next: far longer than anything in a flow lives."""
 
 
-def write_movie(settings: Settings, flow: Flow, path: Path) -> None:
+def write_movie(settings: FlowSimulation, flow: Flow, path: Path) -> None:
     """Write the movie of `flow` as an ehtim movie."""
     header = EhtMovieHeader(
         pixel_rad=settings.field_of_view_uas / settings.pixels * RAD_PER_UAS,
@@ -38,7 +38,7 @@ def write_movie(settings: Settings, flow: Flow, path: Path) -> None:
     write_eht_movie(path, header, times_s / 3600, (images.at(time_s / GRAVITATIONAL_TIME_S) for time_s in times_s))
 
 
-def write_stills(settings: Settings, flow: Flow, folder: Path) -> None:
+def write_stills(settings: FlowSimulation, flow: Flow, folder: Path) -> None:
     """Write single images of `flow` as ipole files ``img_s<time in GM/c^3>.h5``, in place of an older `folder`."""
     images = _images_of(settings, flow)
     generator = np.random.default_rng(derive_seed(flow.seed, "stills"))
@@ -48,5 +48,5 @@ def write_stills(settings: Settings, flow: Flow, folder: Path) -> None:
             write_ipole_image(part / f"img_s{time_m}.h5", header, images.at(time_m))
 
 
-def _images_of(settings: Settings, flow: Flow) -> FlowImages:
+def _images_of(settings: FlowSimulation, flow: Flow) -> FlowImages:
     return FlowImages(flow, settings.pixels, settings.field_of_view_uas, settings.flux_jy)

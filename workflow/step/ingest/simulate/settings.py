@@ -1,4 +1,4 @@
-"""What a simulated patient depends on."""
+"""What a simulated patient, and a simulated flow, depend on."""
 
 from typing import Annotated, Literal
 
@@ -18,3 +18,16 @@ class PatientSimulation(Section):
     pixel_mm: Positive
     coils: Literal["single", "multi"]
     noise: NonNegative
+
+
+class FlowSimulation(Section):
+    """What one flow depends on; `step.config.data.AccretionSimulation` explains the values."""
+
+    seed: int
+    frames: Count
+    cadence_s: Positive
+    images: Count
+    pixels: Count
+    field_of_view_uas: Positive
+    flux_jy: Positive
+    pattern_speed_deg_per_m: tuple[Positive, Positive]
