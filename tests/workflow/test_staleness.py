@@ -129,7 +129,7 @@ CONFIG_EDITS = {
 
 LIBRARY_EDITS = {
     "ingest/simulate/anatomy.py": HEART.from_simulation,
-    "ingest/simulate/turbulence.py": BLACK_HOLE.from_simulation,
+    "ingest/simulate/crescent.py": BLACK_HOLE.from_simulation,
     "ingest/coils.py": HEART.from_ingest,
     "prepare/cine.py": HEART.from_prepare,
     "prepare/regrid.py": BLACK_HOLE.from_prepare,

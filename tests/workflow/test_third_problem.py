@@ -98,7 +98,7 @@ def test_a_new_measurement_goes_through_the_graph_to_its_table(with_deblurring):
     assert list(rows) == ["bis", "bcs", "step_video", "step_joint", "zero_filled", "total_variation", "static"]
     assert all(math.isfinite(float(row["psnr"])) for row in rows.values())
     # The measurement is nearly the video, so the naive inverse is close to it; and the classical one fits the data.
-    assert float(rows["zero_filled"]["psnr"]) > 20
+    assert float(rows["zero_filled"]["psnr"]) > 15
     assert float(rows["total_variation"]["data_misfit"]) < float(rows["zero_filled"]["data_misfit"])
 
 

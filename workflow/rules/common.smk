@@ -189,6 +189,15 @@ def observed_model(observation):
     return CONFIG.tasks[CONFIG.observations[observation].task].measurement.model
 
 
+def observed(w):
+    """Return the section of an observation."""
+    return CONFIG.observations[w.observation]
+
+
+def priors_of_observation(w):
+    return RESULTS / domain_of(observed(w).task) / "priors"
+
+
 def sample_ranges(observation):
     """Return the first and the last-but-one number of the samples of each job, by the job's name."""
     chosen = CONFIG.observations[observation]

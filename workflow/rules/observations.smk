@@ -4,15 +4,6 @@ OBSERVED = RESULTS / "observations/{observation}"
 MEASURED = str(OBSERVED / "{observation}.h5")
 
 
-def observed(w):
-    """Return the section of an observation."""
-    return CONFIG.observations[w.observation]
-
-
-def priors_of_observation(w):
-    return RESULTS / domain_of(observed(w).task) / "priors"
-
-
 rule observe:
     input:
         index=lambda w: RESULTS / domain_of(observed(w).task) / "index.csv",
