@@ -39,7 +39,7 @@ def files_below(folder: Path) -> set[str]:
 
 
 def only_line(run) -> str:
-    """Return the one error of a run that could not be planned; snakemake itself says that files are laid over others."""
+    """Return the one error of a run that could not be planned; snakemake says that files are laid over others."""
     assert run.status == 1
     lines = [line for line in run.stderr.splitlines() if not line.startswith("Config file ")]
     (line,) = filter(None, lines)
