@@ -22,9 +22,6 @@ def read_foreign_dataset(file: h5py.File, name: str, remedy: str) -> h5py.Datase
         dataset = read_dataset(file, name)
     except InputError as error:
         raise InputError(f"{error}; {remedy}") from None
-    # A group on the way may be the link, and a virtual dataset is made of pieces of other files.
-    if dataset.file.filename != file.filename or dataset.is_virtual:
-        raise InputError(f"{file.filename}: {name} keeps its data in another file; store the data itself")
     size = file.id.get_filesize()
     if dataset.nbytes > MAX_COMPRESSION * size:
         raise InputError(f"{_claim(dataset)}, in a file of {size}: {file.filename}; copy it again or leave it out")

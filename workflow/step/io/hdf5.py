@@ -70,17 +70,19 @@ class _Disk(io.FileIO):
             raise self.failure from None
 
 
-def read_dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    """Return the dataset `name` of `file`; raises `InputError` naming what there is instead.
+def read_dataset(file: h5py.Group, name: str) -> h5py.Dataset:
+    """Return the dataset `name` of `file`, or of a group of one; raises `InputError` naming what there is instead.
 
     Links that lead out of the file are refused, so that an archive cannot make us read other files.
     """
+    path = file.file.filename
     link = file.get(name, getlink=True) if name in file or file.get(name, getlink=True) else None
     if isinstance(link, h5py.ExternalLink):
-        raise InputError(f"{file.filename}: {name} is a link to another file, {link.filename}; store the data itself")
+        raise InputError(f"{path}: {name} is a link to another file, {link.filename}; store the data itself")
     node = file.get(name)
     if not isinstance(node, h5py.Dataset):
-        raise InputError(f"{file.filename}: no variable {name}; it holds {sorted(file) or 'nothing'}")
-    if node.external:
-        raise InputError(f"{file.filename}: {name} keeps its data in another file; store the data itself")
+        raise InputError(f"{path}: no variable {name}; it holds {sorted(file) or 'nothing'}")
+    # A group on the way may be the link, and a virtual dataset is made of pieces of other files.
+    if node.external or node.is_virtual or node.file.filename != path:
+        raise InputError(f"{path}: {name} keeps its data in another file; store the data itself")
     return node
