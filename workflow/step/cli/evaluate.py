@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from step.cli.files import add_measurements
+from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.provenance import forward_model_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,9 +34,7 @@ def select(config: Config, task: str) -> Settings:
     return Settings(measurement=config.measurement_of(task), display=config.video_format(chosen.domain).display)
 
 
-def modules(settings: Settings) -> list[str]:
-    """Return the modules that are imported by name."""
-    return [forward_model_name(settings.measurement.model)]
+modules = modules_of_measurement
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,11 +4,11 @@ import argparse
 from pathlib import Path
 
 from step.cli.files import add_pictures
+from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.provenance import forward_model_name
 
 
 class Settings(Section):
@@ -22,9 +22,7 @@ def select(config: Config, task: str) -> Settings:
     return Settings(measurement=config.measurement_of(task))
 
 
-def modules(settings: Settings) -> list[str]:
-    """Return the modules that are imported by name."""
-    return [forward_model_name(settings.measurement.model)]
+modules = modules_of_measurement
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

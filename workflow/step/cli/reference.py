@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from step.cli.files import add_measurements
-from step.cli.settings import dump_settings
+from step.cli.settings import dump_settings, modules_of_measurement
 from step.config.sections import Name, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain, Reference, TotalVariation
 from step.errors import InputError
-from step.provenance import forward_model_name
 
 if TYPE_CHECKING:
     import torch
@@ -53,9 +52,7 @@ def select(config: Config, task: str, reference: Reference) -> Settings:
     )
 
 
-def modules(settings: Settings) -> list[str]:
-    """Return the modules that are imported by name."""
-    return [forward_model_name(settings.measurement.model)] if settings.measurement else []
+modules = modules_of_measurement
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,10 @@ import logging
 import time
 from pathlib import Path
 
+from step.cli.settings import modules_of_measurement
 from step.config.sections import Name, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain, Method, Sampler
-from step.provenance import forward_model_name
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,7 @@ def select(config: Config, task: str, method: str) -> Settings:
     )
 
 
-def modules(settings: Settings) -> list[str]:
-    """Return the modules that are imported by name."""
-    return [forward_model_name(settings.measurement.model)]
+modules = modules_of_measurement
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

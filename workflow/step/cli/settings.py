@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from step.config.sections import Section
 from step.config.study import describe_problem
 from step.errors import InputError
+from step.provenance import forward_model_name
 
 S = TypeVar("S", bound=Section)
 
@@ -23,3 +24,11 @@ def parse_settings(text: str, section: type[S]) -> S:
         return section.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"--settings: {describe_problem(error)}") from None
+
+
+def modules_of_measurement(settings: Section) -> list[str]:
+    """Return the module of the forward model that ``settings.measurement`` names, if there is one.
+
+    It is imported by name: stages that build it say so with ``modules``, which the workflow asks for.
+    """
+    return [forward_model_name(settings.measurement.model)] if settings.measurement else []

@@ -4,11 +4,11 @@ import argparse
 import logging
 from pathlib import Path
 
+from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.provenance import forward_model_name
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,7 @@ def select(config: Config, observation: str) -> Settings:
     return Settings(measurement=config.measurement_of(config.observations[observation].task))
 
 
-def modules(settings: Settings) -> list[str]:
-    """Return the modules that are imported by name."""
-    return [forward_model_name(settings.measurement.model)]
+modules = modules_of_measurement
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
