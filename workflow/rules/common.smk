@@ -154,6 +154,7 @@ def movie_rows(task, name):
 # What there is to see of a measurement itself.
 PICTURES_OF_MODEL = {"vlbi": ["figures/coverage.png", "figures/dirty.png"]}
 PICTURES_OF_DOMAIN = {"mri": ["masks.png"]}
+PICTURES_OF_OBSERVED_MODEL = {"vlbi": ["coverage.png"]}
 
 
 def task_results(tasks):
@@ -176,13 +177,10 @@ def domain_results(tasks):
 def observation_results(observations):
     """Return what a reader wants of measured data: chi-squares, picture, video, and files of the field's formats."""
     names = ["chi_squares.csv", "posterior.png", "posterior.mp4", "export"]
-    names = {name: [*names, *OF_OBSERVED_MODEL.get(observed_model(name), [])] for name in observations}
+    names = {name: [*names, *PICTURES_OF_OBSERVED_MODEL.get(observed_model(name), [])] for name in observations}
     return [
         RESULTS / "observations" / observation / name for observation in observations for name in names[observation]
     ]
-
-
-OF_OBSERVED_MODEL = {"vlbi": ["coverage.png"]}
 
 
 def observed_model(observation):
@@ -199,7 +197,7 @@ def priors_of_observation(w):
 
 
 def sample_ranges(observation):
-    """Return the first and the last-but-one number of the samples of each job, by the job's name."""
+    """Return the first number of the samples of each job and the one after its last, by the job's name."""
     chosen = CONFIG.observations[observation]
     numbers = shards(list(range(chosen.samples)), chosen.samples_per_job)
     return {shard: (some[0], some[-1] + 1) for shard, some in numbers.items()}

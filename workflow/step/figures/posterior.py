@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import h5py
 import numpy as np
 import torch
 
 from step.errors import InputError
 from step.figures.scales import LENGTH_UNITS, TIME_LABELS
-from step.io.hdf5 import open_hdf5, read_dataset
-from step.io.reconstructions import read_measurement, read_reconstructions
+from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions, read_summary
 from step.physics.display import to_unit_range
 
 Display = Literal["magnitude", "unit_range"]
@@ -65,8 +63,7 @@ def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[P
     if len(found) != 1:
         raise InputError(f"the reconstructions are of {sorted(found) or 'nothing'}; give those of one observation")
     [samples] = (reconstruction.samples for reconstruction in found.values())
-    with open_hdf5(summary) as file:
-        mean, std = (read_dataset(file, name)[()] for name in ("mean", "std"))
+    mean, std = read_summary(summary).values()
     if not mean.shape == std.shape == samples.shape[1:]:
         shapes = f"mean {mean.shape} and standard deviation {std.shape}, the samples are {samples.shape[1:]}"
         raise InputError(f"{summary} has a {shapes}; summarise these samples again")
@@ -89,8 +86,7 @@ def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[P
 def read_grid(path: Path) -> Grid:
     """Return times and pixels of the observation `path`; raises `InputError` where it does not say them."""
     measurement, _ = read_measurement(path)
-    with open_hdf5(path) as file:
-        return Grid(*_frame_attributes(file), with_data=frames_with_data(measurement))
+    return Grid(*_frame_attributes(path), with_data=frames_with_data(measurement))
 
 
 def frames_with_data(measurement: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -123,12 +119,13 @@ def _spread(std: np.ndarray, mean: np.ndarray, display: Display) -> np.ndarray:
     return np.linalg.norm(std, axis=1) / scale
 
 
-def _frame_attributes(file: h5py.File) -> tuple[np.ndarray, str, float, str]:
-    missing = [name for name in FRAME_ATTRIBUTES if name not in file.attrs]
+def _frame_attributes(path: Path) -> tuple[np.ndarray, str, float, str]:
+    attributes = read_attributes(path)
+    missing = [name for name in FRAME_ATTRIBUTES if name not in attributes]
     if missing:
-        raise InputError(f"{file.filename} has no attribute {missing[0]}; give the measurement of an observation")
-    times, time_unit, pixel_size, pixel_unit = (file.attrs[name] for name in FRAME_ATTRIBUTES)
+        raise InputError(f"{path} has no attribute {missing[0]}; give the measurement of an observation")
+    times, time_unit, pixel_size, pixel_unit = (attributes[name] for name in FRAME_ATTRIBUTES)
     for name, unit, known in (("frame_time_unit", time_unit, TIME_LABELS), ("pixel_unit", pixel_unit, LENGTH_UNITS)):
         if unit not in known:
-            raise InputError(f"{file.filename} has {name} {unit!r}; the units are {list(known)}")
+            raise InputError(f"{path} has {name} {unit!r}; the units are {list(known)}")
     return np.asarray(times, float), time_unit, float(pixel_size), pixel_unit

@@ -37,14 +37,20 @@ def check_frame_size(dataset: h5py.Dataset, n_frames: int) -> None:
         )
 
 
-def read_part(dataset: h5py.Dataset, index: tuple | int) -> np.ndarray:
-    """Return ``dataset[index]`` as an array; raises `InputError` where it is damaged."""
+def read_part(
+    dataset: h5py.Dataset, index: tuple | int, what: str | None = None, remedy: str = "leave it out"
+) -> np.ndarray:
+    """Return ``dataset[index]`` as an array; raises `InputError` where it is damaged.
+
+    The error calls the part `what`, or by the dataset's name, and says that the file is to be copied again or `remedy`.
+    """
     try:
         return dataset[index]
     except OSError as error:
-        reason = " ".join(str(error).split())
-        name, file = dataset.name.strip("/"), dataset.file.filename
-        raise InputError(f"cannot read {name} of {file}: {reason}; copy it again or leave it out") from None
+        reason, what = " ".join(str(error).split()), what or dataset.name.strip("/")
+        raise InputError(
+            f"cannot read {what} of {dataset.file.filename}: {reason}; copy it again or {remedy}"
+        ) from None
 
 
 def _claim(dataset: h5py.Dataset) -> str:

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from step.errors import InputError
+from step.io.foreign_hdf5 import MAX_COMPRESSION, read_part
 from step.io.hdf5 import read_dataset
 
 SINGLE_COIL = ("time", "slice", "ky", "kx")
@@ -15,9 +16,6 @@ MULTI_COIL = ("time", "slice", "coil", "ky", "kx")
 
 MAX_SLICE_BYTES = 4 * 2**30
 """A slice of all frames and coils is 0.12 GB in the challenge; this much is no cardiac cine."""
-
-MAX_COMPRESSION = 1100
-"""Deflate compresses at most 1032 times, so a file that declares more than this holds no data."""
 
 
 def find_variable(file: h5py.File, names: Collection[str], remedy: str) -> h5py.Dataset:
@@ -56,18 +54,9 @@ def read_slice(dataset: h5py.Dataset, number: int, path: Path, remedy: str) -> n
 
     Raises `InputError` where it cannot be read or has values that are not finite.
     """
-    stored = read_values(dataset, np.s_[:, number], f"slice {number}", path, remedy)
+    stored = read_part(dataset, np.s_[:, number], f"slice {number}", remedy)
     kspace = np.empty(stored.shape, np.complex64)
     kspace.real, kspace.imag = stored["real"], stored["imag"]
     if not np.isfinite(kspace).all():
         raise InputError(f"k-space of slice {number} has values that are not finite: {path}; {remedy}")
     return kspace
-
-
-def read_values(dataset: h5py.Dataset, selection: object, what: str, path: Path, remedy: str) -> np.ndarray:
-    """Return ``dataset[selection]``, called `what` in the `InputError` that a damaged file ends in."""
-    try:
-        return dataset[selection]
-    except OSError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"cannot read {what} of {path}: {reason}; copy it again or {remedy}") from None

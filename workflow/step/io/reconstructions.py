@@ -50,9 +50,9 @@ def write_summary(path: Path, videos: Mapping[str, np.ndarray]) -> None:
 
 
 def read_summary(path: Path) -> dict[str, np.ndarray]:
-    """Return the summaries of `path` by name."""
+    """Return the videos `mean` and `std` (time, channel, y, x) of `path`; raises `InputError` where one is missing."""
     with open_hdf5(path) as file:
-        return {name: read_dataset(file, name)[()] for name in file}
+        return {name: read_dataset(file, name)[()] for name in ("mean", "std")}
 
 
 @dataclass(frozen=True)

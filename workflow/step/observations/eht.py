@@ -158,7 +158,7 @@ def average(table: "Visibilities", settings: Settings) -> "Visibilities":
     since_frame_s = (table.time_h - settings.start_utc_h) * 3600 - table.frame * settings.cadence_s
     interval = np.floor(since_frame_s / settings.average_s + 1e-6 / settings.average_s).astype(int)
     keys = np.stack([table.frame, interval, *table.stations.T], axis=-1)
-    groups, first, of_group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    groups, of_group = np.unique(keys, axis=0, return_inverse=True)
     of_group = of_group.ravel()
     weight = 1 / table.sigma**2
     total = np.bincount(of_group, weight)
@@ -173,7 +173,7 @@ def average(table: "Visibilities", settings: Settings) -> "Visibilities":
     return Visibilities(
         frame=groups[:, 0],
         time_h=times[of_interval.ravel()],
-        stations=table.stations[first],
+        stations=groups[:, 2:],
         uv=np.stack([mean(table.uv[:, 0]), mean(table.uv[:, 1])], axis=-1),
         value=value,
         sigma=np.hypot(1 / np.sqrt(total), settings.systematic * np.abs(value)),

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from step.errors import InputError
+from step.io.foreign_hdf5 import read_part
 from step.io.hdf5 import open_hdf5
 from step.io.matlab_kspace import (
     MULTI_COIL,
@@ -14,7 +15,6 @@ from step.io.matlab_kspace import (
     check_kspace,
     find_variable,
     read_slice,
-    read_values,
     variable_name,
 )
 from step.physics.fourier import fft2c, ifft2c
@@ -84,7 +84,7 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             raise InputError(f"{name} has type {dataset.dtype}, a mask has numbers: {path}; {OTHER_MASK}")
         if dataset.shape != shape:
             raise InputError(f"{name} has shape {dataset.shape}, k-space has {shape}: {path}; {OTHER_MASK}")
-        stored = read_values(dataset, (), name, path, OTHER_MASK)
+        stored = read_part(dataset, (), name, OTHER_MASK)
     if not np.isfinite(stored).all():
         raise InputError(f"{name} has values that are not finite: {path}; {OTHER_MASK}")
     measured = stored > 0

@@ -24,7 +24,7 @@ def observe(
     ``ideal(frame, uv)`` gives the source's own visibilities in Jy for rows of frame numbers and baselines (row, 2) in
     wavelengths. The same `seed` gives the same errors in every process.
     """
-    observation = _schedule(stations, settings, n_frames, cadence_s)
+    observation = schedule(stations, settings, n_frames, cadence_s)
     frame = np.rint((observation.data["time"] - settings.start_utc_h) * 3600 / cadence_s).astype(int)
     uv = np.stack([observation.data["u"], observation.data["v"]], axis=-1)
     observation.data["vis"] = ideal(frame, uv)
@@ -42,8 +42,11 @@ def observe(
     )
 
 
-def _schedule(stations: Sequence[Station], settings: Vlbi, n_frames: int, cadence_s: float):
-    """Return eht-imaging's observation without data: times, baselines and thermal noise."""
+def schedule(stations: Sequence[Station], settings: Vlbi, n_frames: int, cadence_s: float):
+    """Return eht-imaging's observation without data: times, baselines and the standard deviations of thermal noise.
+
+    Raises `InputError` where no two stations see the source.
+    """
     eht = eht_imaging()
     columns = [(s.station, *(s.x_m, s.y_m, s.z_m), *(s.sefd_r_jy, s.sefd_l_jy), 0, 0, *_feed(s)) for s in stations]
     array = eht.array.Array(np.array(columns, dtype=eht.const_def.DTARR))
