@@ -14,8 +14,8 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/observations.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/observations.smk"
 
 
 rule tour:

@@ -27,9 +27,9 @@ rule observe:
         " --index {input.index:q} --output {output:q}"
 
 
-rule sample_observation:
+use rule sample as sample_observation with:
     input:
-        measurement=MEASURED,
+        measurements=MEASURED,
         autoencoder=lambda w: priors_of_observation(w) / "autoencoder",
         denoiser=lambda w: priors_of_observation(w) / CONFIG.methods[observed(w).method].prior,
     output:
@@ -38,21 +38,11 @@ rule sample_observation:
         RESULTS / "logs/observations/{observation}/sample-{shard}.log",
     benchmark:
         RESULTS / "benchmarks/observations/{observation}/sample-{shard}.tsv"
-    conda:
-        "../../envs/step.yaml"
-    threads: 64
-    resources:
-        gpu=1,
-        mem_mb=24000,
-        runtime=240,
     params:
+        measurements=lambda w, input: input.measurements,
         samples=lambda w: sample_ranges(w.observation)[w.shard],
         settings=lambda w: settings("sample", task=observed(w).task, method=observed(w).method),
         code=lambda w: code("sample", task=observed(w).task, method=observed(w).method),
-    shell:
-        "python -m step sample --settings {params.settings:q} --log {log:q}"
-        " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
-        " --measurements {input.measurement:q} --samples {params.samples} --output {output:q}"
 
 
 rule summarise:
@@ -126,7 +116,7 @@ rule plot_observation:
         " --movie {output.movie:q} --output {params.pictures:q}"
 
 
-rule plot_observed_coverage:
+use rule plot_coverage as plot_observed_coverage with:
     input:
         measurement=MEASURED,
         described=lambda w: files_of_measurement(observed(w).task),
@@ -135,15 +125,8 @@ rule plot_observed_coverage:
         data=OBSERVED / "coverage.csv",
     log:
         RESULTS / "logs/observations/{observation}/coverage.log",
-    conda:
-        "../../envs/step.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
+        measurement=lambda w, input: input.measurement,
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_coverage", task=observed(w).task),
         code=code("plot_coverage"),
-    shell:
-        "python -m step plot_coverage --settings {params.settings:q} --log {log:q}"
-        " --measurement {input.measurement:q} --data {output.data:q} --output {params.pictures:q}"
