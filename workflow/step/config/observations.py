@@ -3,22 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, Tag
+from pydantic import Field, Tag
 
-from step.config.sections import Count, Name, NonNegative, Positive, Section
+from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section
 from step.config.tasks import section_tag
 
 
-class MeasuredData(Section):
+class MeasuredData(OpenSection):
     """Measured data of another format: the module that reads them, and that module's own settings.
 
     `format` names a module of `step.observations`, or any importable module by its dotted name. The other keys are
     checked by the module's own `Settings`.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    format: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] = Field(
+    format: ModuleName = Field(
         description="a module of `step.observations`, or any importable module, with `Settings`, `read` and `export`"
     )
 

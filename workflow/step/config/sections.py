@@ -11,6 +11,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
+class OpenSection(Section):
+    """A section that names a module, whose own `Settings` check the keys beside the name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+
+ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")]
+"""A module of one of the library's rooms, or any importable one by its dotted name."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A name that becomes part of file names: lower-case letters, digits and underscores."""
 

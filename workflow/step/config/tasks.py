@@ -3,23 +3,21 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from step.config.sections import Count, Name, NonNegative, Positive, Section
+from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section
 
 Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
 
 
-class Measurement(Section):
+class Measurement(OpenSection):
     """The forward model of a task: the module that implements it, and that module's own settings.
 
     `model` names a module of `step.physics`, or any importable module by its dotted name. The other keys are
     checked by the module's own `Settings`.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    model: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] = Field(
+    model: ModuleName = Field(
         description="a module of `step.physics`, or any importable module, with `Settings` and `build`"
     )
 
