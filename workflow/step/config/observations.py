@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
-from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section
-from step.config.tasks import section_tag
+from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
 
 
 class MeasuredData(OpenSection):
@@ -53,7 +52,7 @@ AnyData = Annotated[
     Annotated[EhtData, Tag("[eht]")]
     | Annotated[CmrxreconData, Tag("[cmrxrecon]")]
     | Annotated[MeasuredData, Tag("[other]")],
-    section_tag(("eht", "cmrxrecon"), "format"),
+    section_tag([("eht",), ("cmrxrecon",)], "format"),
 ]
 
 

@@ -1,8 +1,9 @@
 """What all sections of the configuration have in common."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field
 
 
 class Section(BaseModel):
@@ -27,3 +28,17 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def section_tag(names: Sequence[Sequence[str]], key: str) -> Discriminator:
+    """Return which section checks a mapping, by the name under its `key`: each of `names` are those of one section.
+
+    A section is tagged ``[first name]``, or ``[other]`` if it takes every other name.
+    """
+    tag_of = {name: f"[{group[0]}]" for group in names for name in group}
+
+    def tag(section: object) -> str:
+        name = section.get(key) if isinstance(section, dict) else getattr(section, key, None)
+        return tag_of.get(name, "[other]") if isinstance(name, str) else "[other]"
+
+    return Discriminator(tag)

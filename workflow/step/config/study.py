@@ -8,10 +8,12 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from step.config.data import BlackHoleData, MriData
+from step.config.methods import Method
+from step.config.metrics import Evaluation, Weights
 from step.config.observations import Observation
 from step.config.priors import DomainPriors
 from step.config.sections import Name, Section
-from step.config.tasks import MeasurementOfDomain, Method, Task
+from step.config.tasks import MeasurementOfDomain, Task
 from step.errors import InputError
 
 _BESIDE_THE_LIBRARY = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
@@ -26,11 +28,18 @@ class Data(Section):
     blackhole: BlackHoleData
 
 
+class Tour(Section):
+    """What `snakemake tour` makes."""
+
+    tasks: tuple[Name, ...] = Field(description="tasks of the tour")
+    methods: tuple[Name, ...] = Field(description="methods of the tour, in the order of its tables and pictures")
+
+
 class Targets(Section):
     """What `snakemake tour` and `snakemake all` make."""
 
-    tour: tuple[Name, ...] = Field(description="tasks of the tour")
-    all: tuple[Name, ...] = Field(description="tasks of the whole study")
+    tour: Tour
+    all: tuple[Name, ...] = Field(description="tasks of the whole study, with all methods")
 
 
 class Config(Section):
@@ -44,6 +53,11 @@ class Config(Section):
     tasks: dict[Name, Task] = Field(description="the inverse problems; each has its folder of results")
     methods: dict[Name, Method] = Field(description="the ways to reconstruct, in the order of the tables")
     observations: dict[Name, Observation] = Field(description="measured data, each with its folder of results")
+    weights: Weights
+    evaluation: Evaluation
+    tables: dict[Name, tuple[Name, ...]] = Field(
+        description="tables of all methods: the tasks of each, in their order (the paper's are `table1` and `table4`)"
+    )
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":

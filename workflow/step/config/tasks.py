@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, Tag, model_validator
 
-from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section
+from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
 
 Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
 
@@ -70,19 +70,9 @@ class Vlbi(Section):
     flux_weight: NonNegative = Field(description="weight of the flux in the data term (Eq. 12: 0.26)")
 
 
-def section_tag(names: tuple[str, ...], key: str) -> Discriminator:
-    """Return which section checks a mapping: the one tagged ``[name]`` of its `key`, or ``[other]``."""
-
-    def tag(section: object) -> str:
-        name = section.get(key) if isinstance(section, dict) else getattr(section, key, None)
-        return f"[{name}]" if name in names else "[other]"
-
-    return Discriminator(tag)
-
-
 AnyMeasurement = Annotated[
     Annotated[CartesianMri, Tag("[mri]")] | Annotated[Vlbi, Tag("[vlbi]")] | Annotated[Measurement, Tag("[other]")],
-    section_tag(("mri", "vlbi"), "model"),
+    section_tag([("mri",), ("vlbi",)], "model"),
 ]
 
 
@@ -158,6 +148,29 @@ class TotalVariation(Section):
     iterations: Count = Field(description="iterations of the outer loop")
 
 
+class TvL1(Section):
+    """Dense optical flow by total variation and an L1 data term (Zach, Pock, Bischof 2007), from scikit-image."""
+
+    attachment: Positive = Field(description="lambda: weight of the data term; smaller is smoother")
+    tightness: Positive = Field(description="theta: how tightly the data term's flow and the smooth one are coupled")
+    warps: Count = Field(description="warps of the second frame per level of the image pyramid")
+    iterations: Count = Field(description="iterations between two warps")
+
+
+class Flow(Section):
+    """The optical flow that noise-warping methods move their noise with."""
+
+    source: Literal["truth", "naive_inverse"] = Field(
+        description="the video whose motion is estimated: the measurement's `naive_inverse`, or the `truth`, an oracle "
+        "that no real measurement has and that every table marks"
+    )
+    estimator: Literal["raft", "tvl1"] = Field(
+        description="`raft`: RAFT (`raft_large` of torchvision), or TV-L1 where its weights cannot be had, as the tables "
+        "then say; `tvl1`: TV-L1"
+    )
+    tvl1: TvL1
+
+
 class Task(Section):
     """One inverse problem."""
 
@@ -172,20 +185,10 @@ class Task(Section):
         "`static` (the truth's time average) and `vae` (the truth through the autoencoder) use the truth"
     )
     total_variation: TotalVariation | None = Field(description="null where `references` does not name it")
+    flow: Flow | None = Field(description="null where no method uses a flow")
 
     @model_validator(mode="after")
     def _total_variation_is_described(self) -> "Task":
         if "total_variation" in self.references and self.total_variation is None:
             raise ValueError("references has total_variation, which needs the section total_variation; give it values")
         return self
-
-
-class Method(Section):
-    """One way to reconstruct: a prior and a source of the sampler's noise."""
-
-    prior: Literal["image", "video", "joint"] = Field(
-        description="the image prior, the spatiotemporal prior trained on videos alone, or the jointly trained one"
-    )
-    noise: Literal["independent", "batch_consistent"] = Field(
-        description="noise of Algorithm 1, lines 1 and 9: drawn for each frame (`independent`), or once for all of them"
-    )
