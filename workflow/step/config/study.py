@@ -65,15 +65,29 @@ class Config(Section):
         for name, task in self.tasks.items():
             if task.domain not in domains:
                 raise ValueError(f"tasks.{name}.domain is {task.domain!r}; the domains are {sorted(domains)}")
-        for target, names in self.targets:
+        tasks_of = {"targets.tour.tasks": self.targets.tour.tasks, "targets.all": self.targets.all}
+        tasks_of |= {f"tables.{name}": tasks for name, tasks in self.tables.items()}
+        for key, names in tasks_of.items():
             for name in names:
                 if name not in self.tasks:
-                    raise ValueError(f"targets.{target} names {name!r}; the tasks are {list(self.tasks)}")
+                    raise ValueError(f"{key} names {name!r}; the tasks are {list(self.tasks)}")
+        for name in self.targets.tour.methods:
+            if name not in self.methods:
+                raise ValueError(f"targets.tour.methods names {name!r}; the methods are {list(self.methods)}")
+        warping = [name for name, method in self.methods.items() if method.uses_flow]
+        for name, task in self.tasks.items():
+            if warping and task.flow is None:
+                raise ValueError(f"tasks.{name}.flow is null, but {warping[0]} moves its noise with a flow; describe it")
         for name, observation in self.observations.items():
             for key, known in (("task", self.tasks), ("method", self.methods)):
                 if getattr(observation, key) not in known:
                     value = getattr(observation, key)
                     raise ValueError(f"observations.{name}.{key} is {value!r}; the study has {list(known)}")
+            if self.methods[observation.method].uses_flow and self.tasks[observation.task].flow.source == "truth":
+                raise ValueError(
+                    f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of the "
+                    f"truth (tasks.{observation.task}.flow.source), and a real measurement has none; take another method"
+                )
         for domain, priors in self.priors.items():
             if domain not in domains:
                 raise ValueError(f"priors.{domain}: the domains are {sorted(domains)}")
