@@ -223,7 +223,7 @@ def models(config, tmp_path) -> dict[str, Path]:
     facts = {"domain": "mri", "kind": "autoencoder", "prior": "autoencoder", "latent_mean": [0.0] * 2}
     network = build_autoencoder(priors.autoencoder, 2)
     losses = [{"step": 1, "loss": 1.0}]
-    write_model_folder(folders["autoencoder"], network, facts | {"latent_std": [1.0] * 2}, "", losses)
+    write_model_folder(folders["autoencoder"], network, facts | {"latent_std": [1.0] * 2}, "", losses, {"hours": 0.0})
     facts = {
         "domain": "mri",
         "kind": "denoiser",
@@ -233,7 +233,7 @@ def models(config, tmp_path) -> dict[str, Path]:
         "latent_shape": list(config.latent_shape("mri")),
     }
     network = DenoisingUNet(latent_channels=2, temporal=False, **priors.denoiser.model_dump())
-    write_model_folder(folders["image"], network, facts, "", losses)
+    write_model_folder(folders["image"], network, facts, "", losses, {"hours": 0.0})
     measurement = {"kspace": np.ones((4, 16, 16), np.complex64)}
     write_measurement(tmp_path / "video000.h5", measurement, np.zeros(SHAPE, np.float32), {})
     return folders

@@ -274,7 +274,7 @@ def trained(config, tmp_path_factory) -> Path:
     folder, priors = tmp_path_factory.mktemp("priors"), config.priors["mri"]
     facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.0, 0.0], "latent_std": [1.0, 1.0]}
     losses = [{"step": 1, "loss": 1.0}]
-    write_model_folder(folder / "autoencoder", build_autoencoder(priors.autoencoder, 2), facts, "# card", losses)
+    write_model_folder(folder / "autoencoder", build_autoencoder(priors.autoencoder, 2), facts, "# card", losses, {"hours": 0.0})
     network = DenoisingUNet(latent_channels=2, temporal=True, **priors.denoiser.model_dump())
     facts = {
         "kind": "denoiser",
@@ -283,7 +283,7 @@ def trained(config, tmp_path_factory) -> Path:
         "noise_schedule": priors.noise_schedule.model_dump(),
         "latent_shape": config.latent_shape("mri"),
     }
-    write_model_folder(folder / "joint", network, facts, "# card", losses)
+    write_model_folder(folder / "joint", network, facts, "# card", losses, {"hours": 0.0})
     return folder
 
 

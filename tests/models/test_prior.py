@@ -46,7 +46,7 @@ def prior() -> LatentDiffusionPrior:
 def folders(tmp_path):
     autoencoder, denoiser = networks()
     facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.1, -0.2], "latent_std": [1.5, 0.5]}
-    write_model_folder(tmp_path / "autoencoder", autoencoder, facts, "# card", LOSSES)
+    write_model_folder(tmp_path / "autoencoder", autoencoder, facts, "# card", LOSSES, {"hours": 0.0})
     facts = {
         "kind": "denoiser",
         "domain": "mri",
@@ -54,7 +54,7 @@ def folders(tmp_path):
         "noise_schedule": SCHEDULE,
         "latent_shape": SHAPE,
     }
-    write_model_folder(tmp_path / "joint", denoiser, facts, "# card", LOSSES)
+    write_model_folder(tmp_path / "joint", denoiser, facts, "# card", LOSSES, {"hours": 0.0})
     return tmp_path / "autoencoder", tmp_path / "joint"
 
 
@@ -105,7 +105,7 @@ def test_a_prior_is_refused_with_an_autoencoder_that_it_does_not_know(folders, t
         Autoencoder(latent_channels=2, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=True), 2
     )
     facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.0, 0.0], "latent_std": [1.0, 1.0]}
-    write_model_folder(tmp_path / "other", other, facts, "# card", LOSSES)
+    write_model_folder(tmp_path / "other", other, facts, "# card", LOSSES, {"hours": 0.0})
     with pytest.raises(InputError, match="was trained on the latents of another autoencoder"):
         load_prior(tmp_path / "other", folders[1], domain="mri")
 

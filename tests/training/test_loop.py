@@ -58,7 +58,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights_and_losse
     for name, parameter in whole.state_dict().items():
         assert torch.equal(parameter, resumed.state_dict()[name])
     assert losses == resumed_losses
-    assert [row["step"] for row in losses] == list(range(1, STEPS + 1))
+    assert [row["step"] for row in losses.rows] == list(range(1, STEPS + 1))
 
 
 def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
@@ -110,6 +110,6 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_no_state_of_it(tmp_pa
 
 def test_the_fit_learns_and_the_average_is_what_comes_back(tmp_path):
     average, losses = fit(tmp_path / "state.safetensors", objective(), optimisation(learning_rate=0.5))
-    assert losses[-1]["loss"] < 0.2 * losses[0]["loss"]
-    assert losses[-1]["learning_rate"] < losses[4]["learning_rate"]
+    assert losses.rows[-1]["loss"] < 0.2 * losses.rows[0]["loss"]
+    assert losses.rows[-1]["learning_rate"] < losses.rows[4]["learning_rate"]
     assert average.weight.item() != pytest.approx(0.0)

@@ -7,9 +7,11 @@ from types import ModuleType
 from typing import get_args
 
 from step.cli.settings import parse_settings
+from step.config.methods import Method
+from step.config.metrics import Network
 from step.config.sections import Section
 from step.config.study import Config, load_config
-from step.config.tasks import Method, Reference
+from step.config.tasks import Reference
 from step.errors import InputError
 
 
@@ -51,6 +53,7 @@ def _choices(config: Config) -> dict[str, list[str]]:
         "method": list(config.methods),
         "observation": list(config.observations),
         "reference": list(get_args(Reference)),
+        "network": list(get_args(Network)),
     }
 
 

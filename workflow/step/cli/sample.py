@@ -4,11 +4,18 @@ import argparse
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from step.cli.settings import modules_of_measurement
+from step.config.methods import Method
 from step.config.sections import Name, Section
 from step.config.study import Config
-from step.config.tasks import MeasurementOfDomain, Method, Sampler
+from step.config.tasks import MeasurementOfDomain, Sampler
+from step.errors import InputError
+from step.provenance import noise_source_name
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +44,9 @@ def select(config: Config, task: str, method: str) -> Settings:
     )
 
 
-modules = modules_of_measurement
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that the stage imports by name: of the forward model, and of the noise."""
+    return [*modules_of_measurement(settings), noise_source_name(settings.method.noise.source)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("FIRST", "LAST"),
         help="numbers of the samples, from FIRST to before LAST (default: 0 1)",
     )
+    parser.add_argument("--flow", type=Path, help="optical flow of these videos, HDF5; for methods that warp noise")
+    parser.add_argument("--cost", type=Path, help="table (CSV) of what the sampling took")
     parser.add_argument("--output", type=Path, required=True, help="HDF5 file of the reconstructions")
 
 
@@ -67,15 +78,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     import torch
 
     from step.io.reconstructions import Reconstruction, read_measurement, write_reconstructions
+    from step.io.tables import write_table
     from step.models.prior import load_prior
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
     from step.sampling.daps import sample_posterior
-    from step.sampling.noise import noise_source
+    from step.sampling.evaluations import CountedPrior
     from step.sampling.posterior import LatentLikelihood
     from step.seeds import derive_seed
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    prior = load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device)
+    prior = CountedPrior(load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device))
     videos = [path.stem for path in arguments.measurements]
     single = [to_tensors(read_measurement(path)[0]) for path in arguments.measurements]
     numbers = range(*arguments.samples)
@@ -99,10 +111,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         torch.Generator().manual_seed(derive_seed(settings.seed, settings.task, videos[video], f"sample{number}"))
         for video, number in draws
     ]
-    sources = [noise_source(settings.method.noise) for _ in draws]
+    sources, flow = _noise_sources(arguments, settings, videos, prior.latent_shape)
     log.info("%s: %d videos x %d samples on %s", settings.task, len(videos), len(numbers), device)
     started = time.monotonic()
-    latents, trace = sample_posterior(prior, likelihood, sources, generators, sampler, device, settings.task)
+    per_draw = [sources[video] for video, _ in draws]
+    prior.decoder_evaluations = 0.0  # without the one above, which asked for a shape
+    latents, trace = sample_posterior(prior, likelihood, per_draw, generators, sampler, device, settings.task)
+    evaluations = {
+        "decoder_evaluations": prior.decoder_evaluations / len(draws),
+        "denoiser_evaluations": prior.denoiser_evaluations / len(draws),
+    }
     with torch.no_grad():
         samples = torch.cat([prior.decode(latent).cpu() for latent in latents.split(1)]).numpy()
     seconds = time.monotonic() - started
@@ -114,4 +132,45 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         history = {name: values[rows] for name, values in histories.items()}
         reconstructions.append(Reconstruction(video, samples[rows], history))
     attributes = {"task": settings.task, "method": settings.method.model_dump_json(), "seed": settings.seed}
-    write_reconstructions(arguments.output, reconstructions, attributes)
+    write_reconstructions(arguments.output, reconstructions, attributes | {"flow": flow})
+    if arguments.cost:
+        record = {"videos": len(videos), "samples": len(numbers), "seconds": seconds, **_machine(device)}
+        write_table(arguments.cost, [record | evaluations])
+
+
+def _noise_sources(
+    arguments: argparse.Namespace, settings: Settings, videos: list[str], latent_shape: tuple[int, int, int, int]
+) -> tuple[list, str]:
+    """Return the noise source of each video, and what flow it uses, in words; '' for none."""
+    import torch
+
+    from step.io.flows import read_flows
+    from step.io.reconstructions import read_attributes
+    from step.sampling.flow import Flow
+    from step.sampling.noise.sources import build_noise_source
+
+    noise = settings.method.noise
+    if not settings.method.uses_flow:
+        return [build_noise_source(noise, None, latent_shape) for _ in videos], ""
+    if arguments.flow is None:
+        raise InputError(f"noise {noise.source} moves with the optical flow of the videos; give its file with --flow")
+    flows = read_flows(arguments.flow)
+    missing = [video for video in videos if video not in flows]
+    if missing:
+        raise InputError(f"{arguments.flow} holds the flow of {list(flows)}, not of {missing[0]}; estimate it")
+    fields = [Flow(torch.from_numpy(flows[v].forward), torch.from_numpy(flows[v].backward)) for v in videos]
+    sources = [build_noise_source(noise, field, latent_shape) for field in fields]
+    return sources, str(read_attributes(arguments.flow)["flow"])
+
+
+def _machine(device: "torch.device") -> dict[str, object]:
+    """Return the peak memory of this process in GB (of the GPU where there is one), the device and its threads."""
+    import resource
+
+    import torch
+
+    if device.type == "cuda":
+        memory, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
+    else:
+        memory, name = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "CPU"
+    return {"peak_memory_gb": memory / 1e9, "device": name, "threads": torch.get_num_threads()}

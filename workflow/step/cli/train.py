@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         raise InputError(f"{arguments.index} has no training videos; lower data.{settings.domain}.split's counts")
     accelerator = _accelerator(Accelerator, settings)
     images = ImageSet(training, settings.frames, settings.images, settings.seed)
+    n_videos = sum(record.use == "video" for record in training.records)
     validation = _validation_videos(store, training)
     state_file = arguments.state / settings.prior / f"{_run_key(arguments, settings, training)}.safetensors"
     log.info(
@@ -87,11 +88,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         accelerator.device,
     )
     fit = _fit_autoencoder if settings.prior == "autoencoder" else _fit_denoiser
-    network, facts, losses = fit(arguments, settings, training, images, validation, state_file, accelerator)
+    network, facts, history = fit(arguments, settings, training, images, validation, state_file, accelerator)
     if accelerator.is_main_process:
         facts |= {"domain": settings.domain, "prior": settings.prior}
-        card = _model_card(settings, network, len(training), len(images), losses)
-        write_model_folder(arguments.output, network, facts, card, losses)
+        card = _model_card(settings, network, len(training), len(images), history.rows)
+        record = _training_record(settings, network, n_videos, len(images), history, accelerator)
+        write_model_folder(arguments.output, network, facts, card, history.rows, record)
         state_file.unlink(missing_ok=True)
         log.info("wrote %s", arguments.output)
 
@@ -151,7 +153,7 @@ def _validation_videos(store, training):
 def _fit_autoencoder(arguments, settings, training, images, validation, state_file, accelerator):
     from step.training.autoencoder import train_autoencoder
 
-    autoencoder, losses = train_autoencoder(
+    autoencoder, history = train_autoencoder(
         images,
         validation[:, 0],
         settings.autoencoder,
@@ -166,7 +168,7 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         "latent_mean": autoencoder.mean.flatten().tolist(),
         "latent_std": autoencoder.std.flatten().tolist(),
     }
-    return autoencoder.network, facts, losses
+    return autoencoder.network, facts, history
 
 
 def _fit_denoiser(arguments, settings, training, images, validation, state_file, accelerator):
@@ -196,12 +198,12 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
             **settings.denoiser.model_dump(),
         )
     if settings.prior == "image":
-        network, losses = train_image_denoiser(
+        network, history = train_image_denoiser(
             network, images, validation, latents, settings.training, state_file, accelerator
         )
     else:
         videos = VideoSet(VideoStore(arguments.index, [r for r in training.records if r.use == "video"]))
-        network, losses = train_video_denoiser(
+        network, history = train_video_denoiser(
             network,
             videos,
             images,
@@ -219,7 +221,23 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
         "noise_schedule": settings.noise_schedule.model_dump(),
         "latent_shape": [settings.frames, settings.autoencoder.latent_channels, side, side],
     }
-    return network, facts, losses
+    return network, facts, history
+
+
+def _training_record(settings: Settings, network, n_videos: int, n_images: int, history, accelerator) -> dict:
+    """Return what the training came to (Table 3): one row, with the hours of all runs that led to the model."""
+    import torch
+
+    device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else "CPU"
+    return {
+        "network": settings.prior,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "videos": n_videos,
+        "images": n_images,
+        "steps": history.rows[-1]["step"],
+        "hours": history.seconds / 3600,
+        "device": f"{accelerator.num_processes} x {device}, {torch.get_num_threads()} threads",
+    }
 
 
 def _model_card(settings: Settings, network, n_videos: int, n_images: int, losses: list[dict[str, float]]) -> str:

@@ -77,7 +77,9 @@ class Config(Section):
         warping = [name for name, method in self.methods.items() if method.uses_flow]
         for name, task in self.tasks.items():
             if warping and task.flow is None:
-                raise ValueError(f"tasks.{name}.flow is null, but {warping[0]} moves its noise with a flow; describe it")
+                raise ValueError(
+                    f"tasks.{name}.flow is null, but {warping[0]} moves its noise with a flow; describe it"
+                )
         for name, observation in self.observations.items():
             for key, known in (("task", self.tasks), ("method", self.methods)):
                 if getattr(observation, key) not in known:
@@ -85,8 +87,8 @@ class Config(Section):
                     raise ValueError(f"observations.{name}.{key} is {value!r}; the study has {list(known)}")
             if self.methods[observation.method].uses_flow and self.tasks[observation.task].flow.source == "truth":
                 raise ValueError(
-                    f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of the "
-                    f"truth (tasks.{observation.task}.flow.source), and a real measurement has none; take another method"
+                    f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of "
+                    f"the truth (tasks.{observation.task}.flow.source); a real measurement has none: take another method"
                 )
         for domain, priors in self.priors.items():
             if domain not in domains:

@@ -165,8 +165,8 @@ class Flow(Section):
         "that no real measurement has and that every table marks"
     )
     estimator: Literal["raft", "tvl1"] = Field(
-        description="`raft`: RAFT (`raft_large` of torchvision), or TV-L1 where its weights cannot be had, as the tables "
-        "then say; `tvl1`: TV-L1"
+        description="`raft`: RAFT (`raft_large` of torchvision), or TV-L1 where its weights cannot be had, as the "
+        "tables then say; `tvl1`: TV-L1"
     )
     tvl1: TvL1
 

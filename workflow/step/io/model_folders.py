@@ -2,7 +2,8 @@
 
 ``config.json`` and ``diffusion_pytorch_model.safetensors`` are diffusers' own; ``step.json`` holds what the library
 needs to use the model (domain, statistics, noise schedule), ``README.md`` is the model card, ``losses.csv`` the
-training history. Weights are safetensors; nothing in a model folder is ever unpickled.
+training history, ``training.csv`` what it was trained on and for how long. Weights are safetensors; nothing in a
+model folder is ever unpickled.
 """
 
 import hashlib
@@ -24,14 +25,20 @@ NEEDED = {
 
 
 def write_model_folder(
-    path: Path, network, facts: Mapping[str, object], card: str, losses: Sequence[Mapping[str, object]]
+    path: Path,
+    network,
+    facts: Mapping[str, object],
+    card: str,
+    losses: Sequence[Mapping[str, object]],
+    record: Mapping[str, object],
 ) -> None:
-    """Write a diffusers `network` with its `facts`, model card and losses to `path`, whole or not at all."""
+    """Write a diffusers `network` with its facts, card, losses and record of training, whole or not at all."""
     with whole_folder(path) as part:
         network.save_pretrained(part, safe_serialization=True)
         (part / "step.json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
         (part / "README.md").write_text(card)
         write_table(part / "losses.csv", losses)
+        write_table(part / "training.csv", [record])
 
 
 def read_facts(path: Path, kind: str, domain: str | None) -> dict:

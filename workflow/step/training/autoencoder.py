@@ -11,6 +11,7 @@ from step.seeds import derive_seed
 from step.training.batches import ImageSet, Order, draw_transforms, transform
 from step.training.loop import Objective, train
 from step.training.objectives import autoencoder_loss
+from step.training.state import History
 
 STATISTICS_IMAGES = 2048
 """Images over which the latents' mean and standard deviation are taken."""
@@ -25,8 +26,8 @@ def train_autoencoder(
     seed: int,
     state_file: Path,
     accelerator: Accelerator,
-) -> tuple[FrameAutoencoder, list[dict[str, float]]]:
-    """Return the trained autoencoder, its latents standardised if asked, and the rows of its loss history.
+) -> tuple[FrameAutoencoder, History]:
+    """Return the trained autoencoder, its latents standardised if asked, and the history of its losses.
 
     `validation` (image, channel, y, x) are held-out images, whose loss is recorded.
     """
@@ -58,8 +59,8 @@ def train_autoencoder(
         validation_loss,
     )
     steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
-    average, losses = train(network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator)
-    return _standardised(average.network, images, standardise, order, device), losses
+    average, history = train(network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator)
+    return _standardised(average.network, images, standardise, order, device), history
 
 
 @torch.no_grad()

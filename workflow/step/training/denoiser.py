@@ -13,6 +13,7 @@ from step.seeds import derive_seed
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, transform
 from step.training.loop import Objective, train
 from step.training.objectives import denoising_loss
+from step.training.state import History
 
 
 def train_image_denoiser(
@@ -23,8 +24,8 @@ def train_image_denoiser(
     training: DenoiserTraining,
     state_file: Path,
     accelerator: Accelerator,
-) -> tuple[DenoisingUNet, list[dict[str, float]]]:
-    """Return the image network trained on `images`, and the rows of its loss history.
+) -> tuple[DenoisingUNet, History]:
+    """Return the image network trained on `images`, and the history of its losses.
 
     `validation` (video, time, channel, y, x) are held-out videos, whose frames' loss is recorded.
     """
@@ -53,8 +54,8 @@ def train_video_denoiser(
     training: DenoiserTraining,
     state_file: Path,
     accelerator: Accelerator,
-) -> tuple[DenoisingUNet, list[dict[str, float]]]:
-    """Return the video network trained on `videos` and pseudo-videos, and the rows of its loss history.
+) -> tuple[DenoisingUNet, History]:
+    """Return the video network trained on `videos` and pseudo-videos, and the history of its losses.
 
     With probability `p_joint` a step is on videos with the temporal modules ON; else on pseudo-videos, that is as
     many independent images, with the modules OFF.

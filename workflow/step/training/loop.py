@@ -41,8 +41,8 @@ def train(
     steps_per_epoch: int,
     state_file: Path,
     accelerator: Accelerator,
-) -> tuple[torch.nn.Module, list[dict[str, float]]]:
-    """Return the moving average of `network` after `steps` steps, and the rows of its loss history.
+) -> tuple[torch.nn.Module, History]:
+    """Return the moving average of `network` after `steps` steps, and the history of its losses.
 
     The state is kept in `state_file` and a run that finds one goes on from it. Raises `Interrupted` after SIGTERM
     or SIGUSR1, once the state is written, and `FloatingPointError` as soon as the loss is not finite.
@@ -56,9 +56,11 @@ def train(
     rows_every = max(1, steps // ROWS)
     stop = StopRequest()
     writer = _tensorboard(state_file, optimisation, accelerator)
-    saved_at = time.monotonic()
+    started = saved_at = time.monotonic()
+    seconds_before = history.seconds
 
     def save(step: int) -> None:
+        history.seconds = seconds_before + time.monotonic() - started
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             save_state(state_file, step, accelerator.unwrap_model(wrapped), average, optimiser.optimizer, history)
@@ -102,7 +104,7 @@ def train(
             if time.monotonic() - saved_at > 60 * optimisation.checkpoint_minutes or step + 1 == steps:
                 save(step + 1)
                 saved_at = time.monotonic()
-    return average, history.rows
+    return average, history
 
 
 class StopRequest:

@@ -14,10 +14,11 @@ from step.io.atomic import whole_file
 
 @dataclass
 class History:
-    """The losses so far, and those of the row that is not complete yet."""
+    """The losses so far, those of the row that is not complete yet, and the time that they took."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     pending: list[float] = field(default_factory=list)
+    seconds: float = field(default=0.0, compare=False)  # of all runs that led here
 
 
 def save_state(
@@ -34,6 +35,7 @@ def save_state(
     for number, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in moments.items()}
     metadata = {"step": str(step), "rows": json.dumps(history.rows), "pending": json.dumps(history.pending)}
+    metadata["seconds"] = str(history.seconds)
     with whole_file(path) as part:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, metadata)
 
@@ -60,7 +62,8 @@ def load_state(
         number, moment = name.split(".")
         moments.setdefault(int(number), {})[moment] = tensor
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-    return int(metadata["step"]), History(json.loads(metadata["rows"]), json.loads(metadata["pending"]))
+    rows, pending = (json.loads(metadata[name]) for name in ("rows", "pending"))
+    return int(metadata["step"]), History(rows, pending, float(metadata["seconds"]))
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
