@@ -21,14 +21,20 @@ include: "workflow/rules/observations.smk"
 rule tour:
     default_target: True
     input:
-        task_results(CONFIG.targets.tour),
+        tour_results(),
 
 
 rule all:
     input:
         task_results(CONFIG.targets.all),
+        study_tables(),
         domain_results(CONFIG.targets.all),
         observation_results(CONFIG.observations),
+
+
+rule weights:
+    input:
+        expand(RESULTS / "weights/{network}.safetensors", network=type(CONFIG.weights).model_fields),
 
 
 rule observations:

@@ -16,6 +16,8 @@ from step.__main__ import main
 from step.cli import evaluate, measure, plot_losses, plot_movie, prepare, reference, sample, split, tabulate, train
 from step.cli.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, load_config
+from step.io.features import missing_features, write_features
+from step.io.learned_weights import write_missing
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.sequences import RawSequence, write_sequences
@@ -127,6 +129,18 @@ def reconstruction(tmp_path) -> Path:
     return tmp_path / "bis.h5"
 
 
+@pytest.fixture
+def no_weights(tmp_path) -> list[str | Path]:
+    """The arguments that give an evaluation no learned weights."""
+    write_missing(tmp_path / "vgg16.safetensors", "weights.vgg16 is null")
+    return [
+        "--weights",
+        tmp_path / "vgg16.safetensors",
+        "--checksums",
+        BASE_CONFIG.parents[1] / "resources/weights.csv",
+    ]
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
 
@@ -234,10 +248,12 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_leaves_no_state(
     ],
     ids=["another size", "another video", "no samples", "truncated", "no file"],
 )
-def test_reconstructions_that_do_not_fit_are_one_line(config, out, error_of, measurement, reconstruction, spoil, says):
+def test_reconstructions_that_do_not_fit_are_one_line(
+    config, out, error_of, measurement, reconstruction, no_weights, spoil, says
+):
     spoil(reconstruction)
     names = ["--measurements", measurement, "--reconstructions", reconstruction, "--output", out / "bis.csv"]
-    assert says in error_of("evaluate", evaluate.select(config, "mri8"), names)
+    assert says in error_of("evaluate", evaluate.select(config, "mri8"), names, no_weights)
 
 
 def test_a_reconstruction_of_another_size_is_not_shown(config, out, error_of, measurement, reconstruction):
@@ -247,15 +263,17 @@ def test_a_reconstruction_of_another_size_is_not_shown(config, out, error_of, me
     assert "video000 was reconstructed as (12, 2, 4, 4) by bis" in error
 
 
-def test_a_measurement_without_truth_is_not_scored(config, out, error_of, measurement, reconstruction):
+def test_a_measurement_without_truth_is_not_scored(config, out, error_of, measurement, reconstruction, no_weights):
     delete(measurement, "truth")
     names = ["--measurements", measurement, "--reconstructions", reconstruction, "--output", out / "bis.csv"]
-    assert "no truth" in error_of("evaluate", evaluate.select(config, "mri8"), names)
+    assert "no truth" in error_of("evaluate", evaluate.select(config, "mri8"), names, no_weights)
 
 
 def test_a_table_of_something_else_is_one_line_and_leaves_the_older_table(tmp_path, config, out, error_of):
     (tmp_path / "bis.csv").write_text("video,brightness\nvideo000,1.0\n")
+    write_features(tmp_path / "none.h5", missing_features("weights.i3d is null"))
     names = ["--inputs", tmp_path / "bis.csv", "--methods", "bis", "--output", out / "older"]
+    names += ["--features", tmp_path / "none.h5", "--true-features", tmp_path / "none.h5"]
     assert str(tmp_path / "bis.csv") in error_of("tabulate", tabulate.select(config, "mri8"), names)
 
 
@@ -274,7 +292,9 @@ def trained(config, tmp_path_factory) -> Path:
     folder, priors = tmp_path_factory.mktemp("priors"), config.priors["mri"]
     facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.0, 0.0], "latent_std": [1.0, 1.0]}
     losses = [{"step": 1, "loss": 1.0}]
-    write_model_folder(folder / "autoencoder", build_autoencoder(priors.autoencoder, 2), facts, "# card", losses, {"hours": 0.0})
+    write_model_folder(
+        folder / "autoencoder", build_autoencoder(priors.autoencoder, 2), facts, "# card", losses, {"hours": 0.0}
+    )
     network = DenoisingUNet(latent_channels=2, temporal=True, **priors.denoiser.model_dump())
     facts = {
         "kind": "denoiser",
@@ -318,14 +338,14 @@ def kspace(*shape: int) -> dict[str, np.ndarray]:
 )
 @pytest.mark.parametrize("stage", ["sample", "reference", "evaluate"])
 def test_a_measurement_of_another_task_is_one_line(
-    config, out, error_of, measurement, reconstruction, trained, arrays, found, stage
+    config, out, error_of, measurement, reconstruction, trained, no_weights, arrays, found, stage
 ):
     write_measurement(measurement, arrays, video(), {})
     files = ["--measurements", measurement, "--output", out / "000"]
     settings, names = {
         "sample": (sample.select(config, "mri8", "step_joint"), sampling(trained, measurement, out)),
         "reference": (reference.select(config, "mri8", "zero_filled"), files),
-        "evaluate": (evaluate.select(config, "mri8"), [*files, "--reconstructions", reconstruction]),
+        "evaluate": (evaluate.select(config, "mri8"), [*files, "--reconstructions", reconstruction, *no_weights]),
     }[stage]
     error = error_of(stage, settings, names)
     assert f"{measurement} holds {found}, the task measures kspace (12 x any x 8), mask (12 x any)" in error

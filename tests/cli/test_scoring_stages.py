@@ -2,23 +2,30 @@
 
 import csv
 import math
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from step.__main__ import main
-from step.cli import evaluate, plot_comparison, plot_masks, plot_movie, reference, tabulate
+from step.cli import evaluate, featurise, plot_comparison, plot_masks, plot_movie, reference, tabulate
 from step.cli.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
+from step.evaluation.i3d import I3D
 from step.evaluation.scores import METRICS
+from step.io.features import VideoFeatures, missing_features, read_features, write_features
+from step.io.learned_weights import KnownWeights, write_learned_weights, write_missing
 from step.io.reconstructions import (
     Reconstruction,
     read_reconstructions,
     write_measurement,
     write_reconstructions,
 )
+from step.io.tables import write_table
 from step.physics.forward_models import build_forward_model
+from torchvision.models import vgg16
 
 SHAPE = (4, 2, 24, 24)  # time, channel, y, x
 TASK = "mri6"
@@ -44,6 +51,36 @@ def measurements(config, tmp_path_factory) -> list[str]:
     return files
 
 
+@pytest.fixture(scope="module")
+def no_weights(tmp_path_factory) -> list[str]:
+    """The arguments that give a stage no learned weights."""
+    return weights_arguments(tmp_path_factory.mktemp("weights"), "vgg16", None)
+
+
+def weights_arguments(folder: Path, network: str, tensors: dict[str, torch.Tensor] | None) -> list[str]:
+    """Return the arguments that give a stage `tensors`, which no table knows the hash of; None for missing ones."""
+    file, table = folder / f"{network}.safetensors", folder / "weights.csv"
+    write_table(table, [dict.fromkeys(KnownWeights.__dataclass_fields__, "") | {"network": network}])
+    if tensors is None:
+        write_missing(file, f"weights.{network} is null")
+    else:
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        write_learned_weights(file, arrays, {"source": "drawn", "sha256": "0123456789"})
+    return ["--weights", str(file), "--checksums", str(table)]
+
+
+def random_vgg16() -> dict[str, torch.Tensor]:
+    """Return weights for LPIPS that were not trained."""
+    torch.manual_seed(0)
+    state = {f"features.{name}": tensor for name, tensor in vgg16(weights=None).features.state_dict().items()}
+    return state | {f"lin{layer}": torch.ones(n) for layer, n in enumerate((64, 128, 256, 512, 512))}
+
+
+def rows_of(table: Path) -> list[dict[str, str]]:
+    with table.open() as file:
+        return list(csv.DictReader(file))
+
+
 def moving_blob(number: int) -> torch.Tensor:
     y, x = torch.meshgrid(torch.arange(24), torch.arange(24), indexing="ij")
     centres = 9 + number + 2 * torch.arange(4)[:, None, None]
@@ -60,15 +97,18 @@ def run_reference(name: str, config: Config, measurements: list[str], output) ->
     return main(["reference", *settings, "--measurements", *measurements, "--output", str(output)])
 
 
-def test_references_become_a_table_with_one_row_each(config, measurements, tmp_path, capsys):
+def test_references_become_a_table_with_one_row_each(config, measurements, no_weights, tmp_path, capsys):
     names = ["zero_filled", "total_variation", "static"]
     for name in names:
         assert run_reference(name, config, measurements, tmp_path / f"{name}.h5") == 0
         arguments = ["--measurements", *measurements, "--reconstructions", str(tmp_path / f"{name}.h5")]
-        settings = settings_of(evaluate, config, TASK)
+        settings = [*settings_of(evaluate, config, TASK), *no_weights]
         assert main(["evaluate", *settings, *arguments, "--output", str(tmp_path / f"{name}.csv")]) == 0
     inputs = [str(tmp_path / f"{name}.csv") for name in names]
     arguments = ["--inputs", *inputs, "--methods", *names, "--paired-with", "static"]
+    write_features(tmp_path / "none.h5", missing_features("weights.i3d is null"))
+    none = str(tmp_path / "none.h5")
+    arguments += ["--features", *[none] * len(names), "--true-features", none]
     settings = settings_of(tabulate, config, TASK)
     assert main(["tabulate", *settings, *arguments, "--output", str(tmp_path / "metrics.csv")]) == 0
     with (tmp_path / "metrics.csv").open() as file:
@@ -87,17 +127,96 @@ def test_static_is_the_truths_time_average(config, measurements, tmp_path):
     assert all(np.allclose(frame, expected, atol=1e-6) for frame in sample)
 
 
-def test_only_the_first_sample_is_scored(config, measurements, tmp_path):
+def test_only_the_first_sample_is_scored(config, measurements, no_weights, tmp_path):
     truth = moving_blob(0).numpy()
     samples = np.stack([truth, 0 * truth])
     write_reconstructions(tmp_path / "bis.h5", [Reconstruction("video000", samples, {})], {})
     arguments = ["--measurements", measurements[0], "--reconstructions", str(tmp_path / "bis.h5")]
-    settings = settings_of(evaluate, config, TASK)
+    settings = [*settings_of(evaluate, config, TASK), *no_weights]
     main(["evaluate", *settings, *arguments, "--output", str(tmp_path / "bis.csv")])
-    with (tmp_path / "bis.csv").open() as file:
-        [row] = csv.DictReader(file)
-    assert list(row) == ["video", *METRICS]
+    [row] = rows_of(tmp_path / "bis.csv")
+    assert list(row) == ["video", *METRICS, "flow", "lpips_weights", "remark"]
     assert float(row["psnr"]) == pytest.approx(80, abs=0.1)
+
+
+def test_without_weights_lpips_is_empty_and_a_remark_says_why(config, measurements, no_weights, tmp_path, capsys):
+    write_blobs(tmp_path / "bis.h5", scale=0.5, attributes={"flow": "TV-L1 of a pilot video"})
+    row = evaluated(config, measurements, tmp_path, no_weights)
+    assert (row["lpips"], row["lpips_weights"]) == ("", "")
+    assert row["remark"] == "no LPIPS: weights.vgg16 is null"
+    assert row["flow"] == "TV-L1 of a pilot video"
+    assert "no LPIPS: weights.vgg16 is null" in capsys.readouterr().err
+
+
+def test_with_weights_lpips_grows_with_the_error_and_its_weights_are_named(config, measurements, tmp_path):
+    weights, values = weights_arguments(tmp_path, "vgg16", random_vgg16()), []
+    for scale in (1.0, 0.9, 0.5):
+        write_blobs(tmp_path / "bis.h5", scale, attributes={})
+        row = evaluated(config, measurements, tmp_path, weights)
+        values.append(float(row["lpips"]))
+    assert values[0] < 1e-6 < values[1] < values[2]
+    assert (row["flow"], row["remark"]) == ("", "")
+    assert row["lpips_weights"] == "vgg16: drawn, SHA-256 01234567"
+
+
+def write_blobs(path: Path, scale: float, attributes: dict[str, object]) -> None:
+    sample = scale * moving_blob(0).numpy()
+    write_reconstructions(path, [Reconstruction("video000", sample[None], {})], attributes)
+
+
+def evaluated(config: Config, measurements: list[str], folder: Path, weights: list[str]) -> dict[str, str]:
+    """Return the row of the only video."""
+    names = ["--measurements", measurements[0], "--reconstructions", str(folder / "bis.h5")]
+    settings = settings_of(evaluate, config, TASK)
+    assert main(["evaluate", *settings, *weights, *names, "--output", str(folder / "bis.csv")]) == 0
+    [row] = rows_of(folder / "bis.csv")
+    return row
+
+
+def featurised(config: Config, folder: Path, *names: str) -> VideoFeatures:
+    settings = settings_of(featurise, config, TASK)
+    assert main(["featurise", *settings, *names, "--output", str(folder / "features.h5")]) == 0
+    return read_features(folder / "features.h5")
+
+
+def test_videos_too_short_for_i3d_have_no_features(config, measurements, tmp_path):
+    weights = weights_arguments(tmp_path, "i3d", I3D().state_dict())
+    features = featurised(config, tmp_path, *weights, "--measurements", *measurements)
+    assert features.missing == "videos have 4 frames, I3D needs 9"
+    assert (features.videos, features.features.shape, features.frames) == ((), (0, 0), 0)
+
+
+def test_without_weights_there_are_no_features(config, measurements, tmp_path):
+    weights = weights_arguments(tmp_path, "i3d", None)
+    assert featurised(config, tmp_path, *weights, "--measurements", *measurements).missing == "weights.i3d is null"
+
+
+def test_truths_and_reconstructions_are_described_alike(config, tmp_path):
+    torch.manual_seed(0)
+    state = I3D().state_dict()
+    # Untrained layers would damp what they see; small variances make up for it.
+    state |= {name: torch.full_like(tensor, 0.1) for name, tensor in state.items() if name.endswith("variance")}
+    weights = weights_arguments(tmp_path, "i3d", state)
+    files = []
+    for number in range(2):
+        truth = moving_blob(number).repeat(3, 1, 1, 1)[:9].numpy()
+        files.append(str(tmp_path / f"video{number:03d}.h5"))
+        write_measurement(Path(files[-1]), {}, truth, {})
+        with h5py.File(files[-1], "a") as file:
+            file.require_group("measurement")
+    described = featurised(config, tmp_path, *weights, "--measurements", *files)
+    assert described.videos == ("video000", "video001")
+    assert (described.features.shape, described.frames, described.missing) == ((2, 400), 9, "")
+    assert described.weights == "i3d: drawn, SHA-256 01234567"
+    assert np.isfinite(described.features).all()
+    blob = moving_blob(0).repeat(3, 1, 1, 1)[:9].numpy()
+    samples = [Reconstruction(f"video{n:03d}", np.stack([blob, 0 * blob]), {}) for n in range(2)]
+    write_reconstructions(tmp_path / "bis.h5", samples, {})
+    names = ["--measurements", *files, "--reconstructions", str(tmp_path / "bis.h5")]
+    of_method = featurised(config, tmp_path, *weights, *names)
+    # The first sample of both is the first truth; only the second differs from its own truth.
+    difference = abs(of_method.features - described.features).max(axis=1) / described.features.std()
+    assert difference[0] < 1e-4 < 1e-2 < difference[1]
 
 
 def test_pictures_are_made_from_files_alone(config, measurements, tmp_path):
@@ -113,10 +232,10 @@ def test_pictures_are_made_from_files_alone(config, measurements, tmp_path):
     assert made == {"static.h5", "comparison.png", "comparison.pdf", "comparison.npz", "static.gif"}
 
 
-def test_a_video_that_was_not_reconstructed_is_named(config, measurements, tmp_path, capsys):
+def test_a_video_that_was_not_reconstructed_is_named(config, measurements, no_weights, tmp_path, capsys):
     run_reference("static", config, measurements[:1], tmp_path / "static.h5")
     arguments = ["--measurements", *measurements, "--reconstructions", str(tmp_path / "static.h5")]
-    settings = settings_of(evaluate, config, TASK)
+    settings = [*settings_of(evaluate, config, TASK), *no_weights]
     assert main(["evaluate", *settings, *arguments, "--output", str(tmp_path / "static.csv")]) == 1
     assert "video001 is not among the reconstructed videos ['video000']" in capsys.readouterr().err
     assert not (tmp_path / "static.csv").exists()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from step.errors import InputError
 from step.evaluation.images import psnr, ssim
 
@@ -26,6 +26,13 @@ def test_psnr_is_averaged_over_frames_not_computed_from_their_common_error():
     assert psnr(frames, truth) == pytest.approx(30, abs=1e-3)
     common_error = -10 * math.log10((0.1**2 + 0.01**2) / 2)
     assert abs(psnr(frames, truth) - common_error) > 5
+
+
+def test_psnr_agrees_with_scikit_image():
+    frames, truth = random_frames(0), random_frames(1)
+    pairs = zip(truth.double().numpy(), frames.double().numpy(), strict=True)
+    expected = np.mean([peak_signal_noise_ratio(true, one, data_range=1) for true, one in pairs])
+    assert psnr(frames, truth) == pytest.approx(expected, abs=1e-5)
 
 
 def test_perfect_frames_count_as_80_db():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from step.evaluation import images, temporal
-from step.evaluation.scores import METRICS, score_video
+from step.evaluation.scores import MAY_BE_MISSING, METRICS, score_video
 
 
 def beating_disc(n_frames: int = 8, side: int = 24, swing: float = 2.0) -> torch.Tensor:
@@ -69,7 +69,14 @@ def test_d_psnr_rewards_stillness_and_the_correlation_does_not():
 
 def test_a_scored_video_has_all_metrics_in_order():
     truth = beating_disc()
-    scores = score_video(truth, truth, data_misfit=8.7)
+    scores = score_video(truth, truth, data_misfit=8.7, lpips=lambda frames, truth: 0.25)
     assert tuple(scores) == METRICS
+    assert scores["lpips"] == 0.25
     assert scores["data_misfit"] == 8.7
     assert scores["psnr"] == images.psnr(truth, truth)
+
+
+def test_without_weights_only_what_needs_them_is_missing():
+    truth = beating_disc()
+    scores = score_video(truth, truth, data_misfit=8.7, lpips=None)
+    assert {metric for metric, value in scores.items() if value is None} == MAY_BE_MISSING

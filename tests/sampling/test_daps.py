@@ -15,7 +15,7 @@ from step.config.tasks import Annealing, Mcmc, Ode, Sampler
 from step.diffusion.denoiser import score
 from step.sampling.daps import PosteriorGivenNoisy, annealing_levels, sample_posterior, step_size_at
 from step.sampling.mcmc import sample_damped_hamiltonian
-from step.sampling.noise import BatchConsistentNoise, IndependentNoise, noise_source
+from step.sampling.noise.independent import IndependentNoise
 from step.sampling.posterior import LatentLikelihood
 
 CPU = torch.device("cpu")
@@ -179,23 +179,3 @@ def test_a_chain_that_diverges_says_where():
     settings = sampler(step_size_squared=1e6, limit_step_to_sigma=False, steps=60)
     with pytest.raises(FloatingPointError, match=r"annealing level 1 of 12 \(sigma 10"):
         draw([0], settings)
-
-
-def test_batch_consistent_noise_repeats_one_frame_and_independent_noise_does_not():
-    shape = (5, 2, 30, 30)
-    repeated = BatchConsistentNoise().draw(shape, torch.Generator().manual_seed(0))
-    independent = IndependentNoise().draw(shape, torch.Generator().manual_seed(0))
-    assert torch.equal(repeated, repeated[:1].expand(shape))
-    correlation = torch.corrcoef(independent.flatten(1)).fill_diagonal_(0)
-    assert correlation.abs().max() < 5 / math.sqrt(1800)
-    for noise in (repeated, independent):
-        assert noise.std() == pytest.approx(1.0, abs=0.05)
-    assert isinstance(noise_source("batch_consistent"), BatchConsistentNoise)
-
-
-def test_no_noise_source_uses_the_global_generator():
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    for source in (IndependentNoise(), BatchConsistentNoise()):
-        source.draw((2, 1, 4, 4), torch.Generator().manual_seed(0))
-    assert torch.equal(torch.get_rng_state(), before)

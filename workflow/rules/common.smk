@@ -27,6 +27,9 @@ CONFIG = checked(check_config, config, source=" + ".join(map(str, workflow.confi
 RESULTS = CONFIG.results
 REFERENCES = dict.fromkeys(reference for task in CONFIG.tasks.values() for reference in task.references)
 
+# The method that the tables compare all others with.
+BEST_METHOD = "step_joint" if "step_joint" in CONFIG.methods else list(CONFIG.methods)[-1]
+
 # The library is used where it lies, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
 
@@ -45,6 +48,7 @@ wildcard_constraints:
     observation="|".join(CONFIG.observations) or "none",
     video=r"(video|validation)\d+",
     shard=r"\d+",
+    network="|".join(type(CONFIG.weights).model_fields),
 
 
 def stage_module(stage):
@@ -116,6 +120,16 @@ def rows(task):
     return [*CONFIG.methods, *CONFIG.tasks[task].references]
 
 
+def tour_rows(task):
+    """Return the rows of a task's table in the tour."""
+    return [*CONFIG.targets.tour.methods, *CONFIG.tasks[task].references]
+
+
+def references_arguments(task):
+    """Return which of a task's rows are references."""
+    return ["--references", *CONFIG.tasks[task].references]
+
+
 def files_of_measurement(task):
     """Return the files that the measurement of a task is described in, such as the table of an array's stations."""
     return [value for _, value in CONFIG.tasks[task].measurement if isinstance(value, Path)]
@@ -130,6 +144,27 @@ def measurement_files(task, videos):
     return [RESULTS / task / "measurements" / f"{video}.h5" for video in videos]
 
 
+def metrics_files(task, rows):
+    """Return the metrics per video of some rows of the table."""
+    return [RESULTS / task / "metrics" / f"{row}.csv" for row in rows]
+
+
+def feature_files(task, rows):
+    """Return the video features of some rows of the table."""
+    return [RESULTS / task / "features" / f"{row}.h5" for row in rows]
+
+
+def given_weights(network):
+    """Return the file of a learned network that the configuration gives, if it gives one."""
+    source = getattr(CONFIG.weights, network)
+    return [source] if isinstance(source, Path) else []
+
+
+def weights_of_flow(task):
+    """Return the weights that the flow of a task is estimated with, if its estimator has any."""
+    return [RESULTS / "weights/raft.safetensors"] if CONFIG.tasks[task].flow.estimator == "raft" else []
+
+
 def reconstruction_files(task, row):
     """Return the files of a method's or a reference's reconstructions."""
     if row in REFERENCES:
@@ -137,18 +172,29 @@ def reconstruction_files(task, row):
     return [RESULTS / task / "samples" / row / f"{shard}.h5" for shard in sampling_shards(CONFIG, task)]
 
 
-def all_reconstruction_files(task):
-    return [file for row in rows(task) for file in reconstruction_files(task, row)]
+def files_of_rows(task, rows):
+    """Return the files of the reconstructions of some rows of the table."""
+    return [file for row in rows for file in reconstruction_files(task, row)]
 
 
 def method_arguments(task, rows):
     """Return `--method NAME FILE...` of some rows of the table."""
-    return [word for row in rows for word in ("--method", row, *reconstruction_files(task, row))]
+    return words("--method", [(row, *reconstruction_files(task, row)) for row in rows])
+
+
+def words(option, groups):
+    """Return `option` followed by the words of a group, for each of `groups`."""
+    return [word for group in groups for word in (option, *map(str, group))]
+
+
+def that_measure(rows):
+    """Return those of some rows of the table that use the measurement."""
+    return [row for row in rows if row not in ("static", "vae")]
 
 
 def movie_rows(task, name):
     """Return what a movie shows: one row of the table, or all that use the measurement."""
-    return [row for row in rows(task) if row not in ("static", "vae")] if name == "comparison" else [name]
+    return that_measure(rows(task)) if name == "comparison" else [name]
 
 
 # What there is to see of a measurement itself.
@@ -157,12 +203,43 @@ PICTURES_OF_DOMAIN = {"mri": ["masks.png"]}
 PICTURES_OF_OBSERVED_MODEL = {"vlbi": ["coverage.png"]}
 
 
+def pictures_of_measurement(task):
+    return PICTURES_OF_MODEL.get(CONFIG.tasks[task].measurement.model, [])
+
+
+def tour_results():
+    """Return what the tour shows of its tasks: table, pictures, videos."""
+    methods, tasks = CONFIG.targets.tour.methods, CONFIG.targets.tour.tasks
+    names = ["tour/metrics.csv", "tour/comparison.png", "tour/comparison.mp4"]
+    names += [f"videos/{method}.mp4" for method in methods]
+    return [RESULTS / task / name for task in tasks for name in [*names, *pictures_of_measurement(task)]]
+
+
 def task_results(tasks):
-    """Return what a reader wants of some tasks: table, pictures, videos."""
-    movies = [f"videos/{name}.mp4" for name in ["comparison", *CONFIG.methods]]
-    names = ["metrics.csv", "figures/comparison.png", *movies]
-    models = {task: CONFIG.tasks[task].measurement.model for task in tasks}
-    return [RESULTS / task / name for task in tasks for name in [*names, *PICTURES_OF_MODEL.get(models[task], [])]]
+    """Return what a reader wants of some tasks: table, pictures, videos, of all methods."""
+    names = ["metrics.csv", "figures/comparison.png"]
+    names += [f"videos/{name}.mp4" for name in ["comparison", *CONFIG.methods]]
+    if any(method.uses_flow for method in CONFIG.methods.values()):
+        names.append("figures/flow.png")
+    return [RESULTS / task / name for task in tasks for name in [*names, *pictures_of_measurement(task)]]
+
+
+def study_tables():
+    """Return the tables of the whole study."""
+    return [RESULTS / "tables" / f"{name}.md" for name in ["table2", "table3", *CONFIG.tables]]
+
+
+# What sampling took, by task and method; the networks that were trained, by domain.
+COSTS = [
+    (task, method, [file.with_name(f"{file.stem}-cost.csv") for file in reconstruction_files(task, method)])
+    for task in CONFIG.targets.all
+    for method in CONFIG.methods
+]
+NETWORKS = [
+    (domain, network, RESULTS / domain / "priors" / network)
+    for domain in dict.fromkeys(map(domain_of, CONFIG.targets.all))
+    for network in ["autoencoder", *dict.fromkeys(method.prior for method in CONFIG.methods.values())]
+]
 
 
 def domain_results(tasks):

@@ -1,10 +1,38 @@
-# Reconstructions -> metrics per video -> the table of a task.
+# Reconstructions -> metrics and features per video -> the table of a task.
+
+
+# Without a network the weights are recorded as missing, and what needs them is left out of the tables with that reason.
+localrules:
+    fetch_weights,
+
+
+rule fetch_weights:
+    input:
+        checksums=CONFIG.weights.checksums,
+        given=lambda w: given_weights(w.network),
+    output:
+        RESULTS / "weights/{network}.safetensors",
+    log:
+        RESULTS / "logs/weights/{network}.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=lambda w: settings("fetch_weights", network=w.network),
+        code=code("fetch_weights"),
+    shell:
+        "python -m step fetch_weights --settings {params.settings:q} --log {log:q}"
+        " --checksums {input.checksums:q} --output {output:q}"
 
 
 rule evaluate:
     input:
         measurements=RESULTS / "{task}/measurements",
         reconstructions=lambda w: reconstruction_files(w.task, w.row),
+        weights=RESULTS / "weights/vgg16.safetensors",
+        checksums=CONFIG.weights.checksums,
     output:
         RESULTS / "{task}/metrics/{row}.csv",
     log:
@@ -22,12 +50,48 @@ rule evaluate:
         code=lambda w: code("evaluate", task=w.task),
     shell:
         "python -m step evaluate --settings {params.settings:q} --log {log:q}"
+        " --weights {input.weights:q} --checksums {input.checksums:q}"
         " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q} --output {output:q}"
+
+
+rule featurise:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        # The features of the truth need no reconstruction.
+        reconstructions=lambda w: [] if w.row == "truth" else reconstruction_files(w.task, w.row),
+        weights=RESULTS / "weights/i3d.safetensors",
+        checksums=CONFIG.weights.checksums,
+    output:
+        RESULTS / "{task}/features/{row}.h5",
+    log:
+        RESULTS / "logs/{task}/featurise/{row}.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/featurise/{row}.tsv"
+    wildcard_constraints:
+        row="|".join(["truth", *CONFIG.methods, *REFERENCES]),
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        reconstructions=lambda w, input: (
+            ["--reconstructions", *input.reconstructions] if input.reconstructions else []
+        ),
+        settings=lambda w: settings("featurise", task=w.task),
+        code=code("featurise"),
+    shell:
+        "python -m step featurise --settings {params.settings:q} --log {log:q}"
+        " --weights {input.weights:q} --checksums {input.checksums:q}"
+        " --measurements {params.measurements:q} {params.reconstructions:q} --output {output:q}"
 
 
 rule tabulate:
     input:
-        lambda w: [RESULTS / w.task / f"metrics/{row}.csv" for row in rows(w.task)],
+        metrics=lambda w: metrics_files(w.task, rows(w.task)),
+        features=lambda w: feature_files(w.task, rows(w.task)),
+        truth=RESULTS / "{task}/features/truth.h5",
     output:
         RESULTS / "{task}/metrics.csv",
     log:
@@ -41,9 +105,100 @@ rule tabulate:
         runtime=10,
     params:
         rows=lambda w: rows(w.task),
-        paired="step_joint" if "step_joint" in CONFIG.methods else next(iter(CONFIG.methods)),
+        references=lambda w: references_arguments(w.task),
+        paired=BEST_METHOD,
         settings=lambda w: settings("tabulate", task=w.task),
         code=code("tabulate"),
     shell:
         "python -m step tabulate --settings {params.settings:q} --log {log:q}"
-        " --inputs {input:q} --methods {params.rows:q} --paired-with {params.paired:q} --output {output:q}"
+        " --inputs {input.metrics:q} --features {input.features:q} --true-features {input.truth:q}"
+        " --methods {params.rows:q} {params.references:q} --paired-with {params.paired:q} --output {output:q}"
+
+
+# The tour shows fewer methods, so that it takes minutes.
+use rule tabulate as tabulate_tour with:
+    input:
+        metrics=lambda w: metrics_files(w.task, tour_rows(w.task)),
+        features=lambda w: feature_files(w.task, tour_rows(w.task)),
+        truth=RESULTS / "{task}/features/truth.h5",
+    output:
+        RESULTS / "{task}/tour/metrics.csv",
+    log:
+        RESULTS / "logs/{task}/tabulate-tour.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/tabulate-tour.tsv"
+    params:
+        rows=lambda w: tour_rows(w.task),
+        references=lambda w: references_arguments(w.task),
+        paired=CONFIG.targets.tour.methods[-1],
+        settings=lambda w: settings("tabulate", task=w.task),
+        code=code("tabulate"),
+
+
+rule table_methods:
+    input:
+        metrics=lambda w: [RESULTS / task / "metrics.csv" for task in CONFIG.tables[w.table]],
+        paper="resources/paper_tables.csv",
+    output:
+        multiext(str(RESULTS / "tables/{table}"), ".csv", ".md", ".tex"),
+    log:
+        RESULTS / "logs/tables/{table}.log",
+    wildcard_constraints:
+        table="|".join(CONFIG.tables) or "none",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        tasks=lambda w: words("--task", [(task, RESULTS / task / "metrics.csv") for task in CONFIG.tables[w.table]]),
+        paired=BEST_METHOD,
+        settings=lambda w: settings("table_methods", table=w.table),
+        code=code("table_methods"),
+    shell:
+        "python -m step table_methods --settings {params.settings:q} --log {log:q}"
+        " {params.tasks:q} --paper {input.paper:q} --paired-with {params.paired:q} --output {output:q}"
+
+
+rule table_costs:
+    input:
+        costs=[file for *_, files in COSTS for file in files],
+        paper="resources/paper_settings.csv",
+    output:
+        multiext(str(RESULTS / "tables/table2"), ".csv", ".md", ".tex"),
+    log:
+        RESULTS / "logs/tables/table2.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        costs=words("--costs", [(task, method, *files) for task, method, files in COSTS]),
+        settings=settings("table_costs"),
+        code=code("table_costs"),
+    shell:
+        "python -m step table_costs --settings {params.settings:q} --log {log:q}"
+        " {params.costs:q} --paper {input.paper:q} --output {output:q}"
+
+
+rule table_training:
+    input:
+        networks=[folder for *_, folder in NETWORKS],
+        paper="resources/paper_settings.csv",
+    output:
+        multiext(str(RESULTS / "tables/table3"), ".csv", ".md", ".tex"),
+    log:
+        RESULTS / "logs/tables/table3.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        networks=words("--network", NETWORKS),
+        settings=settings("table_training"),
+        code=code("table_training"),
+    shell:
+        "python -m step table_training --settings {params.settings:q} --log {log:q}"
+        " {params.networks:q} --paper {input.paper:q} --output {output:q}"

@@ -4,7 +4,7 @@
 rule plot_comparison:
     input:
         measurements=RESULTS / "{task}/measurements",
-        reconstructions=lambda w: all_reconstruction_files(w.task),
+        reconstructions=lambda w: files_of_rows(w.task, rows(w.task)),
     output:
         multiext(str(RESULTS / "{task}/figures/comparison"), ".png", ".pdf"),
         data=RESULTS / "{task}/figures/comparison.npz",
@@ -26,10 +26,27 @@ rule plot_comparison:
         " --measurement {params.measurement:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
 
 
+use rule plot_comparison as plot_tour_comparison with:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        reconstructions=lambda w: files_of_rows(w.task, tour_rows(w.task)),
+    output:
+        multiext(str(RESULTS / "{task}/tour/comparison"), ".png", ".pdf"),
+        data=RESULTS / "{task}/tour/comparison.npz",
+    log:
+        RESULTS / "logs/{task}/figures/tour-comparison.log",
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        methods=lambda w: method_arguments(w.task, tour_rows(w.task)),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_comparison", task=w.task),
+        code=code("plot_comparison"),
+
+
 rule plot_movie:
     input:
         measurements=RESULTS / "{task}/measurements",
-        reconstructions=lambda w: [f for row in movie_rows(w.task, w.name) for f in reconstruction_files(w.task, row)],
+        reconstructions=lambda w: files_of_rows(w.task, movie_rows(w.task, w.name)),
     output:
         RESULTS / "{task}/videos/{name}.mp4",
     log:
@@ -50,6 +67,45 @@ rule plot_movie:
     shell:
         "python -m step plot_movie --settings {params.settings:q} --log {log:q}"
         " --measurements {params.measurements:q} {params.methods:q} --output {output:q}"
+
+
+use rule plot_movie as plot_tour_movie with:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        reconstructions=lambda w: files_of_rows(w.task, that_measure(tour_rows(w.task))),
+    output:
+        RESULTS / "{task}/tour/comparison.mp4",
+    log:
+        RESULTS / "logs/{task}/figures/tour-movie.log",
+    params:
+        measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
+        methods=lambda w: method_arguments(w.task, that_measure(tour_rows(w.task))),
+        settings=lambda w: settings("plot_movie", task=w.task),
+        code=code("plot_movie"),
+
+
+rule plot_flow:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        flow=lambda w: RESULTS / w.task / f"flow/{next(iter(sampling_shards(CONFIG, w.task)))}.h5",
+    output:
+        multiext(str(RESULTS / "{task}/figures/flow"), ".png", ".pdf"),
+        data=RESULTS / "{task}/figures/flow.npz",
+    log:
+        RESULTS / "logs/{task}/figures/flow.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_flow", task=w.task),
+        code=code("plot_flow"),
+    shell:
+        "python -m step plot_flow --settings {params.settings:q} --log {log:q}"
+        " --measurement {params.measurement:q} --flow {input.flow:q} --data {output.data:q} --output {params.pictures:q}"
 
 
 rule plot_masks:

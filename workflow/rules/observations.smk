@@ -27,13 +27,33 @@ rule observe:
         " --index {input.index:q} --output {output:q}"
 
 
+use rule flow as flow_of_observation with:
+    input:
+        measurements=MEASURED,
+        weights=lambda w: weights_of_flow(observed(w).task),
+        checksums=CONFIG.weights.checksums,
+    output:
+        OBSERVED / "flow.h5",
+    log:
+        RESULTS / "logs/observations/{observation}/flow.log",
+    benchmark:
+        RESULTS / "benchmarks/observations/{observation}/flow.tsv"
+    params:
+        measurements=lambda w, input: input.measurements,
+        weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
+        settings=lambda w: settings("flow", task=observed(w).task),
+        code=lambda w: code("flow", task=observed(w).task),
+
+
 use rule sample as sample_observation with:
     input:
         measurements=MEASURED,
         autoencoder=lambda w: priors_of_observation(w) / "autoencoder",
         denoiser=lambda w: priors_of_observation(w) / CONFIG.methods[observed(w).method].prior,
+        flow=lambda w: [OBSERVED / "flow.h5"] if CONFIG.methods[observed(w).method].uses_flow else [],
     output:
-        OBSERVED / "samples/{shard}.h5",
+        samples=OBSERVED / "samples/{shard}.h5",
+        cost=OBSERVED / "samples/{shard}-cost.csv",
     log:
         RESULTS / "logs/observations/{observation}/sample-{shard}.log",
     benchmark:
@@ -41,6 +61,7 @@ use rule sample as sample_observation with:
     params:
         measurements=lambda w, input: input.measurements,
         samples=lambda w: sample_ranges(w.observation)[w.shard],
+        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         settings=lambda w: settings("sample", task=observed(w).task, method=observed(w).method),
         code=lambda w: code("sample", task=observed(w).task, method=observed(w).method),
 

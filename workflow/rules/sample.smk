@@ -1,4 +1,30 @@
-# Measurements -> posterior videos, sharded over videos; and the reference reconstructions.
+# Measurements -> optical flow -> posterior videos, sharded over videos; and the reference reconstructions.
+
+
+rule flow:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        weights=lambda w: weights_of_flow(w.task),
+        checksums=CONFIG.weights.checksums,
+    output:
+        RESULTS / "{task}/flow/{shard}.h5",
+    log:
+        RESULTS / "logs/{task}/flow/{shard}.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/flow/{shard}.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
+        weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
+        settings=lambda w: settings("flow", task=w.task),
+        code=lambda w: code("flow", task=w.task),
+    shell:
+        "python -m step flow --settings {params.settings:q} --log {log:q} --checksums {input.checksums:q}"
+        " {params.weights:q} --measurements {params.measurements:q} --output {output:q}"
 
 
 rule sample:
@@ -6,8 +32,10 @@ rule sample:
         measurements=RESULTS / "{task}/measurements",
         autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
         denoiser=lambda w: RESULTS / domain_of(w.task) / "priors" / CONFIG.methods[w.method].prior,
+        flow=lambda w: [RESULTS / w.task / f"flow/{w.shard}.h5"] if CONFIG.methods[w.method].uses_flow else [],
     output:
-        RESULTS / "{task}/samples/{method}/{shard}.h5",
+        samples=RESULTS / "{task}/samples/{method}/{shard}.h5",
+        cost=RESULTS / "{task}/samples/{method}/{shard}-cost.csv",
     log:
         RESULTS / "logs/{task}/sample/{method}-{shard}.log",
     benchmark:
@@ -22,12 +50,14 @@ rule sample:
     params:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
+        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         settings=lambda w: settings("sample", task=w.task, method=w.method),
         code=lambda w: code("sample", task=w.task, method=w.method),
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
-        " --measurements {params.measurements:q} --samples {params.samples} --output {output:q}"
+        " --measurements {params.measurements:q} --samples {params.samples} {params.flow:q}"
+        " --cost {output.cost:q} --output {output.samples:q}"
 
 
 rule reference:

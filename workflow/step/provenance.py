@@ -47,6 +47,11 @@ def forward_model_name(model: str) -> str:
     return module_called(model, "physics", "measurement.model")
 
 
+def noise_source_name(source: str) -> str:
+    """Return the module that the `source` of a method's noise names."""
+    return module_called(source, "sampling.noise", "noise.source")
+
+
 def door_name(data_format: str) -> str:
     """Return the module that the `format` of measured data names."""
     return module_called(data_format, "observations", "data.format")

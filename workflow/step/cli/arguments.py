@@ -54,6 +54,7 @@ def _choices(config: Config) -> dict[str, list[str]]:
         "observation": list(config.observations),
         "reference": list(get_args(Reference)),
         "network": list(get_args(Network)),
+        "table": list(config.tables),
     }
 
 

@@ -1,6 +1,7 @@
 """Score the reconstructions of one method against the truth, one row per video.
 
 The metrics are those of the first posterior sample, the data misfit with the measurement's own noise level.
+LPIPS is left empty where its weights are missing, and a remark says why.
 """
 
 import argparse
@@ -17,6 +18,9 @@ from step.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from step.evaluation.scores import FrameDistance
+    from step.io.learned_weights import LearnedWeights
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +52,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="one method's reconstructions of these videos, HDF5",
     )
+    parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help="the weights of LPIPS")
+    parser.add_argument("--checksums", required=True, type=Path, metavar="CSV", help="table of the known files")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table; raises `InputError` where a video lacks its truth or its reconstruction."""
+    from step.io.learned_weights import read_learned_weights
     from step.io.reconstructions import read_measurement, read_reconstructions
     from step.io.tables import write_table
 
+    weights = read_learned_weights(arguments.weights, "vgg16", arguments.checksums)
+    lpips = _build_lpips(weights)
+    origin = {"flow": _flow_of(arguments.reconstructions), "lpips_weights": weights.description}
+    origin["remark"] = f"no LPIPS: {weights.missing}" if weights.missing else ""
+    if origin["remark"]:
+        log.warning(origin["remark"])
     reconstructions = read_reconstructions(arguments.reconstructions)
     rows = []
     for path in arguments.measurements:
@@ -67,15 +80,36 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         sample = reconstructions[path.stem].samples[0]
         if sample.shape != truth.shape:
             raise InputError(f"{path.stem} was reconstructed as {sample.shape}, it is {truth.shape}; sample it again")
-        scores = _score(path, sample, measurement, truth, settings)
+        scores = _score(path, sample, measurement, truth, settings, lpips)
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
-        rows.append({"video": path.stem, **scores})
+        rows.append({"video": path.stem, **scores, **origin})
     write_table(arguments.output, rows)
 
 
+def _build_lpips(weights: "LearnedWeights") -> "FrameDistance | None":
+    if weights.missing:
+        return None
+    from step.evaluation.lpips import Lpips
+
+    return Lpips(weights.tensors)
+
+
+def _flow_of(reconstructions: list[Path]) -> str:
+    """Return which flow the reconstructions moved their noise with, in words; '' for none."""
+    from step.io.reconstructions import read_attributes
+
+    flows = {str(read_attributes(path).get("flow", "")) for path in reconstructions}
+    return "; ".join(sorted(flows - {""}))
+
+
 def _score(
-    path: Path, sample: "np.ndarray", measurement: dict[str, "np.ndarray"], truth: "np.ndarray", settings: Settings
-) -> dict[str, float]:
+    path: Path,
+    sample: "np.ndarray",
+    measurement: dict[str, "np.ndarray"],
+    truth: "np.ndarray",
+    settings: Settings,
+    lpips: "FrameDistance | None",
+) -> dict[str, float | None]:
     """Return the metrics of one `sample` (time, channel, y, x); `path` is where its measurement lies."""
     import torch
 
@@ -89,4 +123,4 @@ def _score(
     check_measurement(measured, forward_model, truth.shape, path)
     misfit = forward_model.misfit(video[None], measured).item()
     frames, true_frames = (to_unit_range(one, reference, settings.display) for one in (video, reference))
-    return score_video(frames, true_frames, misfit)
+    return score_video(frames, true_frames, misfit, lpips)

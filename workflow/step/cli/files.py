@@ -42,6 +42,18 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """Declare `--output`, one file per format of a table."""
+    parser.add_argument(
+        "--output",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="the table; the suffix names the format: .md and .tex to read, .csv with one value a row",
+    )
+
+
 class _FilesByName(argparse.Action):
     def __call__(
         self,

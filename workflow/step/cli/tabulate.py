@@ -4,7 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from step.config.sections import Section
+from step.config.metrics import Evaluation
+from step.config.sections import Count, Section
 from step.config.study import Config
 from step.errors import InputError
 
@@ -12,12 +13,17 @@ log = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """The table uses nothing of the configuration: methods and their order are in the arguments."""
+    """What decides the intervals and the tests; methods and their order are in the arguments."""
+
+    seed: int
+    frames: Count
+    evaluation: Evaluation
 
 
 def select(config: Config, task: str) -> Settings:
-    """Return the part of `config` that the table of `task` uses: nothing."""
-    return Settings()
+    """Return the part of `config` that the table of `task` uses."""
+    frames = config.video_format(config.tasks[task].domain).frames
+    return Settings(seed=config.seed, frames=frames, evaluation=config.evaluation)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,23 +37,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="metrics per video, one file per method",
     )
     parser.add_argument(
+        "--features",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="features of the videos, one file per method in the order of --inputs, HDF5",
+    )
+    parser.add_argument(
+        "--true-features", required=True, type=Path, metavar="FILE", help="features of the true videos, HDF5"
+    )
+    parser.add_argument(
         "--methods", required=True, nargs="+", metavar="NAME", help="the methods, in the order of --inputs"
     )
     parser.add_argument(
-        "--paired-with", metavar="NAME", help="also give each method's PSNR minus this one's, video by video"
+        "--references",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="those of the methods that are reference rows, which tests do not count as comparisons",
+    )
+    parser.add_argument(
+        "--paired-with", metavar="NAME", help="also give each method's metrics minus this one's, video by video"
     )
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the table")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table and log it; raises `InputError` where names and files do not match."""
-    from step.evaluation.summary import format_table, read_scores, summarise
+    from step.evaluation.summary import format_table, measure_distance, read_scores, summarise
+    from step.io.features import read_features
     from step.io.tables import read_table, write_table
+    from step.seeds import derive_seed
 
-    names, files = arguments.methods, arguments.inputs
-    if len(names) != len(files) or len(set(names)) != len(names):
-        raise InputError(f"{len(files)} tables for the methods {names}; give --methods one name per table, each once")
-    scores = {name: read_scores(read_table(file), str(file)) for name, file in zip(names, files, strict=True)}
-    rows = summarise(scores, arguments.paired_with)
+    names = arguments.methods
+    for files, option in ((arguments.inputs, "tables"), (arguments.features, "files of features")):
+        if len(names) != len(files) or len(set(names)) != len(names):
+            raise InputError(
+                f"{len(files)} {option} for the methods {names}; give --methods one name per file, each once"
+            )
+    scores = {
+        name: read_scores(read_table(file), str(file)) for name, file in zip(names, arguments.inputs, strict=True)
+    }
+    truth = read_features(arguments.true_features)
+    seed = derive_seed(settings.seed, "fvd")
+    distances = {
+        name: measure_distance(read_features(file), truth, scores[name].videos, settings.evaluation, seed)
+        for name, file in zip(names, arguments.features, strict=True)
+    }
+    rows = summarise(scores, distances, arguments.references, arguments.paired_with, settings.frames, settings.seed)
     write_table(arguments.output, rows)
     log.info("mean ± standard deviation over videos\n%s", format_table(rows))
+    for remark in dict.fromkeys(row["remarks"] for row in rows if row["remarks"]):
+        log.warning(remark)

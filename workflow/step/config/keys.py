@@ -43,8 +43,8 @@ list replaces the whole list below it.
 ## The keys
 
 The tables below are printed by `python -m step describe --keys`, and a test holds that they are up to date.
-`<domain>`, `<task>`, `<method>` and `<observation>` stand for names; a value that differs between names is given for
-each. The column `demo.yaml` has only what the demo changes.
+`<domain>`, `<task>`, `<method>`, `<observation>` and `<table>` stand for names; a value that differs between names is
+given for each. The column `demo.yaml` has only what the demo changes.
 """
 
 # What the keys of a mapping are: a section that is written once for each name.
@@ -53,6 +53,7 @@ NAMES_OF = {
     "tasks": "<task>",
     "methods": "<method>",
     "observations": "<observation>",
+    "tables": "<table>",
 }
 
 
@@ -125,7 +126,8 @@ def _walk(path: tuple[str, ...], section: dict, title: str, meaning: str, named:
             title_of_one = _dotted(place) + (f" ({one['title']})" if len(sections) > 1 else "")
             inner.append((place, one, title_of_one, field.get("description", one["description"]), named))
         if not sections:
-            own.append(Key(place, in_words(field), field.get("description", "")))
+            [kind] = of_each.values() or [field]
+            own.append(Key(place, in_words(kind), field.get("description", "")))
     yield Table(title, _sentence(meaning), own)
     for arguments in inner:
         yield from _walk(*arguments)

@@ -77,9 +77,7 @@ class Config(Section):
         warping = [name for name, method in self.methods.items() if method.uses_flow]
         for name, task in self.tasks.items():
             if warping and task.flow is None:
-                raise ValueError(
-                    f"tasks.{name}.flow is null, but {warping[0]} moves its noise with a flow; describe it"
-                )
+                raise ValueError(f"tasks.{name}.flow is null, and {warping[0]} moves its noise with it; give one")
         for name, observation in self.observations.items():
             for key, known in (("task", self.tasks), ("method", self.methods)):
                 if getattr(observation, key) not in known:
@@ -88,7 +86,7 @@ class Config(Section):
             if self.methods[observation.method].uses_flow and self.tasks[observation.task].flow.source == "truth":
                 raise ValueError(
                     f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of "
-                    f"the truth (tasks.{observation.task}.flow.source); a real measurement has none: take another method"
+                    f"the truth (tasks.{observation.task}.flow.source); a real measurement has none: take another one"
                 )
         for domain, priors in self.priors.items():
             if domain not in domains:

@@ -1,0 +1,154 @@
+"""The flow of measured videos, by the stage's own command line."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from step.__main__ import main
+from step.cli import flow
+from step.cli.settings import dump_settings, parse_settings
+from step.config.study import Config, load_config
+from step.errors import InputError
+from step.io.flows import read_flow_attributes, read_flows
+from step.io.learned_weights import KnownWeights, write_learned_weights, write_missing
+from step.io.reconstructions import write_measurement
+from step.physics.forward_models import build_forward_model
+from torchvision.models.optical_flow import raft_large
+
+SHAPE = (4, 2, 32, 32)  # time, channel, y, x
+TASK = "mri6"
+BLACK_HOLE = "blackhole"
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config()
+
+
+def settings_of(config: Config, source: str, estimator: str = "tvl1") -> flow.Settings:
+    """Return the stage's settings for videos of `SHAPE`, acquired with all the lines."""
+    study = config.model_dump()
+    study["tasks"][TASK]["flow"] |= {"source": source, "estimator": estimator}
+    study["tasks"][TASK]["measurement"]["acceleration"] = 1
+    study["data"]["mri"] |= {"frames": SHAPE[0], "resolution": SHAPE[2]}
+    return flow.select(Config.model_validate(study), TASK)
+
+
+def moving_spot() -> np.ndarray:
+    """Return a spot of magnitude 2 that goes one pixel right and half a pixel down from frame to frame."""
+    rows, columns = np.indices(SHAPE[2:])
+    time = np.arange(SHAPE[0])[:, None, None]
+    spot = np.exp(-((columns - 14 - time) ** 2 + (rows - 15 - time / 2) ** 2) / 40)
+    return np.stack([1.2 * spot, 1.6 * spot], axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def measurements(config, tmp_path) -> list[Path]:
+    """Return the files of two videos, one of them at rest, measured with next to no noise."""
+    chosen = settings_of(config, "naive_inverse")
+    forward_model = build_forward_model(chosen.measurement, SHAPE)
+    files = []
+    for number, video in enumerate((moving_spot(), np.repeat(moving_spot()[:1], SHAPE[0], axis=0))):
+        measured = forward_model.measure(torch.from_numpy(video)[None], torch.Generator().manual_seed(number))
+        files.append(tmp_path / f"video{number:03d}.h5")
+        write_measurement(files[-1], {name: array[0].numpy() for name, array in measured.items()}, video, {})
+    return files
+
+
+def run(settings: flow.Settings, measurements: list[Path], output: Path, *more: object) -> int:
+    words = ["--measurements", *measurements, "--output", output, *more]
+    return main(["flow", "--settings", dump_settings(settings), *map(str, words)])
+
+
+def known_weights(folder: Path) -> Path:
+    """Write and return a table in which the kept file may have any SHA-256."""
+    columns = list(KnownWeights.__dataclass_fields__)
+    with (folder / "weights.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerow(dict.fromkeys(columns, "") | {"network": "raft"})
+    return folder / "weights.csv"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"), [("truth", "truth (oracle), TV-L1"), ("naive_inverse", "naive inverse, TV-L1")]
+)
+def test_the_flow_of_truth_and_of_naive_inverse_follows_the_motion(
+    config, measurements, tmp_path, source, text, capsys
+):
+    assert run(settings_of(config, source), measurements, tmp_path / "flow.h5") == 0
+    moving, still = read_flows(tmp_path / "flow.h5").values()
+    assert moving.forward.shape == moving.backward.shape == (SHAPE[0] - 1, 2, 32, 32)
+    for time in range(SHAPE[0] - 1):
+        y, x = 15 + time // 2, 14 + time
+        assert np.allclose(moving.forward[time, :, y, x], [1, 0.5], atol=0.25)
+        assert np.allclose(moving.backward[time, :, y, x], [-1, -0.5], atol=0.25)
+        assert np.abs(still.forward[time, :, y, x]).max() < 0.1
+    attributes = read_flow_attributes(tmp_path / "flow.h5")
+    assert (attributes["flow"], attributes["source"], attributes["estimator"]) == (text, source, "tvl1")
+    assert 0 < attributes["end_point_error_px"] < 0.2
+    told = f"texture of 32 x 32 pixels: {attributes['end_point_error_px']:.2f} pixel"
+    assert told in capsys.readouterr().err
+
+
+def test_only_the_flow_of_the_truth_needs_a_truth(config, measurements, tmp_path, capsys):
+    settings = settings_of(config, "naive_inverse")
+    measured = build_forward_model(settings.measurement, SHAPE).measure(
+        torch.from_numpy(moving_spot())[None], torch.Generator().manual_seed(0)
+    )
+    write_measurement(measurements[0], {name: array[0].numpy() for name, array in measured.items()}, None, {})
+    assert run(settings, measurements[:1], tmp_path / "inverse.h5") == 0
+    assert run(settings_of(config, "truth"), measurements, tmp_path / "truth.h5") == 1
+    error = capsys.readouterr().err
+    assert "video000.h5 holds no truth to take the flow of; set the task's flow.source to naive_inverse" in error
+    assert not (tmp_path / "truth.h5").exists()
+
+
+def test_a_measurement_of_another_size_is_refused(config, measurements, tmp_path, capsys):
+    settings = settings_of(config, "naive_inverse").model_copy(update={"shape": (4, 2, 48, 48)})
+    assert run(settings, measurements, tmp_path / "flow.h5") == 1
+    assert "video000.h5 holds kspace (4 x " in capsys.readouterr().err
+
+
+def test_without_weights_raft_gives_way_to_tv_l1_and_the_file_says_why(config, measurements, tmp_path, capsys):
+    settings, checksums = settings_of(config, "truth", "raft"), known_weights(tmp_path)
+    write_missing(tmp_path / "raft.safetensors", "weights.raft is null")
+    weights = ("--weights", tmp_path / "raft.safetensors", "--checksums", checksums)
+    for words, reason in (((), "no weights given"), (weights, "weights.raft is null")):
+        assert run(settings, measurements[1:], tmp_path / "flow.h5", *words) == 0
+        attributes = read_flow_attributes(tmp_path / "flow.h5")
+        assert attributes["flow"] == f"truth (oracle), TV-L1 (no RAFT: {reason})"
+        assert attributes["estimator"] == "tvl1"
+        assert f"no RAFT: {reason}; the flow is estimated by TV-L1" in capsys.readouterr().err
+
+
+def test_with_weights_it_is_raft(config, measurements, tmp_path):
+    torch.manual_seed(0)
+    arrays = {name: tensor.numpy() for name, tensor in raft_large(weights=None).state_dict().items()}
+    write_learned_weights(tmp_path / "raft.safetensors", arrays, {"source": "nowhere", "sha256": "0123"})
+    weights = ("--weights", tmp_path / "raft.safetensors", "--checksums", known_weights(tmp_path))
+    assert run(settings_of(config, "truth", "raft"), measurements[1:], tmp_path / "flow.h5", *weights) == 0
+    attributes = read_flow_attributes(tmp_path / "flow.h5")
+    assert (attributes["flow"], attributes["estimator"]) == ("truth (oracle), RAFT", "raft")
+    assert attributes["end_point_error_px"] > 0.2  # of a network that has learned nothing
+
+
+def test_weights_that_cannot_be_checked_are_refused(config, measurements, tmp_path, capsys):
+    settings = settings_of(config, "truth", "raft")
+    assert run(settings, measurements, tmp_path / "flow.h5", "--weights", tmp_path / "raft.safetensors") == 1
+    assert "give the table of known weights, --checksums" in capsys.readouterr().err
+
+
+def test_settings_hold_just_what_the_flow_uses(config):
+    oracle, inverse = flow.select(config, BLACK_HOLE), flow.select(config, TASK)
+    assert (oracle.flow.source, oracle.measurement, oracle.shape) == ("truth", None, None)
+    assert flow.modules(oracle) == []
+    assert inverse.shape == (12, 2, 192, 192)
+    assert flow.modules(inverse) == ["step.physics.mri"]
+    for chosen in (oracle, inverse):
+        assert parse_settings(dump_settings(chosen), flow.Settings) == chosen
+    without = config.model_copy(update={"tasks": {TASK: config.tasks[TASK].model_copy(update={"flow": None})}})
+    with pytest.raises(InputError, match=r"task mri6 has no flow.*tasks\.mri6\.flow"):
+        flow.select(without, TASK)

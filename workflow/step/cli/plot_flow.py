@@ -1,0 +1,57 @@
+"""Draw the optical flow of one video: its directions, lengths, and where there and back do not agree."""
+
+import argparse
+from pathlib import Path
+from typing import Literal
+
+from step.cli.files import add_pictures
+from step.config.sections import Section
+from step.config.study import Config
+from step.errors import InputError
+
+
+class Settings(Section):
+    """What the picture uses of the configuration."""
+
+    display: Literal["magnitude", "unit_range"]
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return the part of `config` that the picture of `task` uses."""
+    return Settings(display=config.video_format(config.tasks[task].domain).display)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of the stage."""
+    parser.add_argument(
+        "--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement with its truth, HDF5"
+    )
+    parser.add_argument("--flow", required=True, type=Path, metavar="FILE", help="flows, the video's among them, HDF5")
+    add_pictures(parser)
+    parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the picture and its numbers; raises `InputError` where truth or flow lacks, or they do not fit."""
+    import torch
+
+    from step.figures.flow import draw_flow, see_flow, write_flow_data
+    from step.figures.style import save_figure
+    from step.io.flows import read_flow_attributes, read_flows
+    from step.io.reconstructions import read_measurement
+    from step.physics.display import to_unit_range
+
+    name = arguments.measurement.stem
+    _, truth = read_measurement(arguments.measurement)
+    if truth is None:
+        raise InputError(f"{arguments.measurement} holds no truth to show; give a simulated measurement")
+    flow, attributes = read_flows(arguments.flow, [name])[name], read_flow_attributes(arguments.flow)
+    n_frames, _, height, width = truth.shape
+    if flow.forward.shape != (n_frames - 1, 2, height, width):
+        shapes = f"{flow.forward.shape}, its video {truth.shape}"
+        raise InputError(f"{arguments.flow}: the flow of {name} is {shapes}; run the flow stage again")
+    video = torch.from_numpy(truth)
+    frames = to_unit_range(video, video, settings.display).numpy()
+    picture = see_flow(frames, flow, attributes["flow"], attributes["end_point_error_px"])
+    save_figure(draw_flow(picture, settings.display), arguments.output)
+    write_flow_data(picture, arguments.data)

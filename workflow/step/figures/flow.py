@@ -1,0 +1,180 @@
+"""The optical flow that noise is moved with: as colours, as arrows, and where its two directions disagree."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from scipy.ndimage import map_coordinates
+from torchvision.utils import flow_to_image
+
+from step.figures import style
+from step.figures.scales import evenly_spaced
+from step.io.atomic import whole_file
+from step.io.flows import VideoFlow
+
+COLUMNS = 4
+ARROWS = 10  # along a frame's longer side
+PANEL_INCHES = 1.35
+WHEEL_PIXELS = 201  # across the wheel of colours
+
+
+@dataclass(frozen=True)
+class FlowPicture:
+    """The numbers of the picture; a column for each of some pairs of frames t and t + 1."""
+
+    title: str
+    pairs: np.ndarray  # (column,) t, counted from 0
+    frames: np.ndarray  # (column, y, x) the truth's frame t, in [0, 1]
+    forward: np.ndarray  # (column, 2, y, x), pixels; component 0 along x, 1 along y
+    backward: np.ndarray  # (column, 2, y, x), pixels
+    inconsistency: np.ndarray  # (column, y, x), pixels
+
+    @property
+    def largest(self) -> float:
+        """The largest displacement of both flows, pixels per frame."""
+        return float(np.linalg.norm([self.forward, self.backward], axis=2).max())
+
+
+def see_flow(truth: np.ndarray, flow: VideoFlow, origin: str, end_point_error_px: float) -> FlowPicture:
+    """Return what the picture shows of `flow`, beside `truth` (time, y, x) in [0, 1].
+
+    `origin` says what the flow was estimated from and how; `end_point_error_px` is the estimator's where the motion
+    is known.
+    """
+    pairs = pairs_shown(truth)
+    forward, backward = flow.forward[pairs], flow.backward[pairs]
+    return FlowPicture(
+        title=f"flow of {origin}\nits end-point error on a rotated and shifted texture: {end_point_error_px:.2f} pixel",
+        pairs=pairs,
+        frames=truth[pairs],
+        forward=forward,
+        backward=backward,
+        inconsistency=np.stack([inconsistency(*both) for both in zip(forward, backward, strict=True)]),
+    )
+
+
+def pairs_shown(truth: np.ndarray) -> np.ndarray:
+    """Return `COLUMNS` frames t, or all: from first to last, and the one after which `truth` (time, y, x) changes most.
+
+    That one takes the place of the nearest.
+    """
+    changes = np.abs(np.diff(truth, axis=0)).sum(axis=(1, 2))
+    pairs, busiest = evenly_spaced(len(changes), COLUMNS), changes.argmax()
+    pairs[np.abs(pairs - busiest).argmin()] = busiest
+    return pairs
+
+
+def inconsistency(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """Return (y, x), pixels: how far from itself a pixel ends that goes `forward` and then `backward` (2, y, x).
+
+    It is ``|F(p) + B(p + F(p))|``, bilinear between pixels; beyond the edge B is as at the edge.
+    """
+    rows_and_columns = np.indices(forward.shape[1:]) + forward[::-1]
+    returned = [map_coordinates(component, rows_and_columns, order=1, mode="nearest") for component in backward]
+    return np.linalg.norm(forward + np.stack(returned), axis=0)
+
+
+def draw_flow(picture: FlowPicture, display: str) -> Figure:
+    """Return the picture: rows for the frame with the flow's arrows, the flows' colours, and their disagreement."""
+    n_columns = len(picture.pairs)
+    colours, wheel = colour_flows(picture)
+    with style.styled():
+        figure = Figure(figsize=(PANEL_INCHES * (n_columns + 1) + 1.0, 4 * PANEL_INCHES + 0.9))
+        figure.suptitle(picture.title, fontsize=8)
+        axes = figure.subplots(4, n_columns + 1, squeeze=False, width_ratios=[1] * n_columns + [0.8])
+        for column, pair in enumerate(picture.pairs):
+            axes[0, column].set_title(f"frames {pair}, {pair + 1}")
+            brightness = _draw_frame(axes[0, column], picture, column, display)
+            for row, direction in enumerate(colours, start=1):
+                axes[row, column].imshow(direction[column])
+            distance = _draw_inconsistency(axes[3, column], picture, column)
+            _label(axes[:4, column], first=column == 0)
+        for row, place in ((0, "frame t, forward flow"), (1, "forward, t to t + 1"), (2, "backward, t + 1 to t")):
+            axes[row, 0].set_ylabel(f"{place}\ny [pixel]")
+        axes[3, 0].set_ylabel("there and back\ny [pixel]")
+        for row, image, text in (
+            (0, brightness, style.BRIGHTNESS_LABELS[display]),
+            (3, distance, "distance from\nwhere it began [pixel]"),
+        ):
+            axes[row, -1].set_axis_off()
+            figure.colorbar(image, ax=axes[row, -1], label=text, location="left", fraction=0.2, aspect=12)
+        grid = axes[0, 0].get_gridspec()
+        for below in axes[1:3, -1]:
+            below.remove()
+        _draw_wheel(figure.add_subplot(grid[1:3, -1]), wheel, picture.largest)
+    return figure
+
+
+def colour_flows(picture: FlowPicture) -> tuple[np.ndarray, np.ndarray]:
+    """Return the colours (2, column, y, x, 3), uint8, of the flows forward and backward, and those of the wheel.
+
+    The wheel (y, x, 3) has at its centre the colour of rest, at its rim those of the largest displacement, in the
+    direction from the centre, and is white beyond.
+    """
+    flows = np.stack([picture.forward, picture.backward]).astype(np.float32)
+    across = np.linspace(-1, 1, WHEEL_PIXELS, dtype=np.float32)
+    places = np.stack(np.meshgrid(across, across, indexing="xy"))
+    within = np.linalg.norm(places, axis=0) <= 1
+    disc = np.where(within, places * np.float32(picture.largest), 0)
+    # The colours are relative to the largest displacement of all that are coloured together.
+    vectors = np.concatenate([np.moveaxis(flows, 2, -1).reshape(-1, 2), np.moveaxis(disc, 0, -1).reshape(-1, 2)])
+    together = flow_to_image(torch.from_numpy(vectors.T[:, None].copy()))[:, 0].numpy().T
+    n_vectors = flows.size // 2
+    colours = together[:n_vectors].reshape(*flows.shape[:2], *flows.shape[3:], 3)
+    wheel = together[n_vectors:].reshape(WHEEL_PIXELS, WHEEL_PIXELS, 3)
+    return colours, np.where(within[..., None], wheel, np.uint8(255))
+
+
+def write_flow_data(picture: FlowPicture, path: Path) -> None:
+    """Write the numbers of the picture to `path` (.npz), by the names of `FlowPicture`."""
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **asdict(picture))
+
+
+def _draw_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> AxesImage:
+    """Draw the frame with arrows in its own pixels; one that stays is a dot."""
+    step = max(1, max(picture.frames.shape[1:]) // ARROWS)
+    chosen = (slice(step // 2, None, step),) * 2
+    y, x = (indices[chosen] for indices in np.indices(picture.frames.shape[1:]))
+    along_x, along_y = (component[chosen] for component in picture.forward[column])
+    # The longest arrow of the picture is as long as one and a half distances between arrows.
+    scale = picture.largest / (1.5 * step) or 1
+    axes.quiver(
+        x,
+        y,
+        along_x,
+        along_y,
+        angles="xy",
+        scale_units="xy",
+        scale=scale,
+        color=style.MARK_COLOUR,
+        width=0.009,
+        headwidth=3.5,
+        headlength=3.5,
+        headaxislength=3,
+        minlength=0.5,
+    )
+    return axes.imshow(picture.frames[column], cmap=style.BRIGHTNESS_COLOURS[display], vmin=0, vmax=1)
+
+
+def _draw_inconsistency(axes: Axes, picture: FlowPicture, column: int) -> AxesImage:
+    largest = picture.inconsistency.max()
+    return axes.imshow(picture.inconsistency[column], cmap=style.ERROR_COLOURS, vmin=0, vmax=largest or 1)
+
+
+def _label(column: np.ndarray, first: bool) -> None:
+    for axes in column:
+        axes.tick_params(labelbottom=axes is column[-1], labelleft=first)
+    column[-1].set_xlabel("x [pixel]")
+
+
+def _draw_wheel(axes: Axes, wheel: np.ndarray, largest: float) -> None:
+    axes.imshow(wheel, extent=(-largest, largest, largest, -largest) if largest else None)
+    axes.set_title(f"largest: {largest:.2g}\npixels per frame", pad=3)
+    axes.set_xlabel("x [pixel/frame]")
+    axes.set_ylabel("y [pixel/frame]")
+    axes.spines[:].set_visible(False)

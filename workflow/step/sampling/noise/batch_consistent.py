@@ -1,0 +1,19 @@
+"""One frame's noise for all frames (BCS)."""
+
+import torch
+
+from step.config.methods import FrameNoise as Settings
+from step.sampling.flow import Flow
+
+
+class BatchConsistentNoise:
+    """White noise that stays where it is."""
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+        """Return standard normal noise of `shape` (time, latent_channel, latent_y, latent_x), constant in time."""
+        return torch.randn(shape[1:], generator=generator).expand(shape).clone()
+
+
+def build(settings: Settings, flow: Flow | None, latent_shape: tuple[int, int, int, int]) -> BatchConsistentNoise:
+    """Return the source; it needs neither the flow nor the shape."""
+    return BatchConsistentNoise()

@@ -1,0 +1,6 @@
+"""Noise warped with bilinear interpolation."""
+
+from step.config.methods import InterpolatedNoise as Settings
+from step.sampling.noise.interpolated import build_warped as build
+
+__all__ = ["Settings", "build"]

@@ -1,0 +1,36 @@
+"""The noise of a frame interpolated at the positions from which the flow brought its pixels."""
+
+import torch
+
+from step.config.methods import InterpolatedNoise
+from step.sampling.flow import Flow, flow_of_latents
+from step.sampling.noise.positions import inside, interpolate, pixel_centres
+from step.sampling.noise.recursion import draw_recursively
+
+
+class WarpedNoise:
+    """Noise with ``n_{t+1}(p) = n_t(p + backward_t(p))``, and fresh noise where that position is outside the frame.
+
+    Interpolation between pixels averages them: the noise is not white, and bilinear interpolation takes variance
+    away from frame to frame. That is the fault for which these baselines are compared.
+    """
+
+    def __init__(self, flow: Flow, interpolation: str):
+        self._backward = flow.backward.double()
+        self._interpolation = interpolation
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+        """Return noise of `shape` (time, latent_channel, latent_y, latent_x)."""
+        return draw_recursively(shape, self._move, generator)
+
+    def _move(self, noise: torch.Tensor, t: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        height, width = noise.shape[1:]
+        origins = pixel_centres(height, width) + self._backward[t]
+        return interpolate(noise, origins, self._interpolation), inside(origins, height, width)
+
+
+def build_warped(
+    settings: InterpolatedNoise, flow: Flow | None, latent_shape: tuple[int, int, int, int]
+) -> WarpedNoise:
+    """Return the source that moves with the `flow` of the pixels; `settings` name the interpolation."""
+    return WarpedNoise(flow_of_latents(flow, latent_shape), settings.source)

@@ -1,0 +1,27 @@
+"""From the `noise` section of a method to the noise source that it names."""
+
+import importlib
+
+from pydantic import ValidationError
+
+from step.config.methods import AnyNoise
+from step.config.study import describe_problem
+from step.contracts import NoiseSource
+from step.errors import InputError
+from step.provenance import noise_source_name
+from step.sampling.flow import Flow
+
+
+def build_noise_source(noise: AnyNoise, flow: Flow | None, latent_shape: tuple[int, int, int, int]) -> NoiseSource:
+    """Return the source that `noise` describes, for latents of `latent_shape` (time, latent_channel, y, x).
+
+    `flow` is that of the video's pixels. The module that ``noise.source`` names offers `Settings`, a pydantic model
+    of the section (without the key `uses_flow` of sections for modules elsewhere), and
+    ``build(settings, flow, latent_shape)``. A source keeps nothing of its draws: one serves all samples of a video.
+    """
+    module = importlib.import_module(noise_source_name(noise.source))
+    try:
+        settings = module.Settings.model_validate(noise.model_dump(exclude={"uses_flow"}))
+    except ValidationError as error:
+        raise InputError(f"noise of source {noise.source}: {describe_problem(error)}") from None
+    return module.build(settings, flow, latent_shape)
