@@ -14,6 +14,7 @@ from raw_files import random_image, to_kspace, write_mat
 from step.__main__ import main
 from step.cli.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, lay_over, load_config
+from step.io.flows import VideoFlow, write_flows
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import write_measurement
 from step.models.autoencoder import build_autoencoder
@@ -239,10 +240,10 @@ def models(config, tmp_path) -> dict[str, Path]:
     return folders
 
 
-def sample(config: Config, models: dict[str, Path], output: Path, task: str = "mri8") -> list:
+def sample(config: Config, models: dict[str, Path], output: Path, method: str = "bis") -> list:
     files = ["--autoencoder", models["autoencoder"], "--denoiser", models["image"], "--output", output]
     measurements = ["--measurements", models["image"].parents[1] / "video000.h5"]
-    return [*settings("sample", config, task, "bis"), *files, *measurements]
+    return [*settings("sample", config, "mri8", method), *files, *measurements]
 
 
 def of_another_domain(models: dict[str, Path]) -> None:
@@ -310,6 +311,30 @@ def test_sample_refuses_a_model_folder(config, models, tmp_path, capfd, spoil, s
     spoil(models)
     output = tmp_path / "out/000.h5"
     line = fails(sample(config, models, output), output, capfd)
+    assert [part for part in says if part not in line] == []
+
+
+def write_flow(path: Path, video: str, n_frames: int) -> None:
+    displacements = np.zeros((n_frames - 1, 2, 16, 16), np.float32)
+    write_flows(path, [VideoFlow(video, displacements, displacements)], {"flow": "truth (oracle), TV-L1"})
+
+
+@pytest.mark.parametrize(
+    ("video", "n_frames", "says"),
+    [
+        (None, 4, ["bilinear", "--flow"]),
+        ("video001", 4, ["flow.h5", "video001", "video000"]),
+        ("video000", 5, ["5 frames", "latents have 4"]),
+    ],
+    ids=["none", "of another video", "of more frames"],
+)
+def test_sample_refuses_noise_that_moves_without_its_flow(config, models, tmp_path, capfd, video, n_frames, says):
+    output = tmp_path / "out/000.h5"
+    command = sample(config, models, output, method="bilinear")
+    if video:
+        write_flow(tmp_path / "flow.h5", video, n_frames)
+        command += ["--flow", tmp_path / "flow.h5"]
+    line = fails(command, output, capfd)
     assert [part for part in says if part not in line] == []
 
 

@@ -39,8 +39,20 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         'tasks: {"x; rm -rf": {domain: mri}}',
         ["tasks.x; rm -rf", "should match pattern"],
     ),
-    "name that is a path": ('methods: {"../bis": {prior: image, noise: independent}}', ["methods.../bis"]),
-    "target that is no task": ("targets: {tour: [mri7]}", ["targets.tour", "mri7", "mri8"]),
+    "name that is a path": ('methods: {"../bis": {prior: image, noise: {source: independent}}}', ["methods.../bis"]),
+    "target that is no task": ("targets: {tour: {tasks: [mri7]}}", ["targets.tour.tasks", "mri7", "mri8"]),
+    "tour of a method that is none": ("targets: {tour: {methods: [pcs]}}", ["targets.tour.methods", "pcs", "bcs"]),
+    "table of a task that is none": ("tables: {table1: [mri7]}", ["tables.table1", "mri7", "mri8"]),
+    "noise of a key that its source has not": (
+        "methods: {bis: {noise: {length: 1}}}",
+        ["methods.bis.noise.length", "unknown key"],
+    ),
+    "warped noise without a flow": ("tasks: {mri8: {flow: null}}", ["tasks.mri8.flow", "null", "bilinear"]),
+    "flow of a truth that a real measurement has not": (
+        "observations: {night: {task: blackhole, method: bicubic, samples: 1, samples_per_job: 1, data: {format: eht, "
+        "file: a.csv, start_utc_h: null, average_s: 60, systematic: 0, light_curve: none}}}",
+        ["observations.night.method", "bicubic", "tasks.blackhole.flow.source", "no"],
+    ),
     "task of an unknown domain": ("tasks: {mri8: {domain: weather}}", ["tasks.mri8.domain", "weather"]),
     "resolution that the networks cannot halve": (
         "data: {mri: {resolution: 190}}",

@@ -9,7 +9,8 @@ import pytest
 
 MINIATURE = "config/miniature.yaml"
 RESULTS = "results/miniature"
-METHODS = ["bis", "bcs", "step_video", "step_joint"]
+WARPING = ["bilinear", "bicubic", "nearest", "integral", "gp_warp"]
+METHODS = ["bis", "bcs", *WARPING, "step_video", "step_joint"]
 ROWS = {
     "mri8": [*METHODS, "zero_filled", "total_variation", "static", "vae"],
     "blackhole": [*METHODS, "dirty", "static", "vae"],
@@ -22,11 +23,18 @@ N_MOVIES = 4
 DATA = {"ingest": N_PATIENTS, "prepare": N_PATIENTS, "split": 1}
 BLACK_HOLE_DATA = {"ingest": N_MOVIES + 1, "prepare": N_MOVIES + 1, "split": 1}
 PRIORS = {"train_autoencoder": 1, "train_denoiser": 3}
-TABLE = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "tabulate": 1}
-BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 7}
-PICTURES = {"plot_comparison": 1, "plot_movie": 5}
-BLACK_HOLE_PICTURES = PICTURES | {"plot_coverage": 1, "plot_dirty": 1}
+WEIGHTS = {"fetch_weights": 3}
+TABLE = {"measure": 1, "flow": 20, "sample": 9 * 20, "reference": 4, "evaluate": 13, "featurise": 14, "tabulate": 1}
+BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 12, "featurise": 13}
+OF_MEASUREMENT = {"plot_coverage": 1, "plot_dirty": 1}
+PICTURES = {"plot_comparison": 1, "plot_movie": 10, "plot_flow": 1}
+BLACK_HOLE_PICTURES = PICTURES | OF_MEASUREMENT
 DOMAIN_PICTURES = {"plot_losses": 4}
+TABLES = {"table_methods": 2, "table_costs": 1, "table_training": 1}
+# The tour shows four methods, none of which has a flow.
+TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "featurise": 9, "tabulate_tour": 1}
+BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7, "featurise": 8}
+TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_movie": 4}
 
 
 def total(*jobs: dict[str, int]) -> dict[str, int]:
@@ -85,8 +93,10 @@ def test_the_whole_study_runs_from_nothing(first_run, project_copy):
     for task, domain in DOMAINS.items():
         videos = {f"{task}/videos/{name}.mp4" for name in ["comparison", *METHODS]}
         losses = {f"{domain}/figures/losses-{name}.png" for name in ("autoencoder", "image", "video", "joint")}
-        assert videos | losses | {f"{task}/metrics.csv", f"{task}/figures/comparison.png"} <= made
+        pictures = {f"{task}/figures/{name}.png" for name in ("comparison", "flow")}
+        assert videos | losses | pictures | {f"{task}/metrics.csv"} <= made
     assert {"mri/figures/masks.png", "blackhole/figures/coverage.png", "blackhole/figures/dirty.png"} <= made
+    assert {f"tables/table{number}{end}" for number in range(1, 5) for end in (".csv", ".md", ".tex")} <= made
     assert [name for name in made if ".part" in name or ".state" in name] == []
 
 
@@ -96,12 +106,13 @@ def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
         *(f"{domain}/{stage}/000" for domain in DOMAINS.values() for stage in ("simulate", "ingest", "prepare")),
         *(f"{domain}/split" for domain in DOMAINS.values()),
         *(f"{domain}/train/{net}" for domain in DOMAINS.values() for net in ("autoencoder", "image", "video", "joint")),
-        *(f"{task}/measure" for task in ROWS),
+        *(f"{task}/{stage}" for task in ROWS for stage in ("measure", "flow/000", "featurise/truth")),
         *(f"{task}/sample/{method}-000" for task in ROWS for method in METHODS),
-        *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task][4:]),
-        *(f"{task}/evaluate/{row}" for task in ROWS for row in ROWS[task]),
+        *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task] if row not in METHODS),
+        *(f"{task}/{stage}/{row}" for task in ROWS for stage in ("evaluate", "featurise") for row in ROWS[task]),
         *(f"{task}/tabulate" for task in ROWS),
         *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("observe", "summarise")),
+        "observations/scan/flow",
         *(
             f"observations/{name}/sample-{shard}"
             for name, shard in (("night", "000"), ("night", "001"), ("scan", "000"))
@@ -117,14 +128,35 @@ def test_the_table_has_one_finite_row_per_method_in_the_order_of_the_paper(minia
         rows = list(csv.DictReader(file))
     assert [row.pop("method") for row in rows] == ROWS[task]
     assert {row["videos"] for row in rows} == {"2"}
+    measured = ("psnr", "ssim", "d_psnr", "d_ssim", "difference_correlation", "data_misfit")
     undefined = {
-        (name, column)
+        (name, metric)
         for name, row in zip(ROWS[task], rows, strict=True)
-        for column, value in row.items()
-        if not math.isfinite(float(value))
+        for metric in measured
+        if not math.isfinite(float(row[metric]))
     }
     # A still video has no differences of frames to correlate.
-    assert undefined == {("static", "difference_correlation"), ("static", "difference_correlation_std")}
+    assert undefined == {("static", "difference_correlation")}
+
+
+@pytest.mark.parametrize("task", ROWS)
+def test_what_could_not_be_measured_is_an_empty_cell_with_its_reason(miniature, task):
+    with (miniature.folder / RESULTS / task / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row[column] for row in rows for column in ("lpips", "fvd", "lpips_weights", "fvd_weights")} == {""}
+    for row in rows:
+        assert "no LPIPS: weights.vgg16 is null" in row["remarks"]
+        assert "no FVD: weights.i3d is null" in row["remarks"]
+
+
+@pytest.mark.parametrize(("task", "source"), [("mri8", "naive inverse"), ("blackhole", "truth (oracle)")])
+def test_the_tables_say_which_flow_moved_the_noise(miniature, task, source):
+    with (miniature.folder / RESULTS / task / "metrics.csv").open() as file:
+        flows = {row["method"]: row["flow"] for row in csv.DictReader(file)}
+    assert {method for method, flow in flows.items() if flow} == set(WARPING)
+    assert {flows[method] for method in WARPING} == {f"{source}, TV-L1 (no RAFT: weights.raft is null)"}
+    table = {"mri8": "table4", "blackhole": "table1"}[task]
+    assert source in (miniature.folder / RESULTS / f"tables/{table}.md").read_text()
 
 
 def test_a_second_run_does_nothing(miniature):
@@ -138,26 +170,27 @@ def test_a_second_run_does_nothing(miniature):
 
 def test_the_table_of_the_paper_is_planned_from_names_of_raw_files(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "results/mri8/metrics.csv", overlays=(paper_overlay,))
-    assert run.jobs == DATA | PRIORS | TABLE
+    assert run.jobs == DATA | PRIORS | TABLE | WEIGHTS
 
 
 def test_the_whole_study_of_the_paper_is_planned(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "all", overlays=(paper_overlay,))
     hearts = total(DATA, PRIORS, TABLE, TABLE, PICTURES, PICTURES, DOMAIN_PICTURES, {"plot_masks": 1})
     black_holes = total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE, BLACK_HOLE_PICTURES, DOMAIN_PICTURES)
-    assert run.jobs == total(hearts, black_holes)
+    assert run.jobs == total(hearts, black_holes, TABLES, WEIGHTS)
 
 
 def test_the_tour_is_what_runs_unless_something_else_is_asked_for(project_copy, paper_overlay):
-    hearts = total(DATA, PRIORS, TABLE, PICTURES)
-    black_holes = total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE, BLACK_HOLE_PICTURES)
-    assert project_copy.snakemake("-n", overlays=(paper_overlay,)).jobs == total(hearts, black_holes)
+    hearts = total(DATA, PRIORS, TOUR, TOUR_PICTURES)
+    black_holes = total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TOUR, TOUR_PICTURES, OF_MEASUREMENT)
+    run = project_copy.snakemake("-n", overlays=(paper_overlay,))
+    assert run.jobs == total(hearts, black_holes, {"fetch_weights": 2})
 
 
 def test_who_has_one_domain_s_data_plans_its_table_without_the_others(project_copy, raw_library):
     overlay = project_copy.overlay("mine", f"data: {{blackhole: {{root: {raw_library}}}}}\n")
     run = project_copy.snakemake("-n", "results/blackhole/metrics.csv", overlays=(overlay,))
-    assert run.jobs == total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE)
+    assert run.jobs == total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE, WEIGHTS)
 
 
 def test_measured_data_end_in_samples_chi_squares_pictures_and_the_formats_of_their_field(miniature):

@@ -15,20 +15,30 @@ LIBRARY = "workflow/step"
 Jobs = dict[str, int]
 
 
+# Tables of both domains: made again once, whatever number of parts of them is stale.
+SHARED = ("table_costs", "table_training")
+
+
 def total(*jobs: Jobs) -> Jobs:
     """Return how many jobs of each rule there are together."""
-    return dict(sum(map(Counter, jobs), Counter()))
+    counts = dict(sum(map(Counter, jobs), Counter()))
+    return counts | dict.fromkeys(counts.keys() & set(SHARED), 1)
 
 
 NONE: Jobs = {}
-PICTURES = {"plot_comparison": 1, "plot_movie": 5}
-FROM_TRAINING = {"train_autoencoder": 1, "train_denoiser": 3, "plot_losses": 4}
-FROM_SAMPLE = {"sample": 4, "evaluate": 4, "tabulate": 1} | PICTURES
+METHODS = 9
+# Each domain of the miniature has a table of methods of its own.
+TABLES = {"tabulate": 1, "table_methods": 1}
+PICTURES = {"plot_comparison": 1, "plot_movie": METHODS + 1}
+FROM_TRAINING = {"train_autoencoder": 1, "train_denoiser": 3, "plot_losses": 4, "table_training": 1}
+FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "featurise": METHODS, "table_costs": 1} | TABLES | PICTURES
 # From the samples of measured data down: those of the black hole have two jobs, those of the heart one.
 NIGHT = {"sample_observation": 2, "summarise": 1, "export": 1, "plot_observation": 1}
 SCAN = NIGHT | {"sample_observation": 1}
 FROM_NIGHT = NIGHT | {"observe": 1, "plot_observed_coverage": 1}
-FROM_SCAN = SCAN | {"observe": 1}
+# The scan's noise moves with its flow.
+SCAN_OF_FLOW = SCAN | {"flow_of_observation": 1}
+FROM_SCAN = SCAN_OF_FLOW | {"observe": 1}
 
 
 @dataclass(frozen=True)
@@ -43,17 +53,19 @@ class Domain:
 
     @property
     def table(self) -> Jobs:
-        return {"evaluate": 4 + self.references, "tabulate": 1}
+        rows = METHODS + self.references
+        # The features of the truth are one more.
+        return {"evaluate": rows, "featurise": rows + 1} | TABLES
 
     @property
     def from_measure(self) -> Jobs:
-        below = {"measure": 1, "sample": 4, "reference": self.references}
-        return below | self.table | PICTURES | self.of_measurement
+        below = {"measure": 1, "flow": 1, "plot_flow": 1, "sample": METHODS, "reference": self.references}
+        return below | self.table | PICTURES | self.of_measurement | {"table_costs": 1}
 
     @property
     def from_autoencoder(self) -> Jobs:
         # The passage through the autoencoder is a reference too.
-        return total(FROM_TRAINING, of_methods(4), {"reference": 1, "evaluate": 1}, self.observed)
+        return total(FROM_TRAINING, of_methods(METHODS), {"reference": 1} | of_rows(1), self.observed)
 
     @property
     def from_split(self) -> Jobs:
@@ -73,18 +85,34 @@ class Domain:
 
     @property
     def from_references(self) -> Jobs:
-        of_each = {"reference": self.references, "evaluate": self.references}
-        return of_each | {"tabulate": 1, "plot_comparison": 1, "plot_movie": 1}
+        of_each = {"reference": self.references} | of_rows(self.references)
+        return of_each | TABLES | {"plot_comparison": 1, "plot_movie": 1}
+
+
+def of_rows(number: int) -> Jobs:
+    """Return the jobs that describe some rows of a table."""
+    return {"evaluate": number, "featurise": number}
 
 
 def of_methods(sampled: int) -> Jobs:
     """Return the jobs from the samples of some methods down: their rows, their movies and the one of all rows."""
-    return {"sample": sampled, "evaluate": sampled, "tabulate": 1, "plot_comparison": 1, "plot_movie": sampled + 1}
+    below = {"sample": sampled, "plot_comparison": 1, "plot_movie": sampled + 1, "table_costs": 1}
+    return below | of_rows(sampled) | TABLES
 
 
 def of_networks(trained: int, sampled: int) -> Jobs:
     """Return the jobs from the training of some denoisers down."""
-    return {"train_denoiser": trained, "plot_losses": trained} | of_methods(sampled)
+    return {"train_denoiser": trained, "plot_losses": trained, "table_training": 1} | of_methods(sampled)
+
+
+def of_flow(observed: Jobs) -> Jobs:
+    """Return the jobs from the optical flow of a task down: the five methods that warp noise, and an observation."""
+    return total({"flow": 1, "plot_flow": 1}, of_methods(5), observed)
+
+
+def of_evaluation(domain: "Domain") -> Jobs:
+    """Return the jobs from the frames' metrics of a task down."""
+    return {"evaluate": METHODS + domain.references} | TABLES
 
 
 HEART = Domain("mri", 4, {}, SCAN, FROM_SCAN)
@@ -99,10 +127,12 @@ CONFIG_EDITS = {
     "data: {mri: {scale: 2.0e+6}}": HEART.from_prepare,
     "data: {mri: {split: {test: 1}}}": HEART.from_split,
     "data: {mri: {images: 20}}": HEART.from_split,
-    "data: {mri: {display: unit_range}}": HEART.table | PICTURES | {"plot_observation": 1},
+    "data: {mri: {display: unit_range}}": total(
+        HEART.table, PICTURES, of_flow(SCAN_OF_FLOW), {"plot_observation": 1}
+    ),
     "priors: {mri: {autoencoder_training: {kl_weight: 0.5}}}": HEART.from_autoencoder,
-    # The joint prior starts from the image prior, on which two methods stand, and the scan.
-    "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(of_networks(trained=2, sampled=3), SCAN),
+    # The joint prior starts from the image prior, on which seven methods stand, and the scan.
+    "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(of_networks(trained=2, sampled=8), SCAN),
     "priors: {mri: {video: {optimisation: {epochs: 2}}}}": of_networks(trained=1, sampled=1),
     "priors: {mri: {joint: {p_joint: 0.5}}}": of_networks(trained=1, sampled=1),
     "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(of_networks(trained=1, sampled=1), NIGHT),
@@ -112,18 +142,19 @@ CONFIG_EDITS = {
     "tasks: {blackhole: {measurement: {start_utc_h: 12.55}}}": total(BLACK_HOLE.from_measure, FROM_NIGHT),
     "tasks: {mri8: {sampler: {mcmc: {steps: 3}}}}": total(FROM_SAMPLE, SCAN),
     "tasks: {mri8: {samples: 2}}": FROM_SAMPLE,
-    "tasks: {mri8: {total_variation: {weight: 0.1}}}": {
-        "reference": 1,
-        "evaluate": 1,
-        "tabulate": 1,
-        "plot_comparison": 1,
-        "plot_movie": 1,
-    },
-    "methods: {bcs: {noise: independent}}": total(of_methods(1), of_methods(1)),
+    "tasks: {mri8: {total_variation: {weight: 0.1}}}": total(
+        {"reference": 1, "plot_comparison": 1, "plot_movie": 1}, of_rows(1), TABLES
+    ),
+    "methods: {bcs: {noise: {source: independent}}}": total(of_methods(1), of_methods(1)),
+    "methods: {integral: {noise: {subcells: 2}}}": total(of_methods(1), of_methods(1)),
+    "tasks: {blackhole: {flow: {tvl1: {attachment: 10.0}}}}": of_flow(NONE),
+    "weights: {vgg16: fetch}": total({"fetch_weights": 1}, of_evaluation(HEART), of_evaluation(BLACK_HOLE)),
+    "evaluation: {interval: 0.5}": total(TABLES, TABLES),
+    "tables: {table4: [mri8, blackhole]}": {"table_methods": 1},
     "observations: {night: {data: {average_s: 200.0}}}": FROM_NIGHT,
     "observations: {night: {samples: 2}}": {"summarise": 1, "export": 1, "plot_observation": 1},
     "observations: {scan: {method: bcs}}": SCAN,
-    "targets: {tour: [mri6]}": NONE,
+    "targets: {tour: {tasks: [mri6]}}": NONE,
     "tasks: {mri6: {sampler: {mcmc: {steps: 3}}}}": NONE,
 }
 
@@ -140,7 +171,14 @@ LIBRARY_EDITS = {
     "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
     "observations/eht.py": FROM_NIGHT,
     # The comparison says the PSNR of what it shows.
-    "evaluation/images.py": total(HEART.table, BLACK_HOLE.table, {"plot_comparison": 2}),
+    "evaluation/images.py": total(of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2}),
+    "evaluation/i3d.py": total(
+        {"featurise": 2 * METHODS + HEART.references + BLACK_HOLE.references + 2}, TABLES, TABLES
+    ),
+    "evaluation/frechet.py": total(TABLES, TABLES),
+    "sampling/noise/gp_warp.py": total(of_methods(1), of_methods(1)),
+    "sampling/optical_flow.py": total(of_flow(SCAN_OF_FLOW), of_flow(NONE)),
+    "figures/setting_tables.py": {"table_costs": 1, "table_training": 1},
     "figures/losses.py": {"plot_losses": 8},
     "cli/describe.py": NONE,
 }
@@ -233,4 +271,6 @@ def test_the_order_of_the_methods_is_that_of_the_table(miniature):
         return yaml.safe_dump(study, sort_keys=False)
 
     with miniature.edited("config/config.yaml", rewrite):
-        assert planned(miniature) == {"tabulate": 2, "plot_comparison": 2, "plot_movie": 2}
+        assert planned(miniature) == total(
+            {"plot_comparison": 2, "plot_movie": 2}, TABLES, TABLES, {"table_costs": 1, "table_training": 1}
+        )

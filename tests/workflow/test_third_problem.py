@@ -63,6 +63,7 @@ tasks:
     videos_per_job: 2
     references: [zero_filled, total_variation, static]
     total_variation: {weight: 0.01, iterations: 2}
+    flow: {source: naive_inverse, estimator: tvl1, tvl1: {attachment: 15, tightness: 0.3, warps: 5, iterations: 10}}
     sampler:
       annealing: {levels: 2, sigma_max: 20, sigma_min: 0.05, rho: 7}
       ode: {steps: 2, sigma_min: 0.01, rho: 7}
@@ -81,6 +82,9 @@ tasks:
 """
 
 
+JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 3, "evaluate": 12, "featurise": 13, "tabulate": 1}
+
+
 @pytest.fixture(scope="module")
 def with_deblurring(miniature):
     (miniature.folder / "workflow/step/physics/deblurring.py").write_text(MODULE)
@@ -92,10 +96,12 @@ def test_a_new_measurement_goes_through_the_graph_to_its_table(with_deblurring):
     table = "results/miniature/deblurring/metrics.csv"
     run = copy.snakemake(table, overlays=(MINIATURE, entry))
     assert run.status == 0, run.stdout + run.stderr
-    assert run.jobs == {"measure": 1, "sample": 4, "reference": 3, "evaluate": 7, "tabulate": 1}
+    assert run.jobs == JOBS
     with (copy.folder / table).open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
-    assert list(rows) == ["bis", "bcs", "step_video", "step_joint", "zero_filled", "total_variation", "static"]
+    warping = ["bilinear", "bicubic", "nearest", "integral", "gp_warp"]
+    references = ["zero_filled", "total_variation", "static"]
+    assert list(rows) == ["bis", "bcs", *warping, "step_video", "step_joint", *references]
     assert all(math.isfinite(float(row["psnr"])) for row in rows.values())
     # The measurement is nearly the video, so the naive inverse is close to it; and the classical one fits the data.
     assert float(rows["zero_filled"]["psnr"]) > 15
@@ -108,7 +114,7 @@ def test_an_edit_of_the_new_module_makes_its_jobs_stale_and_no_other(with_deblur
         "workflow/step/physics/deblurring.py", lambda text: text.replace("fftfreq(side)", "fftfreq(side) * 1")
     ):
         run = copy.snakemake("-n", "all", "results/miniature/deblurring/metrics.csv", overlays=(MINIATURE, entry))
-    assert run.jobs == {"measure": 1, "sample": 4, "reference": 3, "evaluate": 7, "tabulate": 1}
+    assert run.jobs == JOBS
 
 
 SECOND_ARRAY = """
@@ -120,6 +126,7 @@ tasks:
     videos_per_job: 2
     references: [dirty]
     total_variation: null
+    flow: {flow}
     sampler: {sampler}
 """
 
@@ -130,7 +137,7 @@ def test_another_array_and_observing_time_need_edits_of_the_configuration_alone(
     stations = (miniature.folder / "resources/eht2017.csv").read_text().splitlines()
     (miniature.folder / "observed/five.csv").write_text("\n".join(stations[:6]) + "\n")
     measurement = task["measurement"] | {"array": "observed/five.csv", "start_utc_h": 12.9, "frequency_hz": 345.0e9}
-    text = SECOND_ARRAY.format(measurement=json.dumps(measurement), sampler=json.dumps(task["sampler"]))
+    text = SECOND_ARRAY.format(measurement=json.dumps(measurement), sampler=json.dumps(task["sampler"]), flow=json.dumps(task["flow"]))
     entry = miniature.overlay("five", text)
     target = "results/miniature/blackhole_small/measurements"
     run = miniature.snakemake(target, overlays=(MINIATURE, entry))

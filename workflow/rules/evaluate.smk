@@ -43,7 +43,7 @@ rule evaluate:
         "../../envs/step.yaml"
     resources:
         mem_mb=4000,
-        runtime=30,
+        runtime=120,
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         settings=lambda w: settings("evaluate", task=w.task),

@@ -110,9 +110,11 @@ def _describe_task(config: Config, task: str) -> dict:
         },
         "jobs": {
             "measure": 1,
+            "flow": n_shards * any(method.uses_flow for method in config.methods.values()),
             "sample": n_shards * n_methods,
             "reference": n_references,
             "evaluate": n_methods + n_references,
+            "featurise": n_methods + n_references + 1,  # and the truth
             "tabulate": 1,
         },
     }

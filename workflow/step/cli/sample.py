@@ -89,6 +89,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     prior = CountedPrior(load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device))
     videos = [path.stem for path in arguments.measurements]
+    sources, flow = _noise_sources(arguments, settings, videos, prior.latent_shape)
     single = [to_tensors(read_measurement(path)[0]) for path in arguments.measurements]
     numbers = range(*arguments.samples)
     draws = [(video, number) for video in range(len(videos)) for number in numbers]
@@ -111,7 +112,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         torch.Generator().manual_seed(derive_seed(settings.seed, settings.task, videos[video], f"sample{number}"))
         for video, number in draws
     ]
-    sources, flow = _noise_sources(arguments, settings, videos, prior.latent_shape)
     log.info("%s: %d videos x %d samples on %s", settings.task, len(videos), len(numbers), device)
     started = time.monotonic()
     per_draw = [sources[video] for video, _ in draws]
@@ -144,8 +144,7 @@ def _noise_sources(
     """Return the noise source of each video, and what flow it uses, in words; '' for none."""
     import torch
 
-    from step.io.flows import read_flows
-    from step.io.reconstructions import read_attributes
+    from step.io.flows import read_flow_attributes, read_flows
     from step.sampling.flow import Flow
     from step.sampling.noise.sources import build_noise_source
 
@@ -154,13 +153,10 @@ def _noise_sources(
         return [build_noise_source(noise, None, latent_shape) for _ in videos], ""
     if arguments.flow is None:
         raise InputError(f"noise {noise.source} moves with the optical flow of the videos; give its file with --flow")
-    flows = read_flows(arguments.flow)
-    missing = [video for video in videos if video not in flows]
-    if missing:
-        raise InputError(f"{arguments.flow} holds the flow of {list(flows)}, not of {missing[0]}; estimate it")
-    fields = [Flow(torch.from_numpy(flows[v].forward), torch.from_numpy(flows[v].backward)) for v in videos]
-    sources = [build_noise_source(noise, field, latent_shape) for field in fields]
-    return sources, str(read_attributes(arguments.flow)["flow"])
+    flows = read_flows(arguments.flow, videos)
+    pairs = [(torch.from_numpy(flows[video].forward), torch.from_numpy(flows[video].backward)) for video in videos]
+    sources = [build_noise_source(noise, Flow(*pair), latent_shape) for pair in pairs]
+    return sources, str(read_flow_attributes(arguments.flow)["flow"])
 
 
 def _machine(device: "torch.device") -> dict[str, object]:
