@@ -137,7 +137,9 @@ def test_another_array_and_observing_time_need_edits_of_the_configuration_alone(
     stations = (miniature.folder / "resources/eht2017.csv").read_text().splitlines()
     (miniature.folder / "observed/five.csv").write_text("\n".join(stations[:6]) + "\n")
     measurement = task["measurement"] | {"array": "observed/five.csv", "start_utc_h": 12.9, "frequency_hz": 345.0e9}
-    text = SECOND_ARRAY.format(measurement=json.dumps(measurement), sampler=json.dumps(task["sampler"]), flow=json.dumps(task["flow"]))
+    text = SECOND_ARRAY.format(
+        measurement=json.dumps(measurement), sampler=json.dumps(task["sampler"]), flow=json.dumps(task["flow"])
+    )
     entry = miniature.overlay("five", text)
     target = "results/miniature/blackhole_small/measurements"
     run = miniature.snakemake(target, overlays=(MINIATURE, entry))

@@ -4,11 +4,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from pydantic import ValidationError
-
 from step.config.sections import Name, Section
-from step.config.study import Config, describe_problem
-from step.errors import InputError
+from step.config.study import Config, check_section
 
 
 class SettingsOfDomain(Section):
@@ -27,10 +24,7 @@ def select_of_domain(room: str, config: Config, domain: str) -> dict[str, Any]:
 def module_of_domain(room: str, settings: SettingsOfDomain) -> tuple[ModuleType, Section]:
     """Return the module of a domain in `room`, and its checked settings."""
     module = import_module(module_name(room, settings.domain))
-    try:
-        return module, module.Settings.model_validate(settings.values)
-    except ValidationError as error:
-        raise InputError(f"--settings of {settings.domain}: {describe_problem(error)}") from None
+    return module, check_section(module.Settings, settings.values, f"--settings of {settings.domain}")
 
 
 def module_name(room: str, domain: str) -> str:

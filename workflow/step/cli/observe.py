@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from step.config.sections import Name, Section
-from step.config.study import Config, describe_problem
+from step.config.study import Config, check_section, describe_problem
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
 from step.provenance import door_name, forward_model_name
@@ -87,7 +87,4 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 def open_door(data_format: str, values: dict[str, Any]) -> tuple[ModuleType, Section]:
     """Return the module of a format of measured data, and its checked settings."""
     door = import_module(door_name(data_format))
-    try:
-        return door, door.Settings.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"--settings of format {data_format}: {describe_problem(error)}") from None
+    return door, check_section(door.Settings, values, f"--settings of format {data_format}")

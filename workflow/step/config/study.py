@@ -2,10 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from step.config.data import BlackHoleData, MriData
 from step.config.methods import Method
@@ -19,6 +19,9 @@ from step.errors import InputError
 _BESIDE_THE_LIBRARY = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
 BASE_CONFIG = _BESIDE_THE_LIBRARY if _BESIDE_THE_LIBRARY.exists() else Path("config", "config.yaml")
 """The paper's study, over which every other configuration file is laid."""
+
+
+S = TypeVar("S", bound=BaseModel)
 
 
 class Data(Section):
@@ -138,6 +141,14 @@ def check_config(values: dict[str, Any], source: str) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{describe_problem(error)} (in {source})") from None
+
+
+def check_section(section: type[S], values: dict[str, Any], where: str) -> S:
+    """Return the checked section of `values`; raises `InputError` naming `where` they stand, key and value."""
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{where}: {describe_problem(error)}") from None
 
 
 def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

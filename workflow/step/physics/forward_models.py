@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 
-from step.config.study import describe_problem
+from step.config.study import check_section
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel
 from step.errors import InputError
@@ -28,10 +27,7 @@ def build_forward_model(
     values = measurement.model_dump()
     facts = values.pop("geometry")
     values |= {name: value for name, value in facts.items() if name in module.Settings.model_fields}
-    try:
-        settings = module.Settings.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"measurement of model {measurement.model}: {describe_problem(error)}") from None
+    settings = check_section(module.Settings, values, f"measurement of model {measurement.model}")
     return module.build(settings, shape, noise_level)
 
 

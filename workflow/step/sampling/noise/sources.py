@@ -2,12 +2,9 @@
 
 import importlib
 
-from pydantic import ValidationError
-
 from step.config.methods import AnyNoise
-from step.config.study import describe_problem
+from step.config.study import check_section
 from step.contracts import NoiseSource
-from step.errors import InputError
 from step.provenance import noise_source_name
 from step.sampling.flow import Flow
 
@@ -20,8 +17,6 @@ def build_noise_source(noise: AnyNoise, flow: Flow | None, latent_shape: tuple[i
     ``build(settings, flow, latent_shape)``. A source keeps nothing of its draws: one serves all samples of a video.
     """
     module = importlib.import_module(noise_source_name(noise.source))
-    try:
-        settings = module.Settings.model_validate(noise.model_dump(exclude={"uses_flow"}))
-    except ValidationError as error:
-        raise InputError(f"noise of source {noise.source}: {describe_problem(error)}") from None
+    values = noise.model_dump(exclude={"uses_flow"})
+    settings = check_section(module.Settings, values, f"noise of source {noise.source}")
     return module.build(settings, flow, latent_shape)
