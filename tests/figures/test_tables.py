@@ -176,6 +176,14 @@ def test_a_small_misfit_keeps_its_digits(rows, paper):
     assert line_of(part, "BIS")[7].text == "0.000123 (0.000010)"
 
 
+def test_a_misfit_of_nearly_nothing_is_a_power_of_ten_and_its_difference_has_the_usual_digits(rows, paper):
+    column = "data_misfit_minus_step_joint"
+    tiny = {"data_misfit": "2.18e-10", "data_misfit_std": "1.85e-10", column: "-18.2586976", f"{column}_se": "3.4344"}
+    scores, differences = document_of([row | tiny for row in rows], paper).parts
+    assert line_of(scores, "BIS")[7].text == "2.2e−10 (1.9e−10)"
+    assert line_of(differences, "BIS")[6].text.startswith("−18.259 ± 3.434")
+
+
 def test_differences_have_stars_and_references_none(rows, paper):
     part = document_of(rows, paper).parts[1]
     assert "sign-flip permutation test" in part.caption

@@ -127,7 +127,11 @@ CONFIG_EDITS = {
     "data: {mri: {scale: 2.0e+6}}": HEART.from_prepare,
     "data: {mri: {split: {test: 1}}}": HEART.from_split,
     "data: {mri: {images: 20}}": HEART.from_split,
-    "data: {mri: {display: unit_range}}": total(HEART.table, PICTURES, of_flow(SCAN_OF_FLOW), {"plot_observation": 1}),
+    # The flow too is of frames as they are seen: the five methods that move their noise, and the scan.
+    "data: {mri: {display: unit_range}}": HEART.table
+    | PICTURES
+    | SCAN_OF_FLOW
+    | {"flow": 1, "plot_flow": 1, "sample": 5, "table_costs": 1},
     "priors: {mri: {autoencoder_training: {kl_weight: 0.5}}}": HEART.from_autoencoder,
     # The joint prior starts from the image prior, on which seven methods stand, and the scan.
     "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(of_networks(trained=2, sampled=8), SCAN),

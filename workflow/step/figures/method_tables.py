@@ -45,6 +45,7 @@ MISFIT_HEADERS = {"vlbi": "Data misfit ↓ (1 at best)"}
 """By the model of the measurement: the paper's statistic of closure quantities is never below 1 (Eq. 13)."""
 
 SIGNIFICANCE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+MOST_DECIMALS = 6  # with more, a number is written as a power of ten
 SIGNIFICANT_DIGITS = 3  # at least so many of a data misfit, whose size depends on the units of the data
 
 REFERENCES_HEADING = "References, which are not ranked"
@@ -231,7 +232,7 @@ def _difference(row: Row, metric: str, column: str) -> str:
         return NOTHING
     if math.isnan(value):
         return UNDEFINED
-    decimals = _decimals(metric, _number(row, metric))
+    decimals = _decimals(metric, value)
     spread = f" ± {_format(error, decimals)}" if error is not None and not math.isnan(error) else ""
     return f"{value:+.{decimals}f}{spread}{stars(_number(row, f'{column}_p_holm'))}".replace("-", "−")
 
@@ -289,7 +290,10 @@ def _decimals(metric: str, value: float | None) -> int:
 def _format(value: float | None, decimals: int) -> str:
     if value is None:
         return NOTHING
-    return UNDEFINED if math.isnan(value) else f"{value:.{decimals}f}".replace("-", "−")
+    if math.isnan(value):
+        return UNDEFINED
+    text = f"{value:.{decimals}f}" if decimals <= MOST_DECIMALS else f"{value:.1e}"
+    return text.replace("-", "−")
 
 
 def _plain_label(method: str) -> str:
