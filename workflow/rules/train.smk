@@ -1,5 +1,6 @@
 # Videos -> autoencoder -> image prior -> video and joint prior. The resumable state lies in an undeclared folder,
-# so that snakemake, which deletes the outputs of a job that it runs again, does not delete the progress.
+# so that snakemake, which deletes the outputs of a job that it runs again, does not delete the progress. Training goes
+# first: everything of a domain waits for it, and what is left at the end can then be shared out.
 
 
 rule train_autoencoder:
@@ -11,6 +12,7 @@ rule train_autoencoder:
         RESULTS / "logs/{domain}/train/autoencoder.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/train/autoencoder.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     threads: 64
@@ -39,6 +41,7 @@ rule train_denoiser:
         RESULTS / "logs/{domain}/train/{prior}.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/train/{prior}.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     threads: 64
