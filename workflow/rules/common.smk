@@ -9,7 +9,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from step.cli.settings import dump_settings
-from step.config.plan import held_out_videos, sampling_shards, shards
+from step.config.plan import compared_method, held_out_videos, sampling_shards, shards
 from step.config.study import check_config
 from step.errors import InputError
 from step.provenance import code_digest
@@ -28,7 +28,7 @@ RESULTS = CONFIG.results
 REFERENCES = dict.fromkeys(reference for task in CONFIG.tasks.values() for reference in task.references)
 
 # The method that the tables compare all others with.
-BEST_METHOD = "step_joint" if "step_joint" in CONFIG.methods else list(CONFIG.methods)[-1]
+COMPARED_METHOD = compared_method(CONFIG)
 
 # The library is used where it lies, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))

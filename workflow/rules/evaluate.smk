@@ -106,7 +106,7 @@ rule tabulate:
     params:
         rows=lambda w: rows(w.task),
         references=lambda w: references_arguments(w.task),
-        paired=BEST_METHOD,
+        paired=COMPARED_METHOD,
         settings=lambda w: settings("tabulate", task=w.task),
         code=code("tabulate"),
     shell:
@@ -152,7 +152,7 @@ rule table_methods:
         runtime=10,
     params:
         tasks=lambda w: words("--task", [(task, RESULTS / task / "metrics.csv") for task in CONFIG.tables[w.table]]),
-        paired=BEST_METHOD,
+        paired=COMPARED_METHOD,
         settings=lambda w: settings("table_methods", table=w.table),
         code=code("table_methods"),
     shell:

@@ -4,13 +4,11 @@ import argparse
 from pathlib import Path
 
 from step.cli.files import add_tables
+from step.config.plan import compared_method
 from step.config.sections import Name, Section
 from step.config.study import Config
 from step.config.tasks import Sampler
 from step.errors import InputError
-
-SHOWN_METHOD = "step_joint"
-"""The method whose costs stand beside the paper's, if the study has it; the last one otherwise."""
 
 
 class SamplerOfTask(Section):
@@ -22,9 +20,10 @@ class SamplerOfTask(Section):
 
 
 class Settings(Section):
-    """The samplers of the whole study's tasks, in their order."""
+    """The samplers of the whole study's tasks, in their order, and the method whose costs stand beside the paper's."""
 
     tasks: tuple[SamplerOfTask, ...]
+    method: Name
 
 
 def select(config: Config) -> Settings:
@@ -33,7 +32,8 @@ def select(config: Config) -> Settings:
     return Settings(
         tasks=tuple(
             SamplerOfTask(task=name, domain=chosen.domain, sampler=chosen.sampler) for name, chosen in tasks.items()
-        )
+        ),
+        method=compared_method(config),
     )
 
 
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.tables import write_document
     from step.io.tables import read_table
 
-    files = _files_by_task(arguments.costs, [of.task for of in settings.tasks])
+    files = _files_by_task(arguments.costs, settings)
     tasks = []
     for of in settings.tasks:
         costs = {
@@ -66,13 +66,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
             for method, paths in files[of.task].items()
         }
         tasks.append(SampledTask(of.task, of.domain, of.sampler, costs))
-    method = _shown_method(files)
     paper = read_paper_settings(read_table(arguments.paper), "table2", str(arguments.paper))
-    write_document(cost_document("Table 2: sampling", tasks, method, paper), arguments.output)
+    write_document(cost_document("Table 2: sampling", tasks, settings.method, paper), arguments.output)
 
 
-def _files_by_task(groups: list[list[str]], tasks: list[str]) -> dict[str, dict[str, list[Path]]]:
-    """Return the files of each task and method; raises `InputError` unless they are of just these `tasks`."""
+def _files_by_task(groups: list[list[str]], settings: Settings) -> dict[str, dict[str, list[Path]]]:
+    """Return the files of each task and method.
+
+    Raises `InputError` unless they are of just the tasks of `settings`, the method that is shown among them.
+    """
+    tasks = [of.task for of in settings.tasks]
     files: dict[str, dict[str, list[Path]]] = {task: {} for task in tasks}
     for group in groups:
         if len(group) < 3:
@@ -84,14 +87,7 @@ def _files_by_task(groups: list[list[str]], tasks: list[str]) -> dict[str, dict[
     missing = [task for task, of_task in files.items() if not of_task]
     if missing:
         raise InputError(f"there are no costs of {missing[0]}; give them with --costs {missing[0]} METHOD FILE")
-    return files
-
-
-def _shown_method(files: dict[str, dict[str, list[Path]]]) -> str:
-    """Return the method that every task is shown with; raises `InputError` where one task lacks it."""
-    methods = list(dict.fromkeys(method for of_task in files.values() for method in of_task))
-    method = SHOWN_METHOD if SHOWN_METHOD in methods else methods[-1]
-    missing = [task for task, of_task in files.items() if method not in of_task]
+    missing = [task for task, of_task in files.items() if settings.method not in of_task]
     if missing:
-        raise InputError(f"there are no costs of {method} in {missing[0]}; give them with --costs")
-    return method
+        raise InputError(f"there are no costs of {settings.method} in {missing[0]}; give them with --costs")
+    return files

@@ -10,6 +10,11 @@ def held_out_videos(config: Config, domain: str) -> list[str]:
     return [f"video{number:03d}" for number in range(config.video_format(domain).test_videos)]
 
 
+def compared_method(config: Config) -> str:
+    """Return the method that the tables compare all others with: ``step_joint``, or the last where there is none."""
+    return "step_joint" if "step_joint" in config.methods else list(config.methods)[-1]
+
+
 def shards(names: list[str], per_job: int) -> dict[str, list[str]]:
     """Return `names` dealt out in order to jobs of `per_job`, by the jobs' names ``000`` on."""
     return {
