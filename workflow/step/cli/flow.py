@@ -15,6 +15,7 @@ from step.config.sections import Section
 from step.config.study import Config
 from step.config.tasks import Flow, MeasurementOfDomain
 from step.errors import InputError
+from step.evaluation.caveats import ORACLE_FLOW
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SOURCES = {"truth": "truth (oracle)", "naive_inverse": "naive inverse"}
+SOURCES = {"truth": ORACLE_FLOW, "naive_inverse": "naive inverse"}
 TV_L1 = "TV-L1"
 
 

@@ -1,5 +1,8 @@
 """What a reader of a table must know of a row, in the words that all tables use."""
 
+ORACLE_FLOW = "truth (oracle)"
+"""What a flow is called that was estimated from the truth."""
+
 ORACLE_MARK = "†"
 ORACLE_NOTE = "noise moved with the optical flow of the truth itself, an oracle that no real measurement has"
 STILL_NOTE = "undefined: a video stands still, so that its frame differences correlate with nothing"
@@ -7,7 +10,7 @@ STILL_NOTE = "undefined: a video stands still, so that its frame differences cor
 
 def is_oracle(flow: str) -> bool:
     """Return whether `flow`, in the words of the stage that estimated it, is that of the truth."""
-    return "oracle" in flow
+    return ORACLE_FLOW in flow
 
 
 def fvd_bias(videos: int, dimensions: int) -> str:
