@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.seeds import derive_seed
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    prior = CountedPrior(load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device))
+    prior = load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device)
     videos = [path.stem for path in arguments.measurements]
     sources, flow = _noise_sources(arguments, settings, videos, prior.latent_shape)
     single = [to_tensors(read_measurement(path)[0]) for path in arguments.measurements]
@@ -100,8 +100,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     for path, of_video in zip(arguments.measurements, single, strict=True):
         check_measurement(of_video, forward_model, shape, path)
     measurement = {name: torch.cat([single[video][name] for video, _ in draws]).to(device) for name in single[0]}
+    counted = CountedPrior(prior)
     likelihood = LatentLikelihood(
-        prior,
+        counted,
         forward_model,
         measurement,
         sampler.frames_per_chunk,
@@ -115,11 +116,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     log.info("%s: %d videos x %d samples on %s", settings.task, len(videos), len(numbers), device)
     started = time.monotonic()
     per_draw = [sources[video] for video, _ in draws]
-    prior.decoder_evaluations = 0.0  # without the one above, which asked for a shape
-    latents, trace = sample_posterior(prior, likelihood, per_draw, generators, sampler, device, settings.task)
+    latents, trace = sample_posterior(counted, likelihood, per_draw, generators, sampler, device, settings.task)
     evaluations = {
-        "decoder_evaluations": prior.decoder_evaluations / len(draws),
-        "denoiser_evaluations": prior.denoiser_evaluations / len(draws),
+        "decoder_evaluations": counted.decoder_evaluations / len(draws),
+        "denoiser_evaluations": counted.denoiser_evaluations / len(draws),
     }
     with torch.no_grad():
         samples = torch.cat([prior.decode(latent).cpu() for latent in latents.split(1)]).numpy()
