@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_measurements
+from step.cli.files import add_measurements, add_weights
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -52,8 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="one method's reconstructions of these videos, HDF5",
     )
-    parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help="the weights of LPIPS")
-    parser.add_argument("--checksums", required=True, type=Path, metavar="CSV", help="table of the known files")
+    add_weights(parser, "LPIPS")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video")
 
 

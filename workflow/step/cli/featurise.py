@@ -6,11 +6,10 @@ The first posterior sample of one method's reconstructions is described, or, wit
 import argparse
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from step.cli.files import add_measurements
-from step.config.sections import Section
-from step.config.study import Config
+from step.cli.files import add_measurements, add_weights
+from step.cli.settings import DisplaySettings, display_of_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,16 +23,8 @@ log = logging.getLogger(__name__)
 
 METHOD = "the method"
 
-
-class Settings(Section):
-    """What describing videos uses of the configuration."""
-
-    display: Literal["magnitude", "unit_range"]
-
-
-def select(config: Config, task: str) -> Settings:
-    """Return the part of `config` that describing the videos of `task` uses."""
-    return Settings(display=config.video_format(config.tasks[task].domain).display)
+Settings = DisplaySettings
+select = display_of_task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="one method's reconstructions of these videos, HDF5; without them the truths are described",
     )
-    parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help="the weights of I3D")
-    parser.add_argument("--checksums", required=True, type=Path, metavar="CSV", help="table of the known files")
+    add_weights(parser, "I3D")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the features, HDF5")
 
 

@@ -17,6 +17,12 @@ def add_measurements(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_weights(parser: argparse.ArgumentParser, network: str) -> None:
+    """Declare `--weights` of the learned `network`, and `--checksums`, the table that they are compared with."""
+    parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help=f"the weights of {network}")
+    parser.add_argument("--checksums", required=True, type=Path, metavar="CSV", help="table of the known files")
+
+
 def add_methods(parser: argparse.ArgumentParser) -> None:
     """Declare `--method NAME FILE...`, given once per method; `arguments.methods` maps names to files."""
     parser.add_argument(

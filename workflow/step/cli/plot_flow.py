@@ -2,23 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import Literal
 
 from step.cli.files import add_pictures
-from step.config.sections import Section
-from step.config.study import Config
+from step.cli.settings import DisplaySettings, display_of_task
 from step.errors import InputError
 
-
-class Settings(Section):
-    """What the picture uses of the configuration."""
-
-    display: Literal["magnitude", "unit_range"]
-
-
-def select(config: Config, task: str) -> Settings:
-    """Return the part of `config` that the picture of `task` uses."""
-    return Settings(display=config.video_format(config.tasks[task].domain).display)
+Settings = DisplaySettings
+select = display_of_task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

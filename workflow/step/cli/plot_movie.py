@@ -2,22 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import Literal
 
 from step.cli.files import add_measurements, add_methods
-from step.config.sections import Section
-from step.config.study import Config
+from step.cli.settings import DisplaySettings, display_of_task
 
-
-class Settings(Section):
-    """What the movie uses of the configuration."""
-
-    display: Literal["magnitude", "unit_range"]
-
-
-def select(config: Config, task: str) -> Settings:
-    """Return the part of `config` that the movies of `task` use."""
-    return Settings(display=config.video_format(config.tasks[task].domain).display)
+Settings = DisplaySettings
+select = display_of_task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
