@@ -105,7 +105,7 @@ def test_a_room_that_reaches_upwards_or_sideways_is_found():
 
 
 def test_imports_within_functions_are_seen():
-    assert "step.sampling.daps" in imported_modules("step.cli.sample")
+    assert "step.sampling.daps" in imported_modules("step.cli.draw")
 
 
 def heavy_modules_after(*names: str) -> str:
