@@ -7,6 +7,7 @@ from accelerate import Accelerator
 from step.config.priors import Optimisation
 from step.errors import InputError, Interrupted
 from step.training.loop import Objective, train
+from step.training.state import read_kept, remove_state
 
 STEPS = 12
 
@@ -43,10 +44,12 @@ def objective(stop_at: int | None = None, nan_at: int | None = None) -> Objectiv
     return Objective(batch, loss, lambda average: float(loss(average, batch(10**6)).detach()))
 
 
-def fit(state_file, objective: Objective, settings: Optimisation | None = None):
+def fit(state_file, objective: Objective, settings: Optimisation | None = None, kept_steps=(), steps: int = STEPS):
     torch.manual_seed(0)
     network = torch.nn.Linear(1, 1)
-    return train(network, objective, settings or optimisation(), STEPS, 4, state_file, Accelerator(cpu=True))
+    return train(
+        network, objective, settings or optimisation(), steps, 4, state_file, Accelerator(cpu=True), kept_steps
+    )
 
 
 def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights_and_losses(tmp_path):
@@ -113,3 +116,25 @@ def test_the_fit_learns_and_the_average_is_what_comes_back(tmp_path):
     assert losses.rows[-1]["loss"] < 0.2 * losses.rows[0]["loss"]
     assert losses.rows[-1]["learning_rate"] < losses.rows[4]["learning_rate"]
     assert average.weight.item() != pytest.approx(0.0)
+
+
+def test_what_the_average_was_earlier_is_kept_although_the_run_was_stopped(tmp_path):
+    constant = optimisation(schedule="constant")
+    stopped = tmp_path / "stopped/state.safetensors"
+    with pytest.raises(Interrupted):
+        fit(stopped, objective(stop_at=6), constant, kept_steps=(0, 4, 9))
+    last, _ = fit(stopped, objective(), constant, kept_steps=(0, 4, 9))
+    for step in (4, 9):
+        shorter, _ = fit(tmp_path / f"{step}/state.safetensors", objective(), constant, steps=step)
+        assert torch.equal(read_kept(stopped, step, last).weight, shorter.weight)
+    torch.manual_seed(0)
+    assert torch.equal(read_kept(stopped, 0, last).weight, torch.nn.Linear(1, 1).weight)
+    remove_state(stopped)
+    assert list(stopped.parent.iterdir()) == []
+
+
+def test_weights_that_were_kept_and_lost_are_one_clear_line(tmp_path):
+    state_file = tmp_path / "state.safetensors"
+    last, _ = fit(state_file, objective())
+    with pytest.raises(InputError, match=r"4\.safetensors are lost .* to start over"):
+        read_kept(state_file, 4, last)

@@ -70,6 +70,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.model_folders import write_model_folder
     from step.io.videos import VideoStore
     from step.training.batches import ImageSet
+    from step.training.state import remove_state
 
     store = VideoStore(arguments.index)
     training = VideoStore(arguments.index, [r for r in store.records if r.split == "train" and r.use != "unused"])
@@ -88,13 +89,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         accelerator.device,
     )
     fit = _fit_autoencoder if settings.prior == "autoencoder" else _fit_denoiser
-    network, facts, history = fit(arguments, settings, training, images, validation, state_file, accelerator)
+    network, kept, facts, history = fit(arguments, settings, training, images, validation, state_file, accelerator)
     if accelerator.is_main_process:
         facts |= {"domain": settings.domain, "prior": settings.prior}
         card = _model_card(settings, network, len(training), len(images), history.rows)
         record = _training_record(settings, network, n_videos, len(images), history, accelerator)
-        write_model_folder(arguments.output, network, facts, card, history.rows, record)
-        state_file.unlink(missing_ok=True)
+        write_model_folder(arguments.output, network, facts, card, history.rows, record, kept)
+        remove_state(state_file)
         log.info("wrote %s", arguments.output)
 
 
@@ -168,7 +169,7 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         "latent_mean": autoencoder.mean.flatten().tolist(),
         "latent_std": autoencoder.std.flatten().tolist(),
     }
-    return autoencoder.network, facts, history
+    return autoencoder.network, {}, facts, history
 
 
 def _fit_denoiser(arguments, settings, training, images, validation, state_file, accelerator):
@@ -197,13 +198,14 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
             temporal=settings.prior == "video",
             **settings.denoiser.model_dump(),
         )
+    kept = {}
     if settings.prior == "image":
         network, history = train_image_denoiser(
             network, images, validation, latents, settings.training, state_file, accelerator
         )
     else:
         videos = VideoSet(VideoStore(arguments.index, [r for r in training.records if r.use == "video"]))
-        network, history = train_video_denoiser(
+        network, kept, history = train_video_denoiser(
             network,
             videos,
             images,
@@ -221,7 +223,7 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
         "noise_schedule": settings.noise_schedule.model_dump(),
         "latent_shape": [settings.frames, settings.autoencoder.latent_channels, side, side],
     }
-    return network, facts, history
+    return network, kept, facts, history
 
 
 def _training_record(settings: Settings, network, n_videos: int, n_images: int, history, accelerator) -> dict:

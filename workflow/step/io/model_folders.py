@@ -10,12 +10,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from step.errors import InputError
 from step.io.atomic import whole_folder
 from step.io.tables import write_table
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+EPOCHS = "epochs"
+"""Folder, in that of a model, of the model as it was after some epochs."""
 
 NEEDED = {
     "autoencoder": {"latent_mean", "latent_std"},
@@ -31,11 +35,16 @@ def write_model_folder(
     card: str,
     losses: Sequence[Mapping[str, object]],
     record: Mapping[str, object],
+    kept: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
-    """Write a diffusers `network` with its facts, card, losses and record of training, whole or not at all."""
+    """Write a diffusers `network` with its facts, card, losses and record of training, whole or not at all.
+
+    `kept` are networks as it was after some epochs, by their names; each is a model folder below ``epochs``.
+    """
     with whole_folder(path) as part:
-        network.save_pretrained(part, safe_serialization=True)
-        (part / "step.json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+        for folder, one in {part: network, **{part / EPOCHS / epoch: one for epoch, one in kept.items()}}.items():
+            one.save_pretrained(folder, safe_serialization=True)
+            (folder / "step.json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
         (part / "README.md").write_text(card)
         write_table(part / "losses.csv", losses)
         write_table(part / "training.csv", [record])

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from step.config.priors import DenoiserTraining
+from step.config.priors import DenoiserTraining, VideoTraining
 from step.diffusion.schedule import LinearBetaSchedule
 from step.models.autoencoder import FrameAutoencoder
 from step.models.unet import DenoisingUNet
@@ -13,7 +13,7 @@ from step.seeds import derive_seed
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, transform
 from step.training.loop import Objective, train
 from step.training.objectives import denoising_loss
-from step.training.state import History
+from step.training.state import History, read_kept
 
 
 def train_image_denoiser(
@@ -51,11 +51,13 @@ def train_video_denoiser(
     p_joint: float,
     validation: torch.Tensor,
     latents: "LatentBatches",
-    training: DenoiserTraining,
+    training: VideoTraining,
     state_file: Path,
     accelerator: Accelerator,
-) -> tuple[DenoisingUNet, History]:
-    """Return the video network trained on `videos` and pseudo-videos, and the history of its losses.
+) -> tuple[DenoisingUNet, dict[str, DenoisingUNet], History]:
+    """Return the video network trained on `videos` and pseudo-videos, what it was earlier, and its losses.
+
+    What it was after each of ``training.kept_epochs`` is a network by that epoch, as text.
 
     With probability `p_joint` a step is on videos with the temporal modules ON; else on pseudo-videos, that is as
     many independent images, with the modules OFF.
@@ -78,7 +80,19 @@ def train_video_denoiser(
 
     steps = max(1, round(optimisation.epochs * video_order.steps_per_epoch))
     objective = latents.objective(batch, validation, temporal=True)
-    return train(network, objective, optimisation, steps, video_order.steps_per_epoch, state_file, accelerator)
+    step_of = {epoch: round(epoch * video_order.steps_per_epoch) for epoch in training.kept_epochs}
+    average, history = train(
+        network,
+        objective,
+        optimisation,
+        steps,
+        video_order.steps_per_epoch,
+        state_file,
+        accelerator,
+        step_of.values(),
+    )
+    kept = {f"{epoch:g}": read_kept(state_file, step, average) for epoch, step in step_of.items()}
+    return average, kept, history
 
 
 def is_video_step(seed: int, step: int, p_joint: float) -> bool:

@@ -5,7 +5,7 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from step.config.priors import Optimisation
 from step.errors import Interrupted
 from step.training.batches import prefetch
-from step.training.state import History, load_state, save_state
+from step.training.state import History, keep_average, load_state, save_state
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,11 @@ def train(
     steps_per_epoch: int,
     state_file: Path,
     accelerator: Accelerator,
+    kept_steps: Collection[int] = (),
 ) -> tuple[torch.nn.Module, History]:
     """Return the moving average of `network` after `steps` steps, and the history of its losses.
+
+    The average as it is after each of `kept_steps` is kept beside the state (`state.read_kept`).
 
     The state is kept in `state_file` and a run that finds one goes on from it. Raises `Interrupted` after SIGTERM
     or SIGUSR1, once the state is written, and `FloatingPointError` as soon as the loss is not finite.
@@ -58,6 +61,8 @@ def train(
     writer = _tensorboard(state_file, optimisation, accelerator)
     started = saved_at = time.monotonic()
     seconds_before = history.seconds
+    if done == 0 and 0 in kept_steps and accelerator.is_main_process:
+        keep_average(state_file, 0, average)
 
     def save(step: int) -> None:
         history.seconds = seconds_before + time.monotonic() - started
@@ -98,6 +103,8 @@ def train(
                 if writer:
                     for name in ("loss", "validation_loss", "learning_rate"):
                         writer.add_scalar(name, history.rows[-1][name], step + 1)
+            if step + 1 in kept_steps and accelerator.is_main_process:
+                keep_average(state_file, step + 1, average)
             if stop.requested:
                 save(step + 1)
                 raise Interrupted(f"stopped at step {step + 1} of {steps}; the same command goes on from there")

@@ -1,12 +1,14 @@
 """The resumable state of a training run: one safetensors file, replaced whole."""
 
+import copy
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from step.errors import InputError
 from step.io.atomic import whole_file
@@ -64,6 +66,36 @@ def load_state(
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     rows, pending = (json.loads(metadata[name]) for name in ("rows", "pending"))
     return int(metadata["step"]), History(rows, pending, float(metadata["seconds"]))
+
+
+def keep_average(state_file: Path, step: int, average: torch.nn.Module) -> None:
+    """Keep the weights of `average` as they are after `step` steps, beside the state."""
+    file = _kept_file(state_file, step)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file) as part:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in average.state_dict().items()}, part)
+
+
+def read_kept(state_file: Path, step: int, network: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of `network` with the weights that `keep_average` kept after `step` steps."""
+    file = _kept_file(state_file, step)
+    try:
+        weights = load_file(file)
+    except (SafetensorError, FileNotFoundError) as error:
+        raise InputError(f"the weights kept in {file} are lost ({error}); delete {state_file} to start over") from None
+    kept = copy.deepcopy(network).cpu()
+    kept.load_state_dict(weights)
+    return kept
+
+
+def remove_state(state_file: Path) -> None:
+    """Remove the state of a run that is complete, and what it kept."""
+    state_file.unlink(missing_ok=True)
+    shutil.rmtree(_kept_file(state_file, 0).parent, ignore_errors=True)
+
+
+def _kept_file(state_file: Path, step: int) -> Path:
+    return state_file.with_suffix(".kept") / f"{step}.safetensors"
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
