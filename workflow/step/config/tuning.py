@@ -1,0 +1,81 @@
+"""The `tuning` section: how settings of the sampler are searched on validation videos."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from step.config.sections import Count, Name, Section
+
+Below = Annotated[float, Field(gt=0, le=1)]
+Above = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Damping = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Space(Section):
+    """Where values are searched: around the task's own ones, which every range holds. Null leaves a value as it is."""
+
+    step_size_squared: tuple[Below, Above] | None = Field(
+        description="eta: smallest and largest multiple of the task's own value; multiples are searched on a "
+        "logarithmic scale"
+    )
+    damping: tuple[Damping, Damping] | None = Field(
+        description="gamma: smallest and largest value, which the task's own one must be between; on a linear scale"
+    )
+    noise_level: tuple[Below, Above] | None = Field(
+        description="tau: smallest and largest multiple of the task's own value"
+    )
+    step_decay: tuple[Below, Above] | None = Field(
+        description="r: smallest and largest multiple of the task's own value"
+    )
+    gradient_clip: tuple[Below, Above] | None = Field(
+        description="smallest and largest multiple of the task's own value; without effect where the task has none"
+    )
+
+    @model_validator(mode="after")
+    def _something_is_searched(self) -> "Space":
+        ranges = {name: limits for name, limits in self if limits is not None}
+        if not ranges:
+            raise ValueError("all values are null; give one of them a range")
+        for name, (low, high) in ranges.items():
+            if low >= high:
+                raise ValueError(f"{name} goes from {low:g} to {high:g}; give the smaller one first")
+        return self
+
+
+class Pruning(Section):
+    """When a trial is stopped before it has sampled all videos."""
+
+    percentile: Annotated[float, Field(gt=0, lt=100)] = Field(
+        description="a trial is stopped whose mean PSNR over its videos so far is below this percentile of that of the "
+        "finished trials over the same videos (50: the median)"
+    )
+    startup_trials: Count = Field(description="finished trials before the first is stopped")
+    videos: Count = Field(description="videos that every trial samples")
+
+
+class Search(Section):
+    """How values are searched."""
+
+    trials: Count = Field(
+        description="sets of values that are tried; the first is the task's own. A larger number goes on from what "
+        "was tried"
+    )
+    startup_trials: Count = Field(
+        description="trials before values are drawn near the good ones (tree-structured Parzen estimator); those after "
+        "the first are drawn uniformly"
+    )
+    pruning: Pruning | None = Field(
+        description="when a trial is stopped before it has sampled all videos; null where none is"
+    )
+    space: Space
+
+
+class Tuning(Search):
+    """Settings of the sampler that suit validation videos, apart from training and test: `snakemake tuning`."""
+
+    tasks: tuple[Name, ...] = Field(description="tasks that are tuned")
+    method: Name = Field(description="the method whose samples are scored")
+    videos: Count = Field(
+        description="validation videos that are sampled in a trial, from the first on (paper: 3); the score is the "
+        "mean of their PSNR"
+    )
