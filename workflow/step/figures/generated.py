@@ -1,0 +1,121 @@
+"""Unconditional samples of the priors of one domain: what each believes before it sees a measurement."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from step.errors import InputError
+from step.figures import style
+from step.figures.panels import Panel, film
+from step.figures.posterior import Display, Grid
+from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
+from step.figures.scales import clock, evenly_spaced
+from step.io.atomic import whole_file
+from step.io.reconstructions import read_reconstructions
+from step.physics.display import to_unit_range
+
+SAMPLES_SHOWN, FRAMES_SHOWN = 3, 6
+OF_FRAMES = "image"
+"""The prior whose frames are independent of each other."""
+
+QUANTITIES = {"magnitude": "magnitude\n[sample's own maximum]", "unit_range": "brightness"}
+FRAMES_APART = "The image prior knows single frames only: those of one of its samples are independent of each other."
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The numbers of picture and film: samples as brightness, without any measurement.
+
+    With display ``magnitude`` each sample is relative to its own maximum, as there is no truth that it has to match.
+    """
+
+    priors: tuple[str, ...]
+    grid: Grid
+    videos: np.ndarray  # (prior, sample, time, y, x) in [0, 1]
+
+    @property
+    def caption(self) -> str:
+        """What must be said beneath the film."""
+        return FRAMES_APART if OF_FRAMES in self.priors else ""
+
+
+def read_generated(files: Mapping[str, Path], geometry: Mapping[str, float], display: Display) -> Generated:
+    """Return the first `SAMPLES_SHOWN` samples of each prior in `files`, as many of all of them.
+
+    `geometry` is what the domain says of its videos. Raises `InputError` where a file is of another prior, or the
+    samples of two are not of one size.
+    """
+    samples = {prior: _read_samples(path, prior) for prior, path in files.items()}
+    shapes = {prior: array.shape[1:] for prior, array in samples.items()}
+    if len(set(shapes.values())) != 1:
+        raise InputError(f"the samples of the priors have shapes {shapes}; generate them again, in one study")
+    [shape] = set(shapes.values())
+    shown = min(SAMPLES_SHOWN, *map(len, samples.values()))
+    videos = [[_as_seen(sample, display) for sample in array[:shown]] for array in samples.values()]
+    return Generated(tuple(files), grid_of(shape, geometry, np.ones(shape[0], bool)), np.array(videos))
+
+
+def draw_generated(generated: Generated, display: Display) -> Figure:
+    """Return the picture: for each prior a row per sample and a column per frame, from first to last."""
+    n_priors, n_samples, n_frames = generated.videos.shape[:3]
+    frames = evenly_spaced(n_frames, FRAMES_SHOWN)
+    width, height = size_of_rows(n_samples, len(frames))
+    with style.styled():
+        figure = Figure(figsize=(width, (height + 0.2) * n_priors))
+        parts = figure.subfigures(n_priors, 1, squeeze=False)[:, 0]
+        for part, prior, videos in zip(parts, generated.priors, generated.videos, strict=True):
+            part.suptitle(_title(prior), fontsize=9)
+            rows = [(f"sample {number + 1}", video[frames]) for number, video in enumerate(videos)]
+            columns = _columns(generated, prior, frames)
+            draw_rows(part, rows, columns, display, QUANTITIES[display], bar_of(generated.grid, videos.shape[-1]))
+    return figure
+
+
+def animate_generated(generated: Generated, display: Display) -> np.ndarray:
+    """Return the film (time, height, width, 3), uint8: a row for each prior, its samples side by side."""
+    colours, quantity = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]], QUANTITIES[display].replace("\n", " ")
+    panels = [
+        Panel(f"{prior} prior, sample {number + 1}", video, colours, (0, 1), quantity)
+        for prior, videos in zip(generated.priors, generated.videos, strict=True)
+        for number, video in enumerate(videos)
+    ]
+    grid, n_samples = generated.grid, generated.videos.shape[1]
+    texts = [clock(time, grid.time_unit) for time in grid.times]
+    return film(panels, n_samples, texts, bar_of(grid, generated.videos.shape[-1]), generated.caption)
+
+
+def write_generated_data(generated: Generated, path: Path) -> None:
+    """Write the numbers of picture and film to `path` (.npz): priors, times with their unit, and videos."""
+    grid = generated.grid
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file, priors=generated.priors, times=grid.times, time_unit=grid.time_unit, videos=generated.videos
+        )
+
+
+def _read_samples(path: Path, prior: str) -> np.ndarray:
+    found = read_reconstructions([path])
+    if prior not in found:
+        raise InputError(f"{path} holds samples of {list(found) or 'nothing'}, not of the {prior} prior; generate them")
+    return found[prior].samples
+
+
+def _as_seen(sample: np.ndarray, display: Display) -> np.ndarray:
+    video = torch.from_numpy(sample)
+    return to_unit_range(video, video, display).numpy()
+
+
+def _title(prior: str) -> str:
+    return f"{prior} prior: independent frames" if prior == OF_FRAMES else f"{prior} prior"
+
+
+def _columns(generated: Generated, prior: str, frames: np.ndarray) -> list[str]:
+    """Return what is above the columns: times, and where frames are independent only their numbers."""
+    if prior == OF_FRAMES:
+        return [f"frame {frame}" for frame in frames]
+    return titles_of_columns(generated.grid, frames)

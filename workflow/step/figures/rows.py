@@ -1,0 +1,77 @@
+"""Rows of videos, each shown at the same few of its frames, with a scale bar and one bar of colours."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patheffects import withStroke
+
+from step.figures import style
+from step.figures.posterior import Display, Grid
+from step.figures.scales import ScaleBar, clock, scale_bar
+
+PANEL_INCHES = 1.15
+MARGIN_INCHES = 1.5  # titles of the rows, and the bar of colours
+
+
+def grid_of(shape: tuple[int, ...], geometry: Mapping[str, float], with_data: np.ndarray) -> Grid:
+    """Return when and how large the frames of videos of `shape` (time, channel, y, x) are.
+
+    `geometry` is what the domain says of its videos: the side of a frame, `field_of_view_uas`, and the time between
+    frames, `cadence_s`. Without them pixels and frames are counted. `with_data` (time,) says which were measured.
+    """
+    cadence, field = geometry.get("cadence_s"), geometry.get("field_of_view_uas")
+    numbers = np.arange(shape[0], dtype=float)
+    times, time_unit = (numbers, "frame") if cadence is None else (cadence * numbers, "s")
+    pixel_size, pixel_unit = (1.0, "pixel") if field is None else (field / shape[-1], "uas")
+    return Grid(times, time_unit, pixel_size, pixel_unit, with_data)
+
+
+def bar_of(grid: Grid, n_columns: int) -> ScaleBar:
+    """Return the scale bar of frames that are `n_columns` pixels wide."""
+    return scale_bar(n_columns, grid.pixel_size, grid.pixel_unit)
+
+
+def titles_of_columns(grid: Grid, frames: np.ndarray) -> list[str]:
+    """Return what is written above `frames`: when they are, and of which there are no data."""
+    texts = [f"t = {time:.5g} s" if grid.time_unit == "s" else clock(time, grid.time_unit) for time in grid.times]
+    return [texts[frame] if grid.with_data[frame] else f"{texts[frame]}\n(no data)" for frame in frames]
+
+
+def size_of_rows(n_rows: int, n_columns: int) -> tuple[float, float]:
+    """Return width and height, inches, of a figure with so many rows and columns of frames."""
+    return PANEL_INCHES * n_columns + MARGIN_INCHES, PANEL_INCHES * n_rows + 0.4
+
+
+def draw_rows(
+    figure: Figure | SubFigure,
+    rows: Sequence[tuple[str, np.ndarray]],
+    columns: Sequence[str],
+    display: Display,
+    quantity: str,
+    bar: ScaleBar,
+) -> None:
+    """Draw into `figure` a row for each title and its frames (column, y, x) in [0, 1], beneath `columns`.
+
+    `quantity` is what the brightness is, beside the bar of colours; `bar` lies in the first frame.
+    """
+    axes = figure.subplots(len(rows), len(columns), squeeze=False)
+    for row, (title, frames) in zip(axes, rows, strict=True):
+        row[0].set_ylabel(title)
+        for one, frame in zip(row, frames, strict=True):
+            one.set(xticks=[], yticks=[])
+            image = one.imshow(frame, cmap=style.BRIGHTNESS_COLOURS[display], vmin=0, vmax=1)
+    for one, title in zip(axes[0], columns, strict=True):
+        one.set_title(title)
+    figure.colorbar(image, ax=list(axes.flat), label=quantity, pad=0.01, aspect=25, shrink=min(1.0, 3 / len(rows)))
+    _draw_scale_bar(axes[0, 0], bar, len(rows[0][1][0]))
+
+
+def _draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
+    # White on black: it is read on whatever the frame shows beneath it.
+    outline = [withStroke(linewidth=2.5, foreground="black")]
+    left, bottom = 0.06 * n_rows, 0.94 * n_rows
+    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
+    above = left, bottom - 0.03 * n_rows
+    axes.annotate(bar.label, above, color="white", ha="left", va="bottom", fontsize=6, path_effects=outline)

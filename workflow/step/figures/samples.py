@@ -1,0 +1,133 @@
+"""Posterior samples of one measurement, beneath the truth where it is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from step.errors import InputError
+from step.figures import style
+from step.figures.panels import Panel, film
+from step.figures.posterior import FRAME_ATTRIBUTES, Display, Grid, frames_with_data, read_grid
+from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
+from step.figures.scales import clocks, evenly_spaced
+from step.io.atomic import whole_file
+from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
+from step.physics.display import to_unit_range
+
+SAMPLES_SHOWN, FRAMES_SHOWN = 8, 6
+FILM_COLUMNS = 3
+
+
+@dataclass(frozen=True)
+class SampledVideos:
+    """The truth, if it is known, and samples of one measurement, as they were reconstructed."""
+
+    name: str
+    grid: Grid
+    truth: np.ndarray | None  # (time, channel, y, x)
+    samples: np.ndarray  # (sample, time, channel, y, x), the first `SAMPLES_SHOWN`
+    n_samples: int  # of which they are
+
+    @property
+    def videos(self) -> np.ndarray:
+        """All of them (video, time, channel, y, x), the truth first."""
+        return self.samples if self.truth is None else np.concatenate([self.truth[None], self.samples])
+
+
+@dataclass(frozen=True)
+class ShownSamples:
+    """The numbers of picture and film; the first video is the truth where it is known."""
+
+    name: str
+    grid: Grid
+    titles: tuple[str, ...]  # of each video
+    videos: np.ndarray  # (video, time, y, x) in [0, 1]
+    misfits: np.ndarray  # (video,) data misfit as the paper reports it
+    reference: str  # with display `magnitude`, whose maximum is 1: the truth's, or the mean's of the samples
+
+    @property
+    def caption(self) -> str:
+        """What must be said beneath the film."""
+        return f"{self.name}: posterior samples of one measurement; where they differ, the data do not decide."
+
+
+def read_samples(measurement: Path, reconstructions: Sequence[Path], geometry: dict[str, float]) -> SampledVideos:
+    """Return the first `SAMPLES_SHOWN` samples of `measurement`, and its truth.
+
+    Times and lengths are the file's own, else the domain's, which `geometry` says. Raises `InputError` where the
+    measurement was not sampled, or truth and samples are not of one size.
+    """
+    name, found = measurement.stem, read_reconstructions(list(reconstructions))
+    if name not in found:
+        raise InputError(f"{name} is not among the reconstructed {list(found)}; sample it")
+    samples = found[name].samples
+    measured, truth = read_measurement(measurement)
+    if truth is not None and truth.shape != samples.shape[1:]:
+        raise InputError(f"{name} was reconstructed as {samples.shape[1:]}, it is {truth.shape}; sample it again")
+    if set(FRAME_ATTRIBUTES) <= read_attributes(measurement).keys():
+        grid = read_grid(measurement)
+    else:
+        grid = grid_of(samples.shape[1:], geometry, frames_with_data(measured))
+    return SampledVideos(name, grid, truth, samples[:SAMPLES_SHOWN], len(samples))
+
+
+def see_samples(sampled: SampledVideos, misfits: np.ndarray, display: Display) -> ShownSamples:
+    """Return what picture and film show; `misfits` (video,) are those of ``sampled.videos``."""
+    known = sampled.truth is not None
+    reference = torch.from_numpy(sampled.truth if known else sampled.samples.mean(axis=0))
+    numbers = range(1, len(sampled.samples) + 1)
+    return ShownSamples(
+        name=sampled.name,
+        grid=sampled.grid,
+        titles=(*(["truth"] if known else []), *(f"sample {n} of {sampled.n_samples}" for n in numbers)),
+        videos=to_unit_range(torch.from_numpy(sampled.videos), reference, display).numpy(),
+        misfits=misfits,
+        reference="truth" if known else "mean",
+    )
+
+
+def draw_samples(shown: ShownSamples, display: Display) -> Figure:
+    """Return the picture: a row for the truth and each sample, a column per frame, from first to last."""
+    grid, frames = shown.grid, evenly_spaced(shown.videos.shape[1], FRAMES_SHOWN)
+    titles = [f"{title}\nmisfit {misfit:.2f}" for title, misfit in zip(shown.titles, shown.misfits, strict=True)]
+    rows = [(title, video[frames]) for title, video in zip(titles, shown.videos, strict=True)]
+    with style.styled():
+        figure = Figure(figsize=size_of_rows(len(rows), len(frames)))
+        figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
+        bar = bar_of(grid, shown.videos.shape[-1])
+        draw_rows(figure, rows, titles_of_columns(grid, frames), display, _quantity(shown, display), bar)
+    return figure
+
+
+def animate_samples(shown: ShownSamples, display: Display) -> np.ndarray:
+    """Return the film (time, height, width, 3), uint8: truth and samples, `FILM_COLUMNS` in a row."""
+    colours, quantity = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]], _quantity(shown, display)
+    panels = [
+        Panel(title, video, colours, (0, 1), quantity.replace("\n", " "))
+        for title, video in zip(shown.titles, shown.videos, strict=True)
+    ]
+    grid = shown.grid
+    texts = clocks(grid.times, grid.time_unit, grid.with_data)
+    return film(panels, FILM_COLUMNS, texts, bar_of(grid, shown.videos.shape[-1]), shown.caption)
+
+
+def write_samples_data(shown: ShownSamples, path: Path) -> None:
+    """Write the numbers of picture and film to `path` (.npz): titles, times with their unit, videos and misfits."""
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            titles=shown.titles,
+            times=shown.grid.times,
+            time_unit=shown.grid.time_unit,
+            videos=shown.videos,
+            misfits=shown.misfits,
+        )
+
+
+def _quantity(shown: ShownSamples, display: Display) -> str:
+    return {"magnitude": f"magnitude\n[{shown.reference}'s maximum]", "unit_range": "brightness"}[display]
