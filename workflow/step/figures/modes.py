@@ -1,0 +1,545 @@
+"""The modes of a posterior: what was measured, a sample of each mode, and how well their number is supported (Fig. 1).
+
+Rotation is positive counter-clockwise as displayed.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from step.errors import InputError
+from step.evaluation.descriptors.appearance import average_image
+from step.evaluation.descriptors.ring import Ring, fit_ring, unroll
+from step.evaluation.descriptors.rotation import pattern_rotation
+from step.figures import style
+from step.figures.comparison import busiest_column
+from step.figures.coverage import Coverage, cover
+from step.figures.panels import Panel, film
+from step.figures.posterior import Display, Grid, frames_with_data
+from step.figures.scales import (
+    LENGTH_UNITS,
+    TIME_LABELS,
+    ScaleBar,
+    clock,
+    clocks,
+    evenly_spaced,
+    frame_edges,
+    scale_bar,
+    tell_utc,
+)
+from step.io.atomic import whole_file
+from step.io.modes import Modes, read_modes
+from step.io.reconstructions import read_measurement, read_reconstructions
+from step.physics.display import to_unit_range
+
+FRAMES_SHOWN, MODES_SHOWN = 5, 4
+FRAME_INCHES, MAP_INCHES, TEXT_INCHES, STRIP_INCHES = 1.0, 1.35, 1.9, 2.15
+FILM_COLUMNS = 3
+RING = "ring"  # the descriptor whose videos turn
+MODE_COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:purple")
+OTHER_MODES_COLOUR = "0.6"
+ANGLE_UNIT = "deg"  # of features for which 360 is 0
+RATE = "rotation_rate"
+ARROW_SIGMAS = 2.5  # of the ring's profile, outside of which the arrow of rotation lies
+LONGEST_ARROW_DEG = 300  # a longer one would bite its tail
+COURSE_SPAN = 2  # a course has room for the ticks of a span of time so many times as long
+CHANGE_COLOURS = "RdBu_r"
+SHADE = "#cfe2f3"
+FRAMES_NOTE = "Frames are of the sample in the middle of each mode."
+ROTATION_NOTE = "Arrow: how far its pattern turns until the next frame; dashed: how it goes on at that rate."
+SKY = "North is up, east to the left; azimuth is from north to east."
+SMALLEST_NUMBER = 1e-3  # smaller ones are written as a power of ten
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the videos of a task are shown and described."""
+
+    display: Display
+    descriptor: str  # what samples were told apart by, e.g. ring
+    geometry: Mapping[str, float]  # of the videos: field_of_view_uas and cadence_s, if they have one
+    interval: float  # coverage of the intervals of the shares
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A ring that turns."""
+
+    ring: Ring
+    rate_deg: float  # degree per frame, positive counter-clockwise
+
+
+@dataclass(frozen=True)
+class Row:
+    """One video of the picture: the truth, or the sample in the middle of a mode."""
+
+    name: str
+    title: str
+    text: str
+    colour: str
+    video: np.ndarray  # (time, y, x) in [0, 1]
+    course: np.ndarray  # (time, place): along its ring, minus the time mean, by azimuth; else along y, as it is
+    rotation: Rotation | None  # None where videos do not turn
+
+
+@dataclass(frozen=True)
+class ModesPicture:
+    """What picture and film show."""
+
+    title: str
+    caption: str
+    display: Display
+    grid: Grid
+    measured: Coverage | np.ndarray | None  # baselines; or lines (time, ky) of bool; or nothing that can be drawn
+    rows: tuple[Row, ...]
+    x: int | None  # the column of pixels that the courses follow, counted from 0; None of rings
+    labels: np.ndarray  # (sample,) the mode of each sample, 0 is the largest
+    points: np.ndarray  # (sample, 2) its first two reduced components, or the only one and the data misfit
+    point_axes: tuple[str, str]
+    truth_point: np.ndarray | None  # (2,)
+    scores: np.ndarray  # (candidate,) the criterion of 1, 2, ... modes, lower is better
+    stability: np.ndarray  # (candidate,)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The numbers of the frames that the picture has, counted from 0."""
+        return evenly_spaced(len(self.grid.times), FRAMES_SHOWN)
+
+    @property
+    def n_modes(self) -> int:
+        """How many modes were found."""
+        return int(self.labels.max()) + 1
+
+
+def read_modes_picture(measurement: Path, modes: Path, reconstructions: Sequence[Path], look: Look) -> ModesPicture:
+    """Return what is shown of the `modes` among the samples in `reconstructions` of one `measurement`.
+
+    Raises `InputError` where the files do not belong together.
+    """
+    name, found = measurement.stem, read_modes(modes)
+    by_video = read_reconstructions(list(reconstructions))
+    if name not in by_video:
+        raise InputError(f"{name} is not among the videos of the reconstructions, {list(by_video)}; sample it")
+    samples = by_video[name].samples
+    if len(samples) != len(found.labels):
+        numbers = f"{len(found.labels)} samples, the reconstructions of {name} are {len(samples)}"
+        raise InputError(f"{modes} is of {numbers}; give all their files, or run the modes stage again")
+    measured, truth = read_measurement(measurement)
+    if truth is not None and truth.shape != samples.shape[1:]:
+        shapes = f"the truth is {truth.shape}, its samples are {samples.shape[1:]}"
+        raise InputError(f"{measurement}: {shapes}; sample this measurement again")
+    representatives = samples[found.representatives[:MODES_SHOWN]]
+    reference = torch.from_numpy(samples.mean(axis=0) if truth is None else truth)
+    videos = [to_unit_range(torch.from_numpy(video), reference, look.display).numpy() for video in representatives]
+    shown_truth = None if truth is None else to_unit_range(reference, reference, look.display).numpy()
+    return see_modes(found, videos, shown_truth, (measured, measurement), look)
+
+
+def see_modes(
+    modes: Modes,
+    representatives: Sequence[np.ndarray],
+    truth: np.ndarray | None,
+    measurement: tuple[Mapping[str, np.ndarray], Path],
+    look: Look,
+) -> ModesPicture:
+    """Return what is shown of `modes`.
+
+    `representatives` are the samples in the middle of the first modes and `truth` the true video, (time, y, x) in
+    [0, 1]; `measurement` are the arrays of the measurement and the file that they are from.
+    """
+    arrays, source = measurement
+    measured = _measured(arrays, source, look)
+    x = None if look.descriptor == RING else busiest_column(representatives[0] if truth is None else truth)
+    rows = [
+        _row(f"mode{mode + 1}", *_say_mode(modes, mode, look), video, x) for mode, video in enumerate(representatives)
+    ]
+    if truth is not None:
+        rows.insert(0, _row("truth", "truth", _say_truth(modes), "black", truth, x))
+    points, point_axes = modes.reduced[:, :2], ("component 1", "component 2")
+    truth_point = None if modes.truth_reduced is None else modes.truth_reduced[:2]
+    if points.shape[1] == 1:
+        points, point_axes = np.stack([points[:, 0], modes.misfits], axis=1), ("component 1", "data misfit")
+        truth_point = None
+    return ModesPicture(
+        title=say_number(modes),
+        caption=_caption(modes, look),
+        display=look.display,
+        grid=_grid(arrays, measured, representatives[0], look),
+        measured=measured,
+        rows=tuple(rows),
+        x=x,
+        labels=modes.labels,
+        points=points,
+        point_axes=point_axes,
+        truth_point=truth_point,
+        scores=modes.scores,
+        stability=modes.stability,
+    )
+
+
+def sense_of(rate: float) -> str:
+    """Return which way a pattern turns by the sign of its `rate`."""
+    return "counter-clockwise" if rate > 0 else "clockwise" if rate < 0 else "neither way"
+
+
+def say_number(modes: Modes) -> str:
+    """Return how many modes there are among how many samples."""
+    n_modes, n_samples = len(modes.shares), len(modes.labels)
+    found = "one mode" if n_modes == 1 else f"{n_modes} modes"
+    most = f", the {MODES_SHOWN} largest are shown" if n_modes > MODES_SHOWN else ""
+    return f"{found} found among {n_samples} posterior samples{most}"
+
+
+def mean_and_spread(values: np.ndarray, unit: str) -> tuple[float, float]:
+    """Return mean and standard deviation of `values` (sample,).
+
+    Where `unit` is `ANGLE_UNIT` the mean is the direction of the mean vector, in (-180, 180], and the deviations from
+    it are the shorter way round.
+    """
+    if unit != ANGLE_UNIT:
+        return float(values.mean()), float(values.std())
+    mean = float(np.angle(np.exp(1j * np.deg2rad(values)).mean(), deg=True))
+    around = (values - mean + 180) % 360 - 180
+    return mean, float(np.sqrt((around**2).mean()))
+
+
+def with_spread(mean: float, spread: float) -> str:
+    """Return ``mean ± spread``, with two digits of the spread."""
+    largest = max(abs(mean), spread)
+    if 0 < largest < SMALLEST_NUMBER:
+        return f"{mean:.2e} ± {spread:.1e}"
+    decimals = int(np.clip(1 - np.floor(np.log10(spread)), 0, 4)) if spread > 0 else 3
+    rounded = round(mean, decimals) + 0.0  # 0 has no sign
+    return f"{rounded:.{decimals}f} ± {spread:.{decimals}f}".replace("-", "−")
+
+
+def draw_modes(picture: ModesPicture) -> Figure:
+    """Return the picture: measurement, samples by mode and criterion above a row for the truth and each mode."""
+    n_columns, n_rows = len(picture.shown), len(picture.rows)
+    width = FRAME_INCHES * n_columns + MAP_INCHES + TEXT_INCHES + 1.1
+    height = (FRAME_INCHES + 0.08) * n_rows + 0.55
+    with style.styled():
+        figure = Figure(figsize=(width, STRIP_INCHES + height + 0.35))
+        figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, hspace=0, wspace=0)
+        figure.suptitle(picture.title, fontsize=10, fontweight="bold")
+        strip, videos = figure.subfigures(2, 1, height_ratios=[STRIP_INCHES, height])
+        measured, scatter, criterion = strip.subplots(1, 3)
+        _draw_measured(measured, picture)
+        _draw_points(scatter, picture)
+        _draw_criterion(criterion, picture)
+        _draw_rows(videos, picture)
+        lines = textwrap.wrap(picture.caption, int(width * 19))
+        videos.supxlabel("\n".join(lines), fontsize=6, color="dimgray")
+    return figure
+
+
+def animate_modes(picture: ModesPicture) -> np.ndarray:
+    """Return the film (time, height, width, 3), uint8: the truth and the sample in the middle of each mode."""
+    colours = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[picture.display]]
+    quantity = style.BRIGHTNESS_LABELS[picture.display].replace("\n", " ")
+    panels = [Panel(_film_title(row), row.video, colours, (0, 1), quantity) for row in picture.rows]
+    grid = picture.grid
+    texts = clocks(grid.times, grid.time_unit, grid.with_data)
+    # A film shows the motion itself, without arrows.
+    caption = f"{picture.title}. {picture.caption.replace(ROTATION_NOTE, '')}"
+    return film(panels, min(len(panels), FILM_COLUMNS), texts, _bar(picture), caption)
+
+
+def write_modes_data(picture: ModesPicture, path: Path) -> None:
+    """Write the numbers of the picture to `path` (.npz).
+
+    Frames are (row, column, y, x), courses (row, time, place), each row by its name in `rows`; of baselines `uv` in
+    wavelengths and their `uv_time_h`, of lines `mask` (time, ky).
+    """
+    shown, rows = picture.shown, picture.rows
+    numbers = {
+        "rows": np.array([row.name for row in rows]),
+        "frame": shown,
+        "frame_time": picture.grid.times[shown],
+        "frames": np.stack([row.video[shown] for row in rows]),
+        "courses": np.stack([row.course for row in rows]),
+        "labels": picture.labels,
+        "points": picture.points,
+        "scores": picture.scores,
+        "stability": picture.stability,
+    }
+    if picture.truth_point is not None:
+        numbers["truth_point"] = picture.truth_point
+    if picture.x is None:
+        numbers["rotation_deg_per_frame"] = np.array([row.rotation.rate_deg for row in rows])
+    else:
+        numbers["x"] = np.array(picture.x)
+    if isinstance(picture.measured, Coverage):
+        numbers |= {"uv": picture.measured.uv, "uv_time_h": picture.measured.time_h}
+    elif picture.measured is not None:
+        numbers["mask"] = picture.measured
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **numbers)
+
+
+def _measured(arrays: Mapping[str, np.ndarray], source: Path, look: Look) -> Coverage | np.ndarray | None:
+    if "uv" in arrays and "cadence_s" in look.geometry:
+        return cover(arrays, look.geometry["cadence_s"], source)
+    return arrays.get("mask")
+
+
+def _grid(
+    arrays: Mapping[str, np.ndarray], measured: Coverage | np.ndarray | None, video: np.ndarray, look: Look
+) -> Grid:
+    """Return when and how large frames are: UTC where it was measured, else s, else the frame's number."""
+    numbers, cadence_s, field = np.arange(len(video)), *map(look.geometry.get, ("cadence_s", "field_of_view_uas"))
+    times, time_unit = (numbers, "frame") if cadence_s is None else (numbers * cadence_s, "s")
+    if isinstance(measured, Coverage):
+        times, time_unit = measured.edges_h[:-1], "UTC h"
+    pixel = (1.0, "pixel") if field is None else (field / video.shape[-1], "uas")
+    return Grid(times, time_unit, *pixel, with_data=frames_with_data(arrays))
+
+
+def _row(name: str, title: str, text: str, colour: str, video: np.ndarray, x: int | None) -> Row:
+    if x is not None:
+        return Row(name, title, text, colour, video, video[:, :, x], None)
+    ring = fit_ring(average_image(video))
+    along = unroll(video, ring)
+    # A bright side that stays would hide the pattern that turns.
+    course = along - along.mean(axis=0)
+    return Row(name, title, text, colour, video, course, Rotation(ring, pattern_rotation(course)))
+
+
+def _caption(modes: Modes, look: Look) -> str:
+    """Return what the pictures mean, and the criterion."""
+    criterion = str(modes.attributes.get("criterion", ""))
+    notes = [FRAMES_NOTE, ROTATION_NOTE if look.descriptor == RING else ""]
+    notes += [
+        SKY if "field_of_view_uas" in look.geometry else "",
+        criterion and f"{criterion[0].upper()}{criterion[1:]}.",
+    ]
+    return " ".join(filter(None, notes))
+
+
+def _say_mode(modes: Modes, mode: int, look: Look) -> tuple[str, str, str]:
+    """Return title, text and colour of a mode."""
+    members = modes.labels == mode
+    lines = [f"data misfit {with_spread(*mean_and_spread(modes.misfits[members], ''))}"]
+    if len(modes.shares) > 1:
+        low, high = modes.share_low[mode], modes.share_high[mode]
+        lines.insert(0, f"{look.interval:.0%} interval {low:.0%} to {high:.0%}")
+    if RATE in modes.features:
+        lines.append(_say_sense(modes.features[RATE][members]))
+    lines += [
+        f"{_plain(name)} {with_spread(*mean_and_spread(values[members], modes.units[name]))}{_unit(modes.units[name])}"
+        for name, values in modes.features.items()
+    ]
+    title = f"mode {mode + 1}: {modes.shares[mode]:.0%} of samples".replace("%", " %")
+    return title, "\n".join(lines).replace("%", " %"), MODE_COLOURS[mode]
+
+
+def _say_sense(rates: np.ndarray) -> str:
+    commonest = 1 if (rates > 0).sum() >= (rates < 0).sum() else -1
+    return f"{(rates * commonest > 0).sum()} of {len(rates)} turn {sense_of(commonest)}"
+
+
+def _say_truth(modes: Modes) -> str:
+    if modes.truth_features is None:
+        return ""
+    lines = [
+        f"{_plain(name)} {value:.3g}{_unit(modes.units[name])}".replace("-", "−")
+        for name, value in modes.truth_features.items()
+    ]
+    if RATE in modes.truth_features:
+        lines.insert(0, f"turns {sense_of(modes.truth_features[RATE])}")
+    return "\n".join(lines)
+
+
+def _draw_measured(axes: Axes, picture: ModesPicture) -> None:
+    axes.set_title("measured")
+    if picture.measured is None:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "neither baselines\nnor lines to show", ha="center", va="center")
+    elif isinstance(picture.measured, Coverage):
+        _draw_baselines(axes, picture.measured)
+    else:
+        _draw_lines(axes, picture.measured, picture.grid)
+
+
+def _draw_baselines(axes: Axes, coverage: Coverage) -> None:
+    points = np.concatenate([coverage.uv, -coverage.uv]) / 1e9
+    times = np.tile(coverage.time_h, 2)
+    first, last = coverage.edges_h[[0, -1]]
+    dots = axes.scatter(*points.T, c=times, s=3, linewidths=0, cmap=style.TIME_COLOURS, vmin=first, vmax=last)
+    reach = 1.08 * np.abs(points).max()
+    axes.set(xlim=(reach, -reach), ylim=(-reach, reach), xlabel="u [Gλ]", ylabel="v [Gλ]", aspect="equal")
+    axes.set_title("measured: baselines")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, symmetric=True))
+    bar = axes.figure.colorbar(dots, ax=axes, label="UTC", pad=0.02, aspect=20)
+    tell_utc(bar.ax.yaxis, first, last)
+
+
+def _draw_lines(axes: Axes, mask: np.ndarray, grid: Grid) -> None:
+    first = -(mask.shape[1] // 2) - 0.5
+    begin, *_, end = frame_edges(grid.times)
+    axes.imshow(
+        mask.T,
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        origin="lower",
+        extent=(begin, end, first, first + mask.shape[1]),
+    )
+    axes.set_title(f"measured: {mask.mean():.0%} of the lines (white)".replace("%", " %"))
+    axes.set(xlabel=TIME_LABELS[grid.time_unit], ylabel="ky [1 / field of view]", box_aspect=1)
+    if grid.time_unit == "frame":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _draw_points(axes: Axes, picture: ModesPicture) -> None:
+    for mode in range(picture.n_modes):
+        of_mode = picture.points[picture.labels == mode]
+        known = mode < MODES_SHOWN
+        label = f"mode {mode + 1}" if known else "other modes" if mode == MODES_SHOWN else None
+        axes.scatter(*of_mode.T, s=9, alpha=0.8, linewidths=0, color=_colour(mode), label=label)
+    if picture.truth_point is not None:
+        axes.scatter(*picture.truth_point, s=90, marker="*", color="black", edgecolors="white", label="truth", zorder=3)
+    axes.set(title="samples, as they were clustered", xlabel=picture.point_axes[0], ylabel=picture.point_axes[1])
+    axes.set_box_aspect(1)
+    axes.legend(frameon=False, handletextpad=0.1, borderaxespad=0, loc="upper left", bbox_to_anchor=(1.02, 1))
+
+
+def _draw_criterion(axes: Axes, picture: ModesPicture) -> None:
+    counts = np.arange(1, len(picture.scores) + 1)
+    axes.axvspan(picture.n_modes - 0.5, picture.n_modes + 0.5, color=SHADE, linewidth=0, zorder=0)
+    axes.bar(counts, picture.scores - picture.scores[0], color=OTHER_MODES_COLOUR, width=0.6)
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.set(xlabel="number of modes (shaded: chosen)", ylabel="criterion above one mode's\n(bars; lower is better)")
+    axes.set_title("support of their number")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    beside = axes.twinx()
+    beside.plot(counts, picture.stability, "o-", color="black", markersize=3, linewidth=0.8)
+    beside.set(ylim=(-0.05, 1.08), ylabel="stability over resamples\n(line; 1 is the same modes)")
+
+
+def _draw_rows(figure: SubFigure, picture: ModesPicture) -> None:
+    shown, rows = picture.shown, picture.rows
+    widths = [FRAME_INCHES] * len(shown) + [MAP_INCHES, TEXT_INCHES]
+    axes = figure.subplots(len(rows), len(widths), squeeze=False, width_ratios=widths)
+    largest = max(float(np.abs(row.course).max()) for row in rows) or 1.0
+    for across, row in zip(axes, rows, strict=True):
+        across[0].set_ylabel(row.name.replace("mode", "mode "), color=row.colour, fontweight="bold")
+        frames = [_draw_frame(one, picture, row, number) for one, number in zip(across, shown, strict=False)]
+        course = _draw_course(across[-2], picture, row, largest)
+        _draw_text(across[-1], row)
+    for top, number in zip(axes[0], shown, strict=False):
+        text = clock(picture.grid.times[number], picture.grid.time_unit)
+        top.set_title(text if picture.grid.with_data[number] else f"{text}\n(no data)")
+    axes[0, -2].set_title("along the ring,\nminus its time mean" if picture.x is None else f"slice at x = {picture.x}")
+    for above in axes[:-1, -2]:
+        above.tick_params(labelbottom=False)
+    axes[-1, -2].set_xlabel(TIME_LABELS[picture.grid.time_unit])
+    label = style.BRIGHTNESS_LABELS[picture.display]
+    figure.colorbar(frames[0], ax=list(axes[:, : len(shown)].flat), label=label, location="left", pad=0.01, aspect=25)
+    course_label = label.split("\n")[0] if picture.x is not None else "change of brightness"
+    figure.colorbar(course, ax=list(axes[:, -2]), label=course_label, pad=0.03, aspect=25)
+    _draw_scale_bar(axes[0, 0], _bar(picture), rows[0].video.shape[1])
+
+
+def _draw_frame(axes: Axes, picture: ModesPicture, row: Row, number: int) -> AxesImage:
+    axes.set(xticks=[], yticks=[])
+    if picture.x is not None:
+        axes.axvline(picture.x, color=style.MARK_COLOUR, linewidth=0.6)
+    elif number != picture.shown[-1]:
+        _draw_arrow(axes, row, number, int(picture.shown[1]))
+    return axes.imshow(row.video[number], cmap=style.BRIGHTNESS_COLOURS[picture.display], vmin=0, vmax=1)
+
+
+def _draw_arrow(axes: Axes, row: Row, number: int, n_frames: int) -> None:
+    """Draw from where to where the pattern turns until the next frame of the picture, `n_frames` later."""
+    ring = row.rotation.ring
+    turn = np.clip(n_frames * row.rotation.rate_deg, -LONGEST_ARROW_DEG, LONGEST_ARROW_DEG)
+    azimuth = np.deg2rad(_followed(row)[number] + np.linspace(0, turn, 50))
+    height, width = row.video.shape[1:]
+    radius = min(ring.radius + ARROW_SIGMAS * ring.sigma, 0.46 * min(height, width))
+    y, x = ring.places(radius, azimuth)
+    path = matplotlib.path.Path(np.stack([x, y], axis=1))
+    arrow = {"arrowstyle": "->", "mutation_scale": 7, "linewidth": 1.1, "color": style.MARK_COLOUR}
+    axes.add_patch(FancyArrowPatch(path=path, clip_on=True, shrinkA=0, shrinkB=0, **arrow))
+
+
+def _draw_course(axes: Axes, picture: ModesPicture, row: Row, largest: float) -> AxesImage:
+    edges, n_places = frame_edges(picture.grid.times), row.course.shape[1]
+    if row.rotation is not None:
+        looks = {"cmap": CHANGE_COLOURS, "vmin": -largest, "vmax": largest, "origin": "lower"}
+        low, high = np.array([-0.5, n_places - 0.5]) * 360 / n_places
+    else:
+        looks = {"cmap": style.BRIGHTNESS_COLOURS[picture.display], "vmin": 0, "vmax": largest, "origin": "upper"}
+        low, high = n_places - 0.5, -0.5
+    image = axes.imshow(row.course.T, aspect="auto", extent=(edges[0], edges[-1], low, high), **looks)
+    axes.set_ylabel("azimuth [°]" if picture.x is None else "y [pixel]", labelpad=1)
+    if row.rotation is not None:
+        axes.set_yticks([0, 90, 180, 270])
+        azimuth = _followed(row)
+        passes = np.abs(np.diff(azimuth, prepend=azimuth[0])) > 180
+        shown = np.where(passes, np.nan, azimuth)  # the line is broken where it passes 360
+        axes.plot(picture.grid.times, shown, color="black", linewidth=0.9, linestyle="--")
+        axes.set_ylim(low, high)
+    if picture.grid.time_unit == "UTC h":
+        tell_utc(axes.xaxis, edges[0], edges[0] + COURSE_SPAN * (edges[-1] - edges[0]))
+    return image
+
+
+def _followed(row: Row) -> np.ndarray:
+    """Return where (time,), degree in [0, 360), the point is that turns with the pattern where it is brightest."""
+    spacing_deg = 360 / row.course.shape[1]
+    turned_deg = row.rotation.rate_deg * np.arange(len(row.course))
+    turned_back = [
+        np.roll(along, -round(turned / spacing_deg)) for along, turned in zip(row.course, turned_deg, strict=True)
+    ]
+    return (spacing_deg * np.mean(turned_back, axis=0).argmax() + turned_deg) % 360
+
+
+def _draw_text(axes: Axes, row: Row) -> None:
+    axes.set_axis_off()
+    axes.text(0, 1, row.title, color=row.colour, fontweight="bold", va="top", transform=axes.transAxes)
+    axes.text(0, 0.84, row.text, fontsize=6.5, va="top", linespacing=1.2, transform=axes.transAxes)
+
+
+def _draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
+    # White on black: it is read on whatever the frame shows beneath it.
+    outline = [withStroke(linewidth=2.5, foreground="black")]
+    left, bottom = 0.06 * n_rows, 0.93 * n_rows
+    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
+    above = (left, bottom - 0.03 * n_rows)
+    axes.annotate(bar.label, above, color="white", ha="left", va="bottom", fontsize=6, path_effects=outline)
+
+
+def _film_title(row: Row) -> str:
+    return row.title if row.rotation is None else f"{row.title}, {sense_of(row.rotation.rate_deg)}"
+
+
+def _bar(picture: ModesPicture) -> ScaleBar:
+    return scale_bar(picture.rows[0].video.shape[-1], picture.grid.pixel_size, picture.grid.pixel_unit)
+
+
+def _colour(mode: int) -> str:
+    return MODE_COLOURS[mode] if mode < MODES_SHOWN else OTHER_MODES_COLOUR
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _unit(unit: str) -> str:
+    if unit.startswith(ANGLE_UNIT):
+        return unit.replace(ANGLE_UNIT, "°")
+    return f" {LENGTH_UNITS.get(unit, unit)}" if unit else ""
