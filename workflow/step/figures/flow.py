@@ -105,28 +105,45 @@ def draw_flow(picture: FlowPicture, display: str) -> Figure:
         grid = axes[0, 0].get_gridspec()
         for below in axes[1:3, -1]:
             below.remove()
-        _draw_wheel(figure.add_subplot(grid[1:3, -1]), wheel, picture.largest)
+        title = f"largest: {picture.largest:.2g}\npixels per frame"
+        around = figure.add_subplot(grid[1:3, -1])
+        around.set(xlabel="x [pixel/frame]", ylabel="y [pixel/frame]")
+        draw_wheel(around, wheel, picture.largest, title)
     return figure
 
 
 def colour_flows(picture: FlowPicture) -> tuple[np.ndarray, np.ndarray]:
-    """Return the colours (2, column, y, x, 3), uint8, of the flows forward and backward, and those of the wheel.
+    """Return the colours (2, column, y, x, 3), uint8, of the flows forward and backward, and those of the wheel."""
+    return colour_vectors(np.stack([picture.forward, picture.backward]), picture.largest)
 
-    The wheel (y, x, 3) has at its centre the colour of rest, at its rim those of the largest displacement, in the
-    direction from the centre, and is white beyond.
+
+def colour_vectors(flows: np.ndarray, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the colours (..., y, x, 3), uint8, of `flows` (..., 2, y, x), and those of the wheel.
+
+    The wheel (y, x, 3) has at its centre the colour of rest, at its rim those of displacements of `largest`, in the
+    direction from the centre, and is white beyond. Longer displacements are coloured as at the rim.
     """
-    flows = np.stack([picture.forward, picture.backward]).astype(np.float32)
+    vectors = np.moveaxis(flows.astype(np.float32), -3, -1)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    vectors = vectors * np.float32(largest) / np.maximum(lengths, np.float32(largest or 1))
     across = np.linspace(-1, 1, WHEEL_PIXELS, dtype=np.float32)
-    places = np.stack(np.meshgrid(across, across, indexing="xy"))
-    within = np.linalg.norm(places, axis=0) <= 1
-    disc = np.where(within, places * np.float32(picture.largest), 0)
+    places = np.stack(np.meshgrid(across, across, indexing="xy"), axis=-1)
+    within = np.linalg.norm(places, axis=-1, keepdims=True) <= 1
+    disc = np.where(within, places * np.float32(largest), 0)
     # The colours are relative to the largest displacement of all that are coloured together.
-    vectors = np.concatenate([np.moveaxis(flows, 2, -1).reshape(-1, 2), np.moveaxis(disc, 0, -1).reshape(-1, 2)])
-    together = flow_to_image(torch.from_numpy(vectors.T[:, None].copy()))[:, 0].numpy().T
-    n_vectors = flows.size // 2
-    colours = together[:n_vectors].reshape(*flows.shape[:2], *flows.shape[3:], 3)
-    wheel = together[n_vectors:].reshape(WHEEL_PIXELS, WHEEL_PIXELS, 3)
-    return colours, np.where(within[..., None], wheel, np.uint8(255))
+    together = np.concatenate([vectors.reshape(-1, 2), disc.reshape(-1, 2)])
+    coloured = flow_to_image(torch.from_numpy(together.T[:, None].copy()))[:, 0].numpy().T
+    n_vectors = vectors.size // 2
+    colours = coloured[:n_vectors].reshape(*vectors.shape[:-1], 3)
+    wheel = coloured[n_vectors:].reshape(WHEEL_PIXELS, WHEEL_PIXELS, 3)
+    return colours, np.where(within, wheel, np.uint8(255))
+
+
+def draw_wheel(axes: Axes, wheel: np.ndarray, largest: float, title: str) -> None:
+    """Draw the `wheel` of colours (y, x, 3), whose rim is at `largest` pixels per frame."""
+    axes.imshow(wheel, extent=(-largest, largest, largest, -largest) if largest else None)
+    axes.set_title(title, pad=3)
+    axes.spines[:].set_visible(False)
 
 
 def write_flow_data(picture: FlowPicture, path: Path) -> None:
@@ -170,11 +187,3 @@ def _label(column: np.ndarray, first: bool) -> None:
     for axes in column:
         axes.tick_params(labelbottom=axes is column[-1], labelleft=first)
     column[-1].set_xlabel("x [pixel]")
-
-
-def _draw_wheel(axes: Axes, wheel: np.ndarray, largest: float) -> None:
-    axes.imshow(wheel, extent=(-largest, largest, largest, -largest) if largest else None)
-    axes.set_title(f"largest: {largest:.2g}\npixels per frame", pad=3)
-    axes.set_xlabel("x [pixel/frame]")
-    axes.set_ylabel("y [pixel/frame]")
-    axes.spines[:].set_visible(False)

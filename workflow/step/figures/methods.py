@@ -1,0 +1,137 @@
+"""One video by all methods, and how each moves: frames, a slice through time, and the flow averaged over time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from step.evaluation.images import psnr
+from step.figures import style
+from step.figures.comparison import busiest_column
+from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows, draw_scale_bar
+from step.figures.posterior import Grid
+from step.figures.reading import ShownVideo
+from step.figures.rows import bar_of, titles_of_columns
+from step.figures.scales import TIME_LABELS, evenly_spaced, frame_edges
+from step.io.atomic import whole_file
+
+FRAMES_SHOWN = 3
+PANEL_INCHES = 0.95
+LABEL_INCHES, LEGEND_INCHES = 1.2, 0.95
+SLICE_WIDTH = 1.5  # in widths of a frame
+
+
+@dataclass(frozen=True)
+class MethodsPicture:
+    """The numbers of the picture; the first row is the truth."""
+
+    rows: tuple[str, ...]  # "truth" and the methods
+    grid: Grid
+    shown: np.ndarray  # (column,) the frames that are shown, counted from 0
+    x: int  # the column of pixels that the slices follow, counted from 0
+    frames: np.ndarray  # (row, column, y, x) in [0, 1]
+    slices: np.ndarray  # (row, y, time) in [0, 1]
+    flows: AveragedFlows
+    psnr_db: np.ndarray  # (row,) mean over all frames of the video; nan for the truth
+
+
+def see_methods(video: ShownVideo, flows: np.ndarray, grid: Grid) -> MethodsPicture:
+    """Return what the picture of `video` shows: frames from first to last, and the slice where the truth moves most.
+
+    `flows` (row, 2, y, x), pixels per frame, are averaged over time: the truth's, then each method's.
+    """
+    videos, x = np.stack([video.truth, *video.reconstructions.values()]), busiest_column(video.truth)
+    shown = evenly_spaced(len(video.truth), FRAMES_SHOWN)
+    truth, *others = map(torch.from_numpy, videos)
+    return MethodsPicture(
+        rows=("truth", *video.reconstructions),
+        grid=grid,
+        shown=shown,
+        x=x,
+        frames=videos[:, shown],
+        slices=videos[:, :, :, x].swapaxes(1, 2),
+        flows=AveragedFlows(flows),
+        psnr_db=np.array([np.nan, *(psnr(other, truth) for other in others)]),
+    )
+
+
+def draw_methods(picture: MethodsPicture, display: str) -> Figure:
+    """Return the picture: a row for the truth and each method; columns for frames, y-t slice and averaged flow."""
+    n_rows, n_frames = picture.frames.shape[:2]
+    with style.styled():
+        width = PANEL_INCHES * (n_frames + SLICE_WIDTH + 1) + LABEL_INCHES + LEGEND_INCHES
+        figure = Figure(figsize=(width, PANEL_INCHES * n_rows + 1.0))
+        figure.set_layout_engine("compressed", h_pad=0.015, w_pad=0.015, hspace=0, wspace=0)
+        widths = [1] * n_frames + [SLICE_WIDTH, 1, LEGEND_INCHES / PANEL_INCHES]
+        axes = figure.subplots(n_rows, n_frames + 3, squeeze=False, width_ratios=widths)
+        for row in range(n_rows):
+            _label_row(axes[row, 0], picture, row)
+            for column in range(n_frames):
+                image = _draw_frame(axes[row, column], picture, row, column, display)
+            _draw_slice(axes[row, n_frames], picture, row, display)
+        titles = [*titles_of_columns(picture.grid, picture.shown), "slice along\nthe marked line", FLOW_TITLE]
+        for one, title in zip(axes[0, :-1], titles, strict=True):
+            one.set_title(title)
+        axes[-1, n_frames].set_xlabel(TIME_LABELS[picture.grid.time_unit])
+        draw_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
+        draw_averaged_flows(picture.flows, axes[:, -2], axes[0, -1])
+        for one in axes[1:, -1]:
+            one.set_axis_off()
+        colours = axes[1, -1].inset_axes((0.1, 0.05, 0.1, 0.9))
+        figure.colorbar(image, cax=colours).set_label(style.BRIGHTNESS_LABELS[display], fontsize=6)
+        figure.supxlabel(f"PSNR: mean over the frames of the video. {FLOW_NOTE}", fontsize=6, color="dimgray")
+    return figure
+
+
+def write_methods_data(picture: MethodsPicture, path: Path) -> None:
+    """Write the numbers of the picture to `path` (.npz), by the names of `MethodsPicture` and of its `Grid`."""
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            rows=picture.rows,
+            times=picture.grid.times,
+            time_unit=picture.grid.time_unit,
+            pixel_size=picture.grid.pixel_size,
+            pixel_unit=picture.grid.pixel_unit,
+            shown=picture.shown,
+            x=picture.x,
+            frames=picture.frames,
+            slices=picture.slices,
+            flows=picture.flows.vectors,
+            flow_errors_px=picture.flows.errors_px,
+            psnr_db=picture.psnr_db,
+        )
+
+
+def _label_row(axes: Axes, picture: MethodsPicture, row: int) -> None:
+    text = style.label(picture.rows[row])
+    if row:
+        text += f"\nPSNR {picture.psnr_db[row]:.1f} dB"
+    axes.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=4)
+
+
+def _draw_frame(axes: Axes, picture: MethodsPicture, row: int, column: int, display: str) -> AxesImage:
+    axes.set(xticks=[], yticks=[])
+    axes.axvline(picture.x, color=style.MARK_COLOUR, linewidth=0.8)
+    return axes.imshow(picture.frames[row, column], cmap=style.BRIGHTNESS_COLOURS[display], vmin=0, vmax=1)
+
+
+def _draw_slice(axes: Axes, picture: MethodsPicture, row: int, display: str) -> None:
+    first, *_, last = frame_edges(picture.grid.times)
+    bottom = picture.slices.shape[1] - 0.5
+    axes.imshow(
+        picture.slices[row],
+        cmap=style.BRIGHTNESS_COLOURS[display],
+        vmin=0,
+        vmax=1,
+        extent=(first, last, bottom, -0.5),
+        aspect="auto",
+    )
+    axes.set_box_aspect(1 / SLICE_WIDTH)
+    axes.set_yticks([])
+    lowest = row == len(picture.rows) - 1
+    axes.tick_params(bottom=lowest, labelbottom=lowest)

@@ -1,0 +1,76 @@
+"""What the pictures that compare how methods move have in common: averaged flows, their colours, and scale bars."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+
+from step.errors import InputError
+from step.figures.flow import colour_vectors, draw_wheel
+from step.figures.posterior import Grid, frames_with_data
+from step.figures.rows import grid_of
+from step.figures.scales import ScaleBar
+from step.io.reconstructions import read_measurement
+
+FLOW_PERCENTILE = 99.5  # of the truth's flow: full colour begins here, so that one wild pixel does not pale all others
+FLOW_TITLE = "averaged flow\n(TV-L1)"
+FLOW_NOTE = "Flow from frame to frame, averaged over time; off by: its mean distance to the truth's, pixel/frame."
+
+
+@dataclass(frozen=True)
+class AveragedFlows:
+    """The flow of each video, averaged over time; the first is the truth's."""
+
+    vectors: np.ndarray  # (video, 2, y, x), pixels per frame; component 0 along x, 1 along y
+
+    @property
+    def errors_px(self) -> np.ndarray:
+        """The mean distance (video,) to the truth's averaged flow, pixels per frame; nan for the truth."""
+        distances = np.linalg.norm(self.vectors - self.vectors[0], axis=1).mean(axis=(1, 2))
+        return np.array([np.nan, *distances[1:]])
+
+    @property
+    def full_colour(self) -> float:
+        """The length, pixels per frame, from which on a flow has its full colour: about the truth's largest."""
+        return float(np.percentile(np.linalg.norm(self.vectors[0], axis=0), FLOW_PERCENTILE))
+
+
+def draw_averaged_flows(flows: AveragedFlows, axes: Sequence[Axes], wheel_axes: Axes) -> None:
+    """Draw the colours of each of `flows` into its `axes`, with how far it is off, and the wheel that explains them."""
+    colours, wheel = colour_vectors(flows.vectors, flows.full_colour)
+    for one, picture, error in zip(axes, colours, flows.errors_px, strict=True):
+        one.set(xticks=[], yticks=[])
+        one.imshow(picture)
+        if not np.isnan(error):
+            _write_below_left(one, f"off by {error:.2f}")
+    wheel_axes.set(xticks=[], yticks=[])
+    draw_wheel(wheel_axes, wheel, flows.full_colour, f"rim: {flows.full_colour:.2g} or\nmore pixel/frame")
+
+
+def read_grid_of_video(path: Path, geometry: Mapping[str, float]) -> Grid:
+    """Return when and how large the frames are of the measured video `path`, whose domain says `geometry`.
+
+    Raises `InputError` where its truth is missing.
+    """
+    measured, truth = read_measurement(path)
+    if truth is None:
+        raise InputError(f"{path} holds no truth to show; give a simulated measurement")
+    return grid_of(truth.shape, geometry, frames_with_data(measured))
+
+
+def draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
+    """Draw `bar` into the lower left of a frame of `n_rows` pixels."""
+    # White on black: it is read on whatever the frame shows beneath it.
+    outline = [withStroke(linewidth=2.5, foreground="black")]
+    left, bottom = 0.06 * n_rows, 0.94 * n_rows
+    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
+    above = left, bottom - 0.03 * n_rows
+    axes.annotate(bar.label, above, color="white", ha="left", va="bottom", fontsize=6, path_effects=outline)
+
+
+def _write_below_left(axes: Axes, text: str) -> None:
+    outline = [withStroke(linewidth=2, foreground="white")]
+    axes.text(0.03, 0.03, text, transform=axes.transAxes, fontsize=6, va="bottom", path_effects=outline)

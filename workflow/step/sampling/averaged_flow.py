@@ -1,0 +1,18 @@
+"""The motion of a whole video in one picture: its optical flow, averaged over time."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from step.errors import InputError
+from step.sampling.optical_flow import Estimator
+
+
+def averaged_flow(frames: np.ndarray, estimator: Estimator) -> np.ndarray:
+    """Return the flow forward (2, y, x), pixels per frame, of `frames` (time, y, x) in [0, 1], averaged over time.
+
+    Component 0 is along x, component 1 along y. Raises `InputError` for fewer than two frames.
+    """
+    if len(frames) < 2:
+        raise InputError(f"a video of {len(frames)} frame has no flow; show one of two frames or more")
+    return np.mean([estimator(earlier, later) for earlier, later in pairwise(frames)], axis=0)
