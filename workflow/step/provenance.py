@@ -52,6 +52,11 @@ def noise_source_name(source: str) -> str:
     return module_called(source, "sampling.noise", "noise.source")
 
 
+def descriptor_name(descriptor: str) -> str:
+    """Return the module that a domain's entry in `modes.descriptors` names."""
+    return module_called(descriptor, "evaluation.descriptors", "modes.descriptors")
+
+
 def door_name(data_format: str) -> str:
     """Return the module that the `format` of measured data names."""
     return module_called(data_format, "observations", "data.format")

@@ -15,6 +15,12 @@ def compared_method(config: Config) -> str:
     return "step_joint" if "step_joint" in config.methods else list(config.methods)[-1]
 
 
+def sample_ranges(samples: range, per_job: int) -> dict[str, tuple[int, int]]:
+    """Return the first number of the samples of each job and the one after its last, by the job's name."""
+    jobs = shards([str(number) for number in samples], per_job)
+    return {shard: (int(numbers[0]), int(numbers[-1]) + 1) for shard, numbers in jobs.items()}
+
+
 def shards(names: list[str], per_job: int) -> dict[str, list[str]]:
     """Return `names` dealt out in order to jobs of `per_job`, by the jobs' names ``000`` on."""
     return {

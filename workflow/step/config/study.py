@@ -7,13 +7,19 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from step.config.ablations import EPOCH, Ablation, with_value
+from step.config.calibration import Calibration, Uncertainty
 from step.config.data import BlackHoleData, MriData
+from step.config.generation import Generation
 from step.config.methods import Method
 from step.config.metrics import Evaluation, Weights
+from step.config.modes import Modes
 from step.config.observations import Observation
+from step.config.posteriors import Posterior
 from step.config.priors import DomainPriors
 from step.config.sections import Name, Section
 from step.config.tasks import MeasurementOfDomain, Task
+from step.config.tuning import Tuning
 from step.errors import InputError
 
 _BESIDE_THE_LIBRARY = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
@@ -43,6 +49,9 @@ class Targets(Section):
 
     tour: Tour
     all: tuple[Name, ...] = Field(description="tasks of the whole study, with all methods")
+    ablations: tuple[Name, ...] = Field(
+        description="ablations of the whole study; `snakemake ablations` makes the others too"
+    )
 
 
 class Config(Section):
@@ -56,6 +65,15 @@ class Config(Section):
     tasks: dict[Name, Task] = Field(description="the inverse problems; each has its folder of results")
     methods: dict[Name, Method] = Field(description="the ways to reconstruct, in the order of the tables")
     observations: dict[Name, Observation] = Field(description="measured data, each with its folder of results")
+    posteriors: dict[Name, Posterior] = Field(
+        description="simulated measurements of which many samples are drawn, each with its folder of results"
+    )
+    modes: Modes
+    uncertainty: Uncertainty
+    calibration: Calibration
+    generation: Generation
+    ablations: dict[Name, Ablation] = Field(description="axes along which the study is varied, each with its folder")
+    tuning: Tuning
     weights: Weights
     evaluation: Evaluation
     tables: dict[Name, tuple[Name, ...]] = Field(
@@ -81,11 +99,22 @@ class Config(Section):
         for name, task in self.tasks.items():
             if warping and task.flow is None:
                 raise ValueError(f"tasks.{name}.flow is null, and {warping[0]} moves its noise with it; give one")
+        for section in ("observations", "posteriors", "ablations"):
+            for name, entry in getattr(self, section).items():
+                for key, known in (("task", self.tasks), ("method", self.methods)):
+                    if (value := getattr(entry, key)) not in known:
+                        raise ValueError(f"{section}.{name}.{key} is {value!r}; the study has {list(known)}")
+        for key, names, known in (
+            ("targets.ablations", self.targets.ablations, self.ablations),
+            ("calibration.tasks", self.calibration.tasks, self.tasks),
+            ("calibration.methods", self.calibration.methods, self.methods),
+            ("tuning.tasks", self.tuning.tasks, self.tasks),
+            ("tuning.method", [self.tuning.method], self.methods),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{key} names {name!r}; the study has {list(known)}")
         for name, observation in self.observations.items():
-            for key, known in (("task", self.tasks), ("method", self.methods)):
-                if getattr(observation, key) not in known:
-                    value = getattr(observation, key)
-                    raise ValueError(f"observations.{name}.{key} is {value!r}; the study has {list(known)}")
             if self.methods[observation.method].uses_flow and self.tasks[observation.task].flow.source == "truth":
                 raise ValueError(
                     f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of "
@@ -102,6 +131,48 @@ class Config(Section):
                     f"multiple of {factor}"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _analyses_fit_the_study(self) -> "Config":
+        for name, posterior in self.posteriors.items():
+            self._check_video_count(f"posteriors.{name}.video", posterior.task, int(posterior.video[5:]) + 1)
+        for name, ablation in self.ablations.items():
+            self._check_video_count(f"ablations.{name}.videos", ablation.task, ablation.videos)
+            self._check_axis(name, ablation)
+        for task in self.tuning.tasks:
+            domain = self.tasks[task].domain
+            if self.tuning.videos > self.video_format(domain).validation_videos:
+                raise ValueError(
+                    f"tuning.videos is {self.tuning.videos}, data.{domain}.validation_videos is "
+                    f"{self.video_format(domain).validation_videos}; raise it, or tune on fewer"
+                )
+        return self
+
+    def _check_video_count(self, key: str, task: str, needed: int) -> None:
+        domain = self.tasks[task].domain
+        if needed > self.video_format(domain).test_videos:
+            raise ValueError(
+                f"{key} asks for {needed} test videos, data.{domain}.test_videos is "
+                f"{self.video_format(domain).test_videos}"
+            )
+
+    def _check_axis(self, name: str, ablation: Ablation) -> None:
+        domain, prior = self.tasks[ablation.task].domain, self.methods[ablation.method].prior
+        if ablation.key == EPOCH:
+            training = getattr(self.priors[domain], prior)
+            kept = [*getattr(training, "kept_epochs", ()), training.optimisation.epochs]
+            for epoch in ablation.values:
+                if epoch not in kept:
+                    raise ValueError(
+                        f"ablations.{name}.values has epoch {epoch!r}; priors.{domain}.{prior}.kept_epochs and the "
+                        f"last one are {kept}: keep it too"
+                    )
+            return
+        may_change = [f"tasks.{ablation.task}.sampler.", f"methods.{ablation.method}."]
+        if prior != "image":
+            may_change += [f"priors.{domain}.{prior}.", f"data.{domain}.videos"]
+        if not ablation.key.startswith(tuple(may_change)):
+            raise ValueError(f"ablations.{name}.key is {ablation.key!r}; it may be epoch or begin with {may_change}")
 
     def video_format(self, domain: str) -> MriData | BlackHoleData:
         """Return the `data` section of a domain."""
@@ -149,6 +220,24 @@ def check_section(section: type[S], values: dict[str, Any], where: str) -> S:
         return section.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{where}: {describe_problem(error)}") from None
+
+
+def varied(config: Config, name: str, value: bool | int | float | str) -> Config:
+    """Return `config` with `value` for the key of the ablation `name`; of epochs, `config` itself.
+
+    Raises `InputError` where there is no such key, or it cannot have that value.
+    """
+    key = config.ablations[name].key
+    if key == EPOCH:
+        return config
+    # Without the ablations themselves, which need not fit a study that is varied.
+    values = config.model_dump(mode="json") | {"ablations": {}}
+    values["targets"]["ablations"] = []
+    try:
+        values = with_value(values, key, value)
+    except KeyError as error:
+        raise InputError(f"ablations.{name}.key is {key!r}; the configuration has no {error.args[0]!r} there") from None
+    return check_config(values, source=f"ablations.{name}, value {value!r}")
 
 
 def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+import pytest
+from step.config.ablations import with_value
+from step.config.plan import sample_ranges
+from step.config.study import load_config, varied
+from step.errors import InputError
+
+AXIS = {"task": "blackhole", "method": "step_joint", "videos": 2}
+
+
+def study(tmp_path, **axis):
+    import yaml
+
+    file = tmp_path / "axis.yaml"
+    file.write_text(yaml.safe_dump({"ablations": {"axis": AXIS | axis}}))
+    return load_config("config/demo.yaml", file)
+
+
+def test_a_value_takes_its_place_under_a_dotted_key_and_nothing_else_changes():
+    before = {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
+    assert with_value(before, "a.b.c", 9) == {"a": {"b": {"c": 9, "d": 2}}, "e": 3}
+    assert before["a"]["b"]["c"] == 1
+    with pytest.raises(KeyError, match="x"):
+        with_value(before, "a.x.c", 9)
+
+
+def test_a_varied_study_differs_in_the_one_value(tmp_path):
+    config = study(tmp_path, key="tasks.blackhole.sampler.mcmc.steps", values=[3, 20])
+    changed = varied(config, "axis", 3)
+    assert changed.tasks["blackhole"].sampler.mcmc.steps == 3
+    assert changed.tasks["mri8"] == config.tasks["mri8"]
+    assert changed.priors == config.priors
+    assert varied(config, "axis", 20).tasks == config.tasks
+
+
+@pytest.mark.parametrize(
+    ("axis", "words"),
+    [
+        ({"key": "tasks.mri8.sampler.mcmc.steps", "values": [3]}, "it may be epoch or begin with"),
+        ({"key": "priors.blackhole.autoencoder.latent_channels", "values": [3]}, "it may be epoch or begin with"),
+        ({"key": "epoch", "values": [7]}, "has epoch 7"),
+        ({"key": "epoch", "values": [5], "videos": 99}, "asks for 99 test videos"),
+        ({"key": "epoch", "values": [5], "method": "magic"}, "magic"),
+    ],
+)
+def test_an_axis_that_cannot_be_is_refused_before_anything_runs(tmp_path, axis, words):
+    with pytest.raises(InputError, match=words):
+        study(tmp_path, **axis)
+
+
+def test_a_value_out_of_range_is_one_line_that_names_the_axis(tmp_path):
+    config = study(tmp_path, key="tasks.blackhole.sampler.mcmc.damping", values=[1.5])
+    with pytest.raises(InputError, match=r"damping.*ablations\.axis, value 1\.5"):
+        varied(config, "axis", 1.5)
+
+
+def test_a_key_that_is_not_there_is_one_line(tmp_path):
+    config = study(tmp_path, key="tasks.blackhole.sampler.mcmc.stepps", values=[1])
+    with pytest.raises(InputError, match="no 'stepps' there"):
+        varied(config, "axis", 1)
+
+
+def test_samples_are_dealt_out_in_order_without_gaps():
+    assert sample_ranges(range(5), 2) == {"000": (0, 2), "001": (2, 4), "002": (4, 5)}
+    assert sample_ranges(range(1, 7), 10) == {"000": (1, 7)}
