@@ -56,7 +56,7 @@ def add_tables(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="the table; the suffix names the format: .md and .tex to read, .csv with one value a row",
+        help="the table; the suffix names the format: .md, .tex and .html to read, .csv with one value a row",
     )
 
 

@@ -1,5 +1,6 @@
-"""Tables as documents: captions, cells and notes, written as Markdown and LaTeX; and, one value a row, as CSV."""
+"""Tables as documents: captions, cells and notes, written as Markdown, LaTeX and HTML; and, one value a row, as CSV."""
 
+import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from step.errors import InputError
 from step.io.atomic import whole_file
 from step.io.tables import write_table
 
-FORMATS = (".csv", ".md", ".tex")
+FORMATS = (".csv", ".md", ".tex", ".html")
 NOTHING = "–"
 """The text of a cell for which there is no value."""
 
@@ -43,6 +44,16 @@ LATEX_SPECIAL = {character: rf"\{character}" for character in "&%$#_{}"} | {
     "“": "``",
     "”": "''",
 }
+HTML_LOOK = {"plain": "{}", "best": "<b>{}</b>", "second": "<u>{}</u>", "paper": "<i>{}</i>"}
+HTML_STYLE = """
+body { font-family: sans-serif; margin: 1.5em; color: #222 }
+table { border-collapse: collapse; margin: 1em 0 }
+caption { text-align: left; font-weight: bold; padding-bottom: 0.4em }
+td, th { padding: 0.2em 0.7em; border-bottom: 1px solid #ddd; text-align: left; white-space: nowrap }
+td.heading { font-style: italic; font-weight: bold; padding-top: 0.8em }
+i { color: #777 }
+li { max-width: 60em }
+"""
 LATEX_LOOK = {
     "plain": "{}",
     "best": r"\textbf{{{}}}",
@@ -104,7 +115,7 @@ def write_document(document: Document, paths: Iterable[Path]) -> None:
         if path.suffix == ".csv":
             write_table(path, document.rows)
             continue
-        text = as_markdown(document) if path.suffix == ".md" else as_latex(document)
+        text = {".md": as_markdown, ".tex": as_latex, ".html": as_html}[path.suffix](document)
         with whole_file(path) as part:
             part.write_text(text, encoding="utf-8")
 
@@ -130,6 +141,28 @@ def as_latex(document: Document) -> str:
     r"""Return `document` as LaTeX tables, to be read with ``\input``; they need booktabs and xcolor."""
     blocks = ["% needs \\usepackage{booktabs} and \\usepackage{xcolor}"]
     return "\n\n".join([*blocks, *(_latex_part(document.title, part) for part in document.parts)]) + "\n"
+
+
+def as_html(document: Document) -> str:
+    """Return `document` as a page of its own; the looks are those of `as_markdown`, the paper's grey too."""
+    blocks = [
+        f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>{html.escape(document.title)}</title>",
+        f"<style>{HTML_STYLE}</style></head><body>",
+        f"<h1>{html.escape(document.title)}</h1>",
+    ]
+    for part in document.parts:
+        heads = "".join(f"<th>{html.escape(name)}</th>" for name in part.columns)
+        blocks += [f"<table><caption>{html.escape(part.caption)}</caption>", f"<tr>{heads}</tr>"]
+        for line in part.lines:
+            cells = [HTML_LOOK[cell.look].format(html.escape(cell.text)) for cell in line]
+            if len(line) == 1:
+                blocks.append(f"<tr><td class='heading' colspan='{len(part.columns)}'>{cells[0]}</td></tr>")
+            else:
+                blocks.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+        blocks.append("</table>")
+        if part.notes:
+            blocks.append(f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in part.notes)}</ul>")
+    return "\n".join([*blocks, "</body></html>"]) + "\n"
 
 
 def _latex_part(title: str, part: Part) -> str:

@@ -1,0 +1,42 @@
+"""Give an account of a study: its whole configuration, what it ran on, and what its jobs took."""
+
+import argparse
+from pathlib import Path
+
+from step.config.sections import Section
+from step.config.study import Config
+
+
+class Settings(Section):
+    """The whole study."""
+
+    config: Config
+
+
+def select(config: Config) -> Settings:
+    """Return the whole study."""
+    return Settings(config=config)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the files of the stage."""
+    parser.add_argument(
+        "--benchmarks", type=Path, required=True, metavar="DIR", help="folder of the benchmarks of the study's jobs"
+    )
+    parser.add_argument("--study", type=Path, required=True, metavar="YAML", help="the configuration to write")
+    parser.add_argument("--output", type=Path, required=True, metavar="HTML", help="the account to write")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the configuration, and the account as a page that needs nothing beside itself."""
+    import yaml
+
+    from step.figures.account import account_page, machine, read_job_times
+    from step.io.atomic import whole_file
+
+    text = yaml.safe_dump(settings.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    with whole_file(arguments.study) as part:
+        part.write_text(f"# The whole configuration of a study, as it was run.\n{text}", encoding="utf-8")
+    page = account_page(machine(), read_job_times(arguments.benchmarks), text)
+    with whole_file(arguments.output) as part:
+        part.write_text(page, encoding="utf-8")
