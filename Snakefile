@@ -14,22 +14,26 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/modes.smk"
+include: "workflow/rules/calibration.smk"
+include: "workflow/rules/ablations.smk"
+include: "workflow/rules/tuning.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/observations.smk"
+include: "workflow/rules/report.smk"
 
 
 rule tour:
     default_target: True
     input:
         tour_results(),
+        RESULTS / "tour.html",
 
 
 rule all:
     input:
-        task_results(CONFIG.targets.all),
-        study_tables(),
-        domain_results(CONFIG.targets.all),
-        observation_results(CONFIG.observations),
+        study_results(),
+        RESULTS / "report.html",
 
 
 rule weights:
@@ -40,3 +44,28 @@ rule weights:
 rule observations:
     input:
         observation_results(CONFIG.observations),
+
+
+rule posteriors:
+    input:
+        posterior_results(CONFIG.posteriors),
+
+
+rule ablations:
+    input:
+        ablation_results(CONFIG.ablations),
+
+
+rule tuning:
+    input:
+        tuning_results(CONFIG.tuning.tasks),
+
+
+# Each figure of the paper by its number, of all tasks, domains or posteriors that have it.
+for figure, pictures in paper_figures().items():
+
+    rule:
+        name:
+            figure
+        input:
+            pictures,

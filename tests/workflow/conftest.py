@@ -113,7 +113,8 @@ def write_observed(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def first_run(project_copy) -> Run:
     """The run of the miniature from nothing to the end."""
-    rules = ("train_autoencoder", "train_denoiser", "sample", "sample_observation")
+    rules = ["train_autoencoder", "train_denoiser", "train_ablation", "generate", "sample"]
+    rules += [f"sample_{of}" for of in ("observation", "posterior", "calibration", "ablation")]
     one_thread = [f"{rule}=1" for rule in rules]  # so that two jobs share the two cores
     return project_copy.snakemake("all", "--set-threads", *one_thread, overlays=("config/miniature.yaml",))
 

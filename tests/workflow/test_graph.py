@@ -28,13 +28,31 @@ TABLE = {"measure": 1, "flow": 20, "sample": 9 * 20, "reference": 4, "evaluate":
 BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 12, "featurise": 13}
 OF_MEASUREMENT = {"plot_coverage": 1, "plot_dirty": 1}
 PICTURES = {"plot_comparison": 1, "plot_movie": 10, "plot_flow": 1}
+PICTURES |= {"plot_methods": 1, "plot_deltas": 1, "plot_priors": 1, "plot_autoencoder": 1}
 BLACK_HOLE_PICTURES = PICTURES | OF_MEASUREMENT
-DOMAIN_PICTURES = {"plot_losses": 4}
+DOMAIN_PICTURES = {"plot_losses": 4, "generate": 3, "plot_generated": 1}
 TABLES = {"table_methods": 2, "table_costs": 1, "table_training": 1}
+# A hundred samples of one black hole, ten a job; 19 of each test video by two methods, of which one is there already.
+PICTURES_OF_POSTERIOR = {"plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1}
+POSTERIOR = {"sample_posterior": 10, "summarise": 1, "modes": 1, "table_modes": 1} | PICTURES_OF_POSTERIOR
+CALIBRATION = {"sample_calibration": 2 * 20, "calibrate": 2, "plot_calibration": 1}
+# The prior after six numbers of epochs and after the last, which is the study's own and is sampled already.
+EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation": 1, "plot_ablation": 1}
+REPORT = {"account": 1, "report_study": 1}
+TOUR_REPORT = {"account": 1, "report_tour": 1}
 # The tour shows four methods, none of which has a flow.
 TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "featurise": 9, "tabulate_tour": 1}
 BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7, "featurise": 8}
 TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_movie": 4}
+
+
+# What the miniature has beside the methods' tables.
+CALIBRATED = {"calibration": ["bcs-000", "step_joint-000"], "calibrate": ["bcs", "step_joint"]}
+AXES = {
+    "epochs": ["sample-00-000", "evaluate-00", "evaluate-01"],
+    "training_videos": ["split-00", "train-00", "sample-00-000", "evaluate-00", "evaluate-01"],
+    "hmc_steps": ["sample-00-000", "evaluate-00", "evaluate-01"],
+}
 
 
 def total(*jobs: dict[str, int]) -> dict[str, int]:
@@ -111,7 +129,11 @@ def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
         *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task] if row not in METHODS),
         *(f"{task}/{stage}/{row}" for task in ROWS for stage in ("evaluate", "featurise") for row in ROWS[task]),
         *(f"{task}/tabulate" for task in ROWS),
-        *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("observe", "summarise")),
+        *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("observe", "summarise", "modes")),
+        *(f"posteriors/ring/{stage}" for stage in ("sample-000", "sample-001", "summarise", "modes")),
+        *(f"blackhole/{stage}/{of}" for stage in ("calibration", "calibrate") for of in CALIBRATED[stage]),
+        *(f"{domain}/generate/{prior}" for domain in DOMAINS.values() for prior in ("image", "video", "joint")),
+        *(f"ablations/{axis}/{job}" for axis, jobs in AXES.items() for job in jobs),
         "observations/scan/flow",
         *(
             f"observations/{name}/sample-{shard}"
@@ -177,14 +199,56 @@ def test_the_whole_study_of_the_paper_is_planned(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "all", overlays=(paper_overlay,))
     hearts = total(DATA, PRIORS, TABLE, TABLE, PICTURES, PICTURES, DOMAIN_PICTURES, {"plot_masks": 1})
     black_holes = total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TABLE, BLACK_HOLE_PICTURES, DOMAIN_PICTURES)
-    assert run.jobs == total(hearts, black_holes, TABLES, WEIGHTS)
+    analyses = total(POSTERIOR, CALIBRATION, CALIBRATION, EPOCHS)
+    assert run.jobs == total(hearts, black_holes, analyses, TABLES, WEIGHTS, REPORT)
+
+
+def test_the_epochs_of_the_ablation_are_those_of_the_one_training(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "results/ablations/epochs/curve.csv", overlays=(paper_overlay,))
+    assert run.jobs["train_denoiser"] == 2
+    assert not run.jobs.keys() & {"train_ablation", "split_ablation"}
+
+
+def test_an_axis_of_the_training_trains_and_splits_for_every_value_but_the_study_s_own(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "results/ablations/training_videos/curve.csv", overlays=(paper_overlay,))
+    assert {name: run.jobs[name] for name in ("split_ablation", "train_ablation", "sample_ablation", "sample")} == {
+        "split_ablation": 3,
+        "train_ablation": 3,
+        "sample_ablation": 3 * 20,
+        "sample": 20,
+    }
+
+
+def test_tuning_measures_validation_videos_and_samples_no_test_video(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "tuning", overlays=(paper_overlay,))
+    of_each = {"measure_validation": 1, "tune": 1, "plot_tuning": 1}
+    priors = PRIORS | {"train_denoiser": 2}
+    assert run.jobs == total(DATA, BLACK_HOLE_DATA, priors, priors, of_each, of_each)
+
+
+FIGURES = {
+    "figure1": {"plot_modes": 1},
+    "figure5": {"plot_methods": 3},
+    "figure7": {"plot_deltas": 3, "plot_priors": 3, "plot_ablation": 1},
+    "figure8": {"plot_dirty": 1},
+    "figure9": {"plot_masks": 1},
+    "figure10": {"plot_autoencoder": 3},
+    "figure11": {"plot_generated": 2},
+    "figure12": {"plot_samples": 1},
+}
+
+
+@pytest.mark.parametrize(("figure", "pictures"), FIGURES.items(), ids=FIGURES)
+def test_each_figure_of_the_paper_can_be_asked_for_alone(project_copy, paper_overlay, figure, pictures):
+    run = project_copy.snakemake("-n", figure, overlays=(paper_overlay,))
+    assert {name: number for name, number in run.jobs.items() if name.startswith("plot_")} == pictures
 
 
 def test_the_tour_is_what_runs_unless_something_else_is_asked_for(project_copy, paper_overlay):
     hearts = total(DATA, PRIORS, TOUR, TOUR_PICTURES)
     black_holes = total(BLACK_HOLE_DATA, PRIORS, BLACK_HOLE_TOUR, TOUR_PICTURES, OF_MEASUREMENT)
     run = project_copy.snakemake("-n", overlays=(paper_overlay,))
-    assert run.jobs == total(hearts, black_holes, {"fetch_weights": 2})
+    assert run.jobs == total(hearts, black_holes, {"fetch_weights": 2}, TOUR_REPORT)
 
 
 def test_who_has_one_domain_s_data_plans_its_table_without_the_others(project_copy, raw_library):

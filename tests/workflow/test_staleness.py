@@ -33,7 +33,8 @@ PICTURES = {"plot_comparison": 1, "plot_movie": METHODS + 1}
 FROM_TRAINING = {"train_autoencoder": 1, "train_denoiser": 3, "plot_losses": 4, "table_training": 1}
 FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "featurise": METHODS, "table_costs": 1} | TABLES | PICTURES
 # From the samples of measured data down: those of the black hole have two jobs, those of the heart one.
-NIGHT = {"sample_observation": 2, "summarise": 1, "export": 1, "plot_observation": 1}
+OF_OBSERVED = ("summarise_observation", "modes_of_observation", "plot_modes_of_observation", "plot_observation")
+NIGHT = {"sample_observation": 2, "export": 1} | dict.fromkeys(OF_OBSERVED, 1)
 SCAN = NIGHT | {"sample_observation": 1}
 FROM_NIGHT = NIGHT | {"observe": 1, "plot_observed_coverage": 1}
 # The scan's noise moves with its flow.
@@ -154,7 +155,7 @@ CONFIG_EDITS = {
     "evaluation: {interval: 0.5}": total(TABLES, TABLES),
     "tables: {table4: [mri8, blackhole]}": {"table_methods": 1},
     "observations: {night: {data: {average_s: 200.0}}}": FROM_NIGHT,
-    "observations: {night: {samples: 2}}": {"summarise": 1, "export": 1, "plot_observation": 1},
+    "observations: {night: {samples: 2}}": {"export": 1} | dict.fromkeys(OF_OBSERVED, 1),
     "observations: {scan: {method: bcs}}": SCAN,
     "targets: {tour: {tasks: [mri6]}}": NONE,
     "tasks: {mri6: {sampler: {mcmc: {steps: 3}}}}": NONE,
@@ -186,13 +187,92 @@ LIBRARY_EDITS = {
 }
 
 
+# The account says the whole configuration, and the report has it and everything else.
+REPORT = {"account": 1, "report_study": 1}
+
+# What is made of the samples and priors beside the tables of methods, and has expectations of its own.
+OF_POSTERIOR = {"summarise": 1, "modes": 1, "table_modes": 1, "plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1}
+FROM_POSTERIOR = {"sample_posterior": 2} | OF_POSTERIOR
+FROM_CALIBRATION = {"sample_calibration": 2, "calibrate": 2, "plot_calibration": 1}
+OF_CURVE = {"tabulate_ablation": 1, "plot_ablation": 1}
+EPOCHS = {"sample_ablation": 1, "evaluate_ablation": 2} | OF_CURVE
+TRAINING_VIDEOS = {"train_ablation": 1} | EPOCHS
+STEPS = EPOCHS
+GENERATED = {"generate": 3, "plot_generated": 1}
+FIGURES = {"plot_methods": 1, "plot_deltas": 1, "plot_priors": 1}
+ANALYSES = {
+    *(REPORT | FROM_POSTERIOR | FROM_CALIBRATION | TRAINING_VIDEOS | GENERATED | FIGURES),
+    "plot_autoencoder",
+    "split_ablation",
+}
+FROM_BLACK_HOLE_SAMPLES = total(FROM_POSTERIOR, FROM_CALIBRATION, EPOCHS, EPOCHS, EPOCHS, FIGURES)
+
+ANALYSES_AFTER = {
+    "tasks: {blackhole: {sampler: {mcmc: {steps: 3}}}}": total(
+        FROM_POSTERIOR,
+        FROM_CALIBRATION,
+        EPOCHS,
+        EPOCHS,
+        {"sample_ablation": 2, "evaluate_ablation": 2},
+        OF_CURVE,
+        FIGURES,
+    ),
+    "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(
+        FROM_POSTERIOR,
+        FROM_CALIBRATION | {"sample_calibration": 1, "calibrate": 1},
+        EPOCHS,
+        TRAINING_VIDEOS,
+        STEPS,
+        {"generate": 1, "plot_generated": 1},
+        FIGURES,
+    ),
+    "priors: {mri: {video: {optimisation: {epochs: 2}}}}": {
+        "generate": 1,
+        "plot_generated": 1,
+        "plot_methods": 1,
+        "plot_priors": 1,
+    },
+    "posteriors: {ring: {samples: 4}}": OF_POSTERIOR | {"sample_posterior": 1},
+    "posteriors: {ring: {video: video000}}": FROM_POSTERIOR,
+    "modes: {evidence: 3.0}": {
+        "modes": 1,
+        "table_modes": 1,
+        "plot_modes": 1,
+    },
+    "calibration: {samples: 4}": FROM_CALIBRATION,
+    "calibration: {interval: 0.5}": {"calibrate": 2, "plot_calibration": 1},
+    "uncertainty: {quantiles: [0.2, 0.8]}": {"summarise": 1, "plot_uncertainty": 1},
+    "generation: {steps: 3}": total(GENERATED, GENERATED),
+    "ablations: {hmc_steps: {values: [3, 2]}}": STEPS,
+    "tuning: {trials: 3}": NONE,
+}
+
+
+ANALYSES_OF_LIBRARY = {
+    "evaluation/calibration.py": {"calibrate": 2, "plot_calibration": 1},
+    "figures/samples.py": {"plot_samples": 1},
+    "sampling/generation.py": total(GENERATED, GENERATED),
+    "tuning/search.py": NONE,
+    "figures/tuning.py": NONE,
+}
+
+
+def of_study(jobs: Jobs) -> Jobs:
+    return {name: number for name, number in jobs.items() if name not in ANALYSES}
+
+
+def of_analyses(jobs: Jobs) -> Jobs:
+    return {name: number for name, number in jobs.items() if name in ANALYSES}
+
+
 @pytest.fixture(scope="module")
 def plans(miniature) -> dict[str, Jobs]:
     """The jobs planned after each edit of the configuration; two plans are made at a time."""
-    overlays = [miniature.overlay(f"edit{number}", text) for number, text in enumerate(CONFIG_EDITS)]
+    edits = [*dict.fromkeys([*CONFIG_EDITS, *ANALYSES_AFTER])]
+    overlays = [miniature.overlay(f"edit{number}", text) for number, text in enumerate(edits)]
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(lambda file: miniature.snakemake("-n", "all", overlays=(MINIATURE, file)), overlays))
-    return {text: run.jobs for text, run in zip(CONFIG_EDITS, runs, strict=True)}
+    return {text: run.jobs for text, run in zip(edits, runs, strict=True)}
 
 
 def planned(miniature) -> Jobs:
@@ -201,13 +281,24 @@ def planned(miniature) -> Jobs:
 
 @pytest.mark.parametrize(("edit", "stale"), CONFIG_EDITS.items(), ids=CONFIG_EDITS)
 def test_an_edited_value_makes_stale_what_depends_on_it(plans, edit, stale):
-    assert plans[edit] == stale
+    assert of_study(plans[edit]) == stale
+
+
+@pytest.mark.parametrize(("edit", "stale"), ANALYSES_AFTER.items(), ids=ANALYSES_AFTER)
+def test_an_edited_value_makes_stale_the_analyses_that_depend_on_it(plans, edit, stale):
+    assert of_analyses(plans[edit]) == stale | REPORT
 
 
 @pytest.mark.parametrize(("module", "stale"), LIBRARY_EDITS.items(), ids=LIBRARY_EDITS)
 def test_an_edited_function_makes_stale_the_stages_that_run_it(miniature, module, stale):
     with miniature.edited(f"{LIBRARY}/{module}", add_a_statement):
-        assert planned(miniature) == stale
+        assert of_study(planned(miniature)) == stale
+
+
+@pytest.mark.parametrize(("module", "stale"), ANALYSES_OF_LIBRARY.items(), ids=ANALYSES_OF_LIBRARY)
+def test_an_edited_function_makes_stale_the_analyses_that_run_it(miniature, module, stale):
+    with miniature.edited(f"{LIBRARY}/{module}", add_a_statement):
+        assert of_analyses(planned(miniature)) == stale
 
 
 def add_a_statement(source: str) -> str:
@@ -273,6 +364,6 @@ def test_the_order_of_the_methods_is_that_of_the_table(miniature):
         return yaml.safe_dump(study, sort_keys=False)
 
     with miniature.edited("config/config.yaml", rewrite):
-        assert planned(miniature) == total(
+        assert of_study(planned(miniature)) == total(
             {"plot_comparison": 2, "plot_movie": 2}, TABLES, TABLES, {"table_costs": 1, "table_training": 1}
         )

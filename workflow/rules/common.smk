@@ -9,8 +9,9 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from step.cli.settings import dump_settings
-from step.config.plan import compared_method, held_out_videos, sampling_shards, shards
-from step.config.study import check_config
+from step.config.ablations import EPOCH
+from step.config.plan import compared_method, held_out_videos, sample_ranges, sampling_shards, shards
+from step.config.study import check_config, varied
 from step.errors import InputError
 from step.provenance import code_digest
 
@@ -30,6 +31,12 @@ REFERENCES = dict.fromkeys(reference for task in CONFIG.tasks.values() for refer
 # The method that the tables compare all others with.
 COMPARED_METHOD = compared_method(CONFIG)
 
+# Its peers: methods whose prior is of videos.
+VIDEO_METHODS = [name for name, method in CONFIG.methods.items() if method.prior != "image"]
+
+# The priors that methods use, in the order of the methods.
+PRIORS = list(dict.fromkeys(method.prior for method in CONFIG.methods.values()))
+
 # The library is used where it lies, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
 
@@ -46,6 +53,9 @@ wildcard_constraints:
     reference="|".join(REFERENCES),
     row="|".join([*CONFIG.methods, *REFERENCES]),
     observation="|".join(CONFIG.observations) or "none",
+    posterior="|".join(CONFIG.posteriors) or "none",
+    ablation="|".join(CONFIG.ablations) or "none",
+    point=r"\d+",
     video=r"(video|validation)\d+",
     shard=r"\d+",
     network="|".join(type(CONFIG.weights).model_fields),
@@ -160,6 +170,21 @@ def given_weights(network):
     return [source] if isinstance(source, Path) else []
 
 
+def flow_of_method(task, method, shard):
+    """Return the optical flow of a shard of a task's videos, if a method moves its noise with it."""
+    return [RESULTS / task / f"flow/{shard}.h5"] if CONFIG.methods[method].uses_flow else []
+
+
+def shard_of(task, video):
+    """Return the sampling job that a test video is in."""
+    return next(shard for shard, videos in sampling_shards(CONFIG, task).items() if video in videos)
+
+
+def prior_folder(task, method):
+    """Return the model folder of a method's prior."""
+    return RESULTS / domain_of(task) / "priors" / CONFIG.methods[method].prior
+
+
 def weights_of_flow(task):
     """Return the weights that the flow of a task is estimated with, if its estimator has any."""
     return [RESULTS / "weights/raft.safetensors"] if CONFIG.tasks[task].flow.estimator == "raft" else []
@@ -217,11 +242,60 @@ def tour_results():
 
 def task_results(tasks):
     """Return what a reader wants of some tasks: table, pictures, videos, of all methods."""
-    names = ["metrics.csv", "figures/comparison.png"]
+    names = ["metrics.csv", "figures/comparison.png", "figures/methods.png", "figures/deltas.png"]
     names += [f"videos/{name}.mp4" for name in ["comparison", *CONFIG.methods]]
+    if VIDEO_METHODS:
+        names.append("figures/priors.png")
     if any(method.uses_flow for method in CONFIG.methods.values()):
         names.append("figures/flow.png")
-    return [RESULTS / task / name for task in tasks for name in [*names, *pictures_of_measurement(task)]]
+    files = [RESULTS / task / name for task in tasks for name in [*names, *pictures_of_measurement(task)]]
+    files += [RESULTS / task / "figures/autoencoder.png" for task in tasks if "vae" in CONFIG.tasks[task].references]
+    return files + [RESULTS / task / "figures/calibration.png" for task in tasks if task in CONFIG.calibration.tasks]
+
+
+def study_results():
+    """Return what a reader wants of the whole study."""
+    tasks = CONFIG.targets.all
+    results = [*task_results(tasks), *study_tables(), *domain_results(tasks)]
+    results += posterior_results(name for name, chosen in CONFIG.posteriors.items() if chosen.task in tasks)
+    return [*results, *ablation_results(CONFIG.targets.ablations), *observation_results(CONFIG.observations)]
+
+
+def posterior_results(posteriors):
+    """Return what a reader wants of many samples of one measurement: modes, spread, samples."""
+    names = ["chi_squares.csv", "table5.md", "modes.png", "samples.png", "uncertainty.png"]
+    return [RESULTS / "posteriors" / posterior / name for posterior in posteriors for name in names]
+
+
+def ablation_results(ablations):
+    """Return the curve of each of some ablations."""
+    return [RESULTS / "ablations" / ablation / "curve.png" for ablation in ablations]
+
+
+def tuning_results(tasks):
+    """Return the tuned settings of some tasks, and what was tried."""
+    return [RESULTS / task / "tuning" / name for task in tasks for name in ["tuned.yaml", "trials.png"]]
+
+
+def paper_figures():
+    """Return the pictures of the study by the number of the paper's figure."""
+    tasks, domains = CONFIG.targets.all, sorted({domain_of(task) for task in CONFIG.targets.all})
+    tables_of = {
+        "figure5": [RESULTS / task / "figures/methods.png" for task in tasks],
+        "figure7": [RESULTS / task / f"figures/{name}.png" for task in tasks for name in ["deltas", "priors"]]
+        + ablation_results(CONFIG.targets.ablations),
+        "figure8": [RESULTS / task / "figures/dirty.png" for task in tasks if pictures_of_measurement(task)],
+        "figure9": [
+            RESULTS / domain / f"figures/{name}" for domain in domains for name in PICTURES_OF_DOMAIN.get(domain, [])
+        ],
+        "figure10": [file for file in task_results(tasks) if file.stem == "autoencoder"],
+        "figure11": [RESULTS / domain / "figures/generated.png" for domain in domains],
+    }
+    of_posteriors = {"figure1": "modes.png", "figure12": "samples.png"}
+    return tables_of | {
+        figure: [RESULTS / "posteriors" / posterior / name for posterior in CONFIG.posteriors]
+        for figure, name in of_posteriors.items()
+    }
 
 
 def study_tables():
@@ -238,22 +312,22 @@ COSTS = [
 NETWORKS = [
     (domain, network, RESULTS / domain / "priors" / network)
     for domain in dict.fromkeys(map(domain_of, CONFIG.targets.all))
-    for network in ["autoencoder", *dict.fromkeys(method.prior for method in CONFIG.methods.values())]
+    for network in ["autoencoder", *PRIORS]
 ]
 
 
 def domain_results(tasks):
     """Return the pictures of the domains that some tasks belong to: losses of their priors, masks."""
-    networks = ["autoencoder", *dict.fromkeys(method.prior for method in CONFIG.methods.values())]
-    losses = [f"losses-{network}.png" for network in networks]
+    networks = ["autoencoder", *PRIORS]
+    pictures = [*(f"losses-{network}.png" for network in networks), "generated.png"]
     domains = sorted({domain_of(task) for task in tasks})
-    names = {domain: [*PICTURES_OF_DOMAIN.get(domain, []), *losses] for domain in domains}
+    names = {domain: [*PICTURES_OF_DOMAIN.get(domain, []), *pictures] for domain in domains}
     return [RESULTS / domain / "figures" / name for domain in domains for name in names[domain]]
 
 
 def observation_results(observations):
     """Return what a reader wants of measured data: chi-squares, picture, video, and files of the field's formats."""
-    names = ["chi_squares.csv", "posterior.png", "posterior.mp4", "export"]
+    names = ["chi_squares.csv", "posterior.png", "posterior.mp4", "modes.csv", "modes.png", "export"]
     names = {name: [*names, *PICTURES_OF_OBSERVED_MODEL.get(observed_model(name), [])] for name in observations}
     return [
         RESULTS / "observations" / observation / name for observation in observations for name in names[observation]
@@ -273,13 +347,15 @@ def priors_of_observation(w):
     return RESULTS / domain_of(observed(w).task) / "priors"
 
 
-def sample_ranges(observation):
-    """Return the first number of the samples of each job and the one after its last, by the job's name."""
-    chosen = CONFIG.observations[observation]
-    numbers = shards(list(range(chosen.samples)), chosen.samples_per_job)
-    return {shard: (some[0], some[-1] + 1) for shard, some in numbers.items()}
+def sample_numbers(chosen):
+    """Return the sample numbers of each job of an observation or a posterior: the first, and one beyond the last."""
+    return sample_ranges(range(chosen.samples), chosen.samples_per_job)
+
+
+def sample_files(folder, chosen):
+    """Return the files of the samples of an observation or a posterior, whose results are in `folder`."""
+    return [folder / f"samples/{shard}.h5" for shard in sample_numbers(chosen)]
 
 
 def observed_samples(observation):
-    folder = RESULTS / "observations" / observation / "samples"
-    return [folder / f"{shard}.h5" for shard in sample_ranges(observation)]
+    return sample_files(RESULTS / "observations" / observation, CONFIG.observations[observation])

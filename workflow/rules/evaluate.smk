@@ -93,7 +93,12 @@ rule tabulate:
         features=lambda w: feature_files(w.task, rows(w.task)),
         truth=RESULTS / "{task}/features/truth.h5",
     output:
-        RESULTS / "{task}/metrics.csv",
+        report(
+            RESULTS / "{task}/metrics.csv",
+            caption="../report/metrics.rst",
+            category="Tables",
+            labels={"table": "-", "of": "{task}"},
+        ),
     log:
         RESULTS / "logs/{task}/tabulate.log",
     benchmark:
@@ -122,7 +127,12 @@ use rule tabulate as tabulate_tour with:
         features=lambda w: feature_files(w.task, tour_rows(w.task)),
         truth=RESULTS / "{task}/features/truth.h5",
     output:
-        RESULTS / "{task}/tour/metrics.csv",
+        report(
+            RESULTS / "{task}/tour/metrics.csv",
+            caption="../report/metrics.rst",
+            category="Tables",
+            labels={"table": "-", "of": "{task}"},
+        ),
     log:
         RESULTS / "logs/{task}/tabulate-tour.log",
     benchmark:
@@ -141,6 +151,12 @@ rule table_methods:
         paper="resources/paper_tables.csv",
     output:
         multiext(str(RESULTS / "tables/{table}"), ".csv", ".md", ".tex"),
+        report(
+            RESULTS / "tables/{table}.html",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "{table}", "of": "study"},
+        ),
     log:
         RESULTS / "logs/tables/{table}.log",
     wildcard_constraints:
@@ -166,6 +182,12 @@ rule table_costs:
         paper="resources/paper_settings.csv",
     output:
         multiext(str(RESULTS / "tables/table2"), ".csv", ".md", ".tex"),
+        report(
+            RESULTS / "tables/table2.html",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "table2", "of": "study"},
+        ),
     log:
         RESULTS / "logs/tables/table2.log",
     conda:
@@ -188,6 +210,12 @@ rule table_training:
         paper="resources/paper_settings.csv",
     output:
         multiext(str(RESULTS / "tables/table3"), ".csv", ".md", ".tex"),
+        report(
+            RESULTS / "tables/table3.html",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "table3", "of": "study"},
+        ),
     log:
         RESULTS / "logs/tables/table3.log",
     conda:

@@ -6,7 +6,13 @@ rule plot_comparison:
         measurements=RESULTS / "{task}/measurements",
         reconstructions=lambda w: files_of_rows(w.task, rows(w.task)),
     output:
-        multiext(str(RESULTS / "{task}/figures/comparison"), ".png", ".pdf"),
+        report(
+            RESULTS / "{task}/figures/comparison.png",
+            caption="../report/comparison.rst",
+            category="Figures",
+            labels={"figure": "-", "of": "{task}", "what": "all rows of the table"},
+        ),
+        RESULTS / "{task}/figures/comparison.pdf",
         data=RESULTS / "{task}/figures/comparison.npz",
     log:
         RESULTS / "logs/{task}/figures/comparison.log",
@@ -31,7 +37,13 @@ use rule plot_comparison as plot_tour_comparison with:
         measurements=RESULTS / "{task}/measurements",
         reconstructions=lambda w: files_of_rows(w.task, tour_rows(w.task)),
     output:
-        multiext(str(RESULTS / "{task}/tour/comparison"), ".png", ".pdf"),
+        report(
+            RESULTS / "{task}/tour/comparison.png",
+            caption="../report/comparison.rst",
+            category="Figures",
+            labels={"figure": "-", "of": "{task}", "what": "tour"},
+        ),
+        RESULTS / "{task}/tour/comparison.pdf",
         data=RESULTS / "{task}/tour/comparison.npz",
     log:
         RESULTS / "logs/{task}/figures/tour-comparison.log",
@@ -48,7 +60,12 @@ rule plot_movie:
         measurements=RESULTS / "{task}/measurements",
         reconstructions=lambda w: files_of_rows(w.task, movie_rows(w.task, w.name)),
     output:
-        RESULTS / "{task}/videos/{name}.mp4",
+        report(
+            RESULTS / "{task}/videos/{name}.mp4",
+            caption="../report/movie.rst",
+            category="Films",
+            labels={"figure": "-", "of": "{task}", "what": "{name}"},
+        ),
     log:
         RESULTS / "logs/{task}/figures/movie-{name}.log",
     wildcard_constraints:
@@ -74,7 +91,12 @@ use rule plot_movie as plot_tour_movie with:
         measurements=RESULTS / "{task}/measurements",
         reconstructions=lambda w: files_of_rows(w.task, that_measure(tour_rows(w.task))),
     output:
-        RESULTS / "{task}/tour/comparison.mp4",
+        report(
+            RESULTS / "{task}/tour/comparison.mp4",
+            caption="../report/movie.rst",
+            category="Films",
+            labels={"figure": "-", "of": "{task}", "what": "tour"},
+        ),
     log:
         RESULTS / "logs/{task}/figures/tour-movie.log",
     params:
@@ -89,7 +111,13 @@ rule plot_flow:
         measurements=RESULTS / "{task}/measurements",
         flow=lambda w: RESULTS / w.task / f"flow/{next(iter(sampling_shards(CONFIG, w.task)))}.h5",
     output:
-        multiext(str(RESULTS / "{task}/figures/flow"), ".png", ".pdf"),
+        report(
+            RESULTS / "{task}/figures/flow.png",
+            caption="../report/flow.rst",
+            category="Figures",
+            labels={"figure": "-", "of": "{task}", "what": "optical flow"},
+        ),
+        RESULTS / "{task}/figures/flow.pdf",
         data=RESULTS / "{task}/figures/flow.npz",
     log:
         RESULTS / "logs/{task}/figures/flow.log",
@@ -110,7 +138,13 @@ rule plot_flow:
 
 rule plot_masks:
     output:
-        multiext(str(RESULTS / "{domain}/figures/masks"), ".png", ".pdf"),
+        report(
+            RESULTS / "{domain}/figures/masks.png",
+            caption="../report/masks.rst",
+            category="Figures",
+            labels={"figure": "9", "of": "{domain}", "what": "masks"},
+        ),
+        RESULTS / "{domain}/figures/masks.pdf",
         data=RESULTS / "{domain}/figures/masks.csv",
     log:
         RESULTS / "logs/{domain}/figures/masks.log",
@@ -133,7 +167,13 @@ rule plot_coverage:
         RESULTS / "{task}/measurements",
         described=lambda w: files_of_measurement(w.task),
     output:
-        multiext(str(RESULTS / "{task}/figures/coverage"), ".png", ".pdf"),
+        report(
+            RESULTS / "{task}/figures/coverage.png",
+            caption="../report/coverage.rst",
+            category="Figures",
+            labels={"figure": "-", "of": "{task}", "what": "uv coverage"},
+        ),
+        RESULTS / "{task}/figures/coverage.pdf",
         data=RESULTS / "{task}/figures/coverage.csv",
     log:
         RESULTS / "logs/{task}/figures/coverage.log",
@@ -156,7 +196,13 @@ rule plot_dirty:
     input:
         RESULTS / "{task}/measurements",
     output:
-        multiext(str(RESULTS / "{task}/figures/dirty"), ".png", ".pdf"),
+        report(
+            RESULTS / "{task}/figures/dirty.png",
+            caption="../report/dirty.rst",
+            category="Figures",
+            labels={"figure": "8", "of": "{task}", "what": "dirty video"},
+        ),
+        RESULTS / "{task}/figures/dirty.pdf",
         data=RESULTS / "{task}/figures/dirty.npz",
         movie=RESULTS / "{task}/videos/dirty_ideal.mp4",
     log:
@@ -181,7 +227,13 @@ rule plot_losses:
     input:
         RESULTS / "{domain}/priors/{network}",
     output:
-        multiext(str(RESULTS / "{domain}/figures/losses-{network}"), ".png", ".pdf"),
+        report(
+            RESULTS / "{domain}/figures/losses-{network}.png",
+            caption="../report/losses.rst",
+            category="Figures",
+            labels={"figure": "-", "of": "{domain}", "what": "losses, {network}"},
+        ),
+        RESULTS / "{domain}/figures/losses-{network}.pdf",
     log:
         RESULTS / "logs/{domain}/figures/losses-{network}.log",
     wildcard_constraints:
@@ -199,3 +251,193 @@ rule plot_losses:
     shell:
         "python -m step plot_losses --settings {params.settings:q} --log {log:q}"
         " --losses {params.losses:q} --title {params.title:q} --output {output:q}"
+
+
+rule plot_methods:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        reconstructions=lambda w: files_of_rows(w.task, CONFIG.methods),
+    output:
+        report(
+            RESULTS / "{task}/figures/methods.png",
+            caption="../report/methods.rst",
+            category="Figures",
+            labels={"figure": "5", "of": "{task}", "what": "methods and their motion"},
+        ),
+        RESULTS / "{task}/figures/methods.pdf",
+        data=RESULTS / "{task}/figures/methods.npz",
+    log:
+        RESULTS / "logs/{task}/figures/methods.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        methods=lambda w: method_arguments(w.task, CONFIG.methods),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_methods", task=w.task),
+        code=code("plot_methods"),
+    shell:
+        "python -m step plot_methods --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
+
+
+rule plot_deltas:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        reconstructions=lambda w: files_of_rows(w.task, CONFIG.calibration.methods),
+    output:
+        report(
+            RESULTS / "{task}/figures/deltas.png",
+            caption="../report/deltas.rst",
+            category="Figures",
+            labels={"figure": "7 (a)", "of": "{task}", "what": "averaged delta frames"},
+        ),
+        RESULTS / "{task}/figures/deltas.pdf",
+        data=RESULTS / "{task}/figures/deltas.npz",
+        movie=report(
+            RESULTS / "{task}/videos/deltas.mp4",
+            caption="../report/deltas.rst",
+            category="Films",
+            labels={"figure": "7 (a)", "of": "{task}", "what": "averaged delta frames"},
+        ),
+    log:
+        RESULTS / "logs/{task}/figures/deltas.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        methods=lambda w: method_arguments(w.task, CONFIG.calibration.methods),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_deltas", task=w.task),
+        code=code("plot_deltas"),
+    shell:
+        "python -m step plot_deltas --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " {params.methods:q} --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
+
+
+rule plot_priors:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        reconstructions=lambda w: files_of_rows(w.task, VIDEO_METHODS),
+    output:
+        report(
+            RESULTS / "{task}/figures/priors.png",
+            caption="../report/priors.rst",
+            category="Figures",
+            labels={"figure": "7 (b)", "of": "{task}", "what": "joint against video only"},
+        ),
+        RESULTS / "{task}/figures/priors.pdf",
+        data=RESULTS / "{task}/figures/priors.npz",
+    log:
+        RESULTS / "logs/{task}/figures/priors.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        methods=lambda w: method_arguments(w.task, VIDEO_METHODS),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_priors", task=w.task),
+        code=code("plot_priors"),
+    shell:
+        "python -m step plot_priors --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
+
+
+rule plot_autoencoder:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        reconstructions=RESULTS / "{task}/references/vae.h5",
+    output:
+        report(
+            RESULTS / "{task}/figures/autoencoder.png",
+            caption="../report/autoencoder.rst",
+            category="Figures",
+            labels={"figure": "10", "of": "{task}", "what": "autoencoder"},
+        ),
+        RESULTS / "{task}/figures/autoencoder.pdf",
+        data=RESULTS / "{task}/figures/autoencoder.npz",
+    log:
+        RESULTS / "logs/{task}/figures/autoencoder.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_autoencoder", task=w.task),
+        code=code("plot_autoencoder"),
+    shell:
+        "python -m step plot_autoencoder --settings {params.settings:q} --log {log:q}"
+        " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q}"
+        " --data {output.data:q} --output {params.pictures:q}"
+
+
+rule generate:
+    input:
+        autoencoder=RESULTS / "{domain}/priors/autoencoder",
+        denoiser=RESULTS / "{domain}/priors/{prior}",
+    output:
+        RESULTS / "{domain}/generated/{prior}.h5",
+    log:
+        RESULTS / "logs/{domain}/generate/{prior}.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/generate/{prior}.tsv"
+    conda:
+        "../../envs/step.yaml"
+    threads: 64
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=lambda w: settings("generate", domain=w.domain, prior=w.prior),
+        code=code("generate"),
+    shell:
+        "python -m step generate --settings {params.settings:q} --log {log:q}"
+        " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q} --output {output:q}"
+
+
+rule plot_generated:
+    input:
+        lambda w: [RESULTS / w.domain / f"generated/{prior}.h5" for prior in PRIORS],
+    output:
+        report(
+            RESULTS / "{domain}/figures/generated.png",
+            caption="../report/generated.rst",
+            category="Figures",
+            labels={"figure": "11", "of": "{domain}", "what": "unconditional samples"},
+        ),
+        RESULTS / "{domain}/figures/generated.pdf",
+        data=RESULTS / "{domain}/figures/generated.npz",
+        movie=report(
+            RESULTS / "{domain}/videos/generated.mp4",
+            caption="../report/generated.rst",
+            category="Films",
+            labels={"figure": "11", "of": "{domain}", "what": "unconditional samples"},
+        ),
+    log:
+        RESULTS / "logs/{domain}/figures/generated.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        priors=lambda w, input: words("--prior", zip(PRIORS, input)),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_generated", domain=w.domain),
+        code=code("plot_generated"),
+    shell:
+        "python -m step plot_generated --settings {params.settings:q} --log {log:q}"
+        " {params.priors:q} --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"

@@ -60,34 +60,83 @@ use rule sample as sample_observation with:
         RESULTS / "benchmarks/observations/{observation}/sample-{shard}.tsv"
     params:
         measurements=lambda w, input: input.measurements,
-        samples=lambda w: sample_ranges(w.observation)[w.shard],
+        samples=lambda w: sample_numbers(observed(w))[w.shard],
         flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         settings=lambda w: settings("sample", task=observed(w).task, method=observed(w).method),
         code=lambda w: code("sample", task=observed(w).task, method=observed(w).method),
 
 
-rule summarise:
+use rule summarise as summarise_observation with:
     input:
-        measurement=MEASURED,
+        measurements=MEASURED,
         samples=lambda w: observed_samples(w.observation),
     output:
         summary=OBSERVED / "posterior.h5",
-        table=OBSERVED / "chi_squares.csv",
+        table=report(
+            OBSERVED / "chi_squares.csv",
+            caption="../report/chi_squares.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "misfit of each sample"},
+        ),
     log:
         RESULTS / "logs/observations/{observation}/summarise.log",
     benchmark:
         RESULTS / "benchmarks/observations/{observation}/summarise.tsv"
-    conda:
-        "../../envs/step.yaml"
-    resources:
-        mem_mb=8000,
-        runtime=30,
     params:
-        settings=lambda w: settings("summarise", observation=w.observation),
-        code=lambda w: code("summarise", observation=w.observation),
-    shell:
-        "python -m step summarise --settings {params.settings:q} --log {log:q} --measurement {input.measurement:q}"
-        " --reconstructions {input.samples:q} --output {output.summary:q} --table {output.table:q}"
+        measurement=lambda w, input: input.measurements,
+        settings=lambda w: settings("summarise", task=observed(w).task),
+        code=lambda w: code("summarise", task=observed(w).task),
+
+
+use rule modes as modes_of_observation with:
+    input:
+        measurements=MEASURED,
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        modes=OBSERVED / "modes.h5",
+        table=report(
+            OBSERVED / "modes.csv",
+            caption="../report/modes.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "modes"},
+        ),
+    log:
+        RESULTS / "logs/observations/{observation}/modes.log",
+    benchmark:
+        RESULTS / "benchmarks/observations/{observation}/modes.tsv"
+    params:
+        measurement=lambda w, input: input.measurements,
+        settings=lambda w: settings("modes", task=observed(w).task),
+        code=lambda w: code("modes", task=observed(w).task),
+
+
+use rule plot_modes as plot_modes_of_observation with:
+    input:
+        measurements=MEASURED,
+        modes=OBSERVED / "modes.h5",
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        report(
+            OBSERVED / "modes.png",
+            caption="../report/modes.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "modes"},
+        ),
+        OBSERVED / "modes.pdf",
+        data=OBSERVED / "modes.npz",
+        movie=report(
+            OBSERVED / "modes.mp4",
+            caption="../report/modes.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "modes, film"},
+        ),
+    log:
+        RESULTS / "logs/observations/{observation}/plot-modes.log",
+    params:
+        measurement=lambda w, input: input.measurements,
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_modes", task=observed(w).task),
+        code=code("plot_modes"),
 
 
 rule export:
@@ -118,8 +167,19 @@ rule plot_observation:
         summary=OBSERVED / "posterior.h5",
         samples=lambda w: observed_samples(w.observation),
     output:
-        multiext(str(OBSERVED / "posterior"), ".png", ".pdf"),
-        movie=OBSERVED / "posterior.mp4",
+        report(
+            OBSERVED / "posterior.png",
+            caption="../report/posterior.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "posterior"},
+        ),
+        OBSERVED / "posterior.pdf",
+        movie=report(
+            OBSERVED / "posterior.mp4",
+            caption="../report/posterior.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "posterior, film"},
+        ),
     log:
         RESULTS / "logs/observations/{observation}/plot.log",
     conda:

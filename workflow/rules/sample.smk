@@ -31,8 +31,8 @@ rule sample:
     input:
         measurements=RESULTS / "{task}/measurements",
         autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
-        denoiser=lambda w: RESULTS / domain_of(w.task) / "priors" / CONFIG.methods[w.method].prior,
-        flow=lambda w: [RESULTS / w.task / f"flow/{w.shard}.h5"] if CONFIG.methods[w.method].uses_flow else [],
+        denoiser=lambda w: prior_folder(w.task, w.method),
+        flow=lambda w: flow_of_method(w.task, w.method, w.shard),
     output:
         samples=RESULTS / "{task}/samples/{method}/{shard}.h5",
         cost=RESULTS / "{task}/samples/{method}/{shard}-cost.csv",

@@ -1,0 +1,80 @@
+# A few more samples of every test video -> whether the spread of the samples is as large as their errors.
+
+
+def calibration_files(task, method):
+    """Return the files of a method's samples of each test video: the one of the tables, and those drawn beside it."""
+    more = [RESULTS / task / "calibration" / method / f"{shard}.h5" for shard in sampling_shards(CONFIG, task)]
+    return reconstruction_files(task, method) + more
+
+
+use rule sample as sample_calibration with:
+    output:
+        samples=RESULTS / "{task}/calibration/{method}/{shard}.h5",
+        cost=RESULTS / "{task}/calibration/{method}/{shard}-cost.csv",
+    log:
+        RESULTS / "logs/{task}/calibration/{method}-{shard}.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/calibration/{method}-{shard}.tsv"
+    params:
+        measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
+        # The task's own samples are there already.
+        samples=lambda w: [str(CONFIG.tasks[w.task].samples), str(CONFIG.calibration.samples)],
+        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        settings=lambda w: settings("sample", task=w.task, method=w.method),
+        code=lambda w: code("sample", task=w.task, method=w.method),
+
+
+rule calibrate:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        samples=lambda w: calibration_files(w.task, w.method),
+    output:
+        table=RESULTS / "{task}/calibration/{method}.csv",
+        ranks=RESULTS / "{task}/calibration/{method}-ranks.csv",
+    log:
+        RESULTS / "logs/{task}/calibrate/{method}.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/calibrate/{method}.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        settings=lambda w: settings("calibrate", task=w.task),
+        code=lambda w: code("calibrate", task=w.task),
+    shell:
+        "python -m step calibrate --settings {params.settings:q} --log {log:q}"
+        " --measurements {params.measurements:q} --reconstructions {input.samples:q}"
+        " --output {output.table:q} --ranks {output.ranks:q}"
+
+
+rule plot_calibration:
+    input:
+        tables=lambda w: [RESULTS / w.task / f"calibration/{method}.csv" for method in CONFIG.calibration.methods],
+        ranks=lambda w: [RESULTS / w.task / f"calibration/{method}-ranks.csv" for method in CONFIG.calibration.methods],
+    output:
+        report(
+            RESULTS / "{task}/figures/calibration.png",
+            caption="../report/calibration.rst",
+            category="Figures",
+            labels={"figure": "-", "of": "{task}", "what": "calibration"},
+        ),
+        RESULTS / "{task}/figures/calibration.pdf",
+        data=RESULTS / "{task}/figures/calibration.csv",
+    log:
+        RESULTS / "logs/{task}/figures/calibration.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        methods=lambda w, input: words("--method", zip(CONFIG.calibration.methods, input.tables, input.ranks)),
+        pictures=lambda w, output: output[:2],
+        settings=settings("plot_calibration"),
+        code=code("plot_calibration"),
+    shell:
+        "python -m step plot_calibration --settings {params.settings:q} --log {log:q}"
+        " {params.methods:q} --data {output.data:q} --output {params.pictures:q}"

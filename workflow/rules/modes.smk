@@ -1,0 +1,238 @@
+# Many samples of one simulated measurement -> their mean and spread, their modes, and pictures of both.
+
+POSTERIOR = RESULTS / "posteriors/{posterior}"
+
+
+def posterior_of(w):
+    """Return the section of a posterior."""
+    return CONFIG.posteriors[w.posterior]
+
+
+def posterior_samples(w):
+    return sample_files(RESULTS / "posteriors" / w.posterior, posterior_of(w))
+
+
+def measurements_of_posterior(w):
+    return RESULTS / posterior_of(w).task / "measurements"
+
+
+def measurement_of_posterior(w):
+    return measurement_files(posterior_of(w).task, [posterior_of(w).video])
+
+
+use rule sample as sample_posterior with:
+    input:
+        measurements=measurements_of_posterior,
+        autoencoder=lambda w: RESULTS / domain_of(posterior_of(w).task) / "priors/autoencoder",
+        denoiser=lambda w: prior_folder(posterior_of(w).task, posterior_of(w).method),
+        flow=lambda w: flow_of_method(
+            posterior_of(w).task, posterior_of(w).method, shard_of(posterior_of(w).task, posterior_of(w).video)
+        ),
+    output:
+        samples=POSTERIOR / "samples/{shard}.h5",
+        cost=POSTERIOR / "samples/{shard}-cost.csv",
+    log:
+        RESULTS / "logs/posteriors/{posterior}/sample-{shard}.log",
+    benchmark:
+        RESULTS / "benchmarks/posteriors/{posterior}/sample-{shard}.tsv"
+    params:
+        measurements=measurement_of_posterior,
+        samples=lambda w: sample_numbers(posterior_of(w))[w.shard],
+        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        settings=lambda w: settings("sample", task=posterior_of(w).task, method=posterior_of(w).method),
+        code=lambda w: code("sample", task=posterior_of(w).task, method=posterior_of(w).method),
+
+
+rule summarise:
+    input:
+        measurements=measurements_of_posterior,
+        samples=posterior_samples,
+    output:
+        summary=POSTERIOR / "posterior.h5",
+        table=report(
+            POSTERIOR / "chi_squares.csv",
+            caption="../report/chi_squares.rst",
+            category="Posteriors",
+            labels={"posterior": "{posterior}", "result": "misfit of each sample"},
+        ),
+    log:
+        RESULTS / "logs/posteriors/{posterior}/summarise.log",
+    benchmark:
+        RESULTS / "benchmarks/posteriors/{posterior}/summarise.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        measurement=measurement_of_posterior,
+        settings=lambda w: settings("summarise", task=posterior_of(w).task),
+        code=lambda w: code("summarise", task=posterior_of(w).task),
+    shell:
+        "python -m step summarise --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " --reconstructions {input.samples:q} --output {output.summary:q} --table {output.table:q}"
+
+
+rule modes:
+    input:
+        measurements=measurements_of_posterior,
+        samples=posterior_samples,
+    output:
+        modes=POSTERIOR / "modes.h5",
+        table=POSTERIOR / "modes.csv",
+    log:
+        RESULTS / "logs/posteriors/{posterior}/modes.log",
+    benchmark:
+        RESULTS / "benchmarks/posteriors/{posterior}/modes.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        measurement=measurement_of_posterior,
+        settings=lambda w: settings("modes", task=posterior_of(w).task),
+        code=lambda w: code("modes", task=posterior_of(w).task),
+    shell:
+        "python -m step modes --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " --reconstructions {input.samples:q} --output {output.modes:q} --table {output.table:q}"
+
+
+rule table_modes:
+    input:
+        table=POSTERIOR / "modes.csv",
+        paper="resources/paper_modes.csv",
+    output:
+        multiext(str(POSTERIOR / "table5"), ".csv", ".md", ".tex"),
+        report(
+            POSTERIOR / "table5.html",
+            caption="../report/table5.rst",
+            category="Tables",
+            labels={"table": "5", "of": "{posterior}"},
+        ),
+    log:
+        RESULTS / "logs/posteriors/{posterior}/table5.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=settings("table_modes"),
+        code=code("table_modes"),
+    shell:
+        "python -m step table_modes --settings {params.settings:q} --log {log:q}"
+        " --table {input.table:q} --paper {input.paper:q} --output {output:q}"
+
+
+rule plot_modes:
+    input:
+        measurements=measurements_of_posterior,
+        modes=POSTERIOR / "modes.h5",
+        samples=posterior_samples,
+    output:
+        report(
+            POSTERIOR / "modes.png",
+            caption="../report/modes.rst",
+            category="Figures",
+            labels={"figure": "1", "of": "{posterior}", "what": "modes"},
+        ),
+        POSTERIOR / "modes.pdf",
+        data=POSTERIOR / "modes.npz",
+        movie=report(
+            POSTERIOR / "modes.mp4",
+            caption="../report/modes.rst",
+            category="Films",
+            labels={"figure": "1", "of": "{posterior}", "what": "modes"},
+        ),
+    log:
+        RESULTS / "logs/posteriors/{posterior}/plot-modes.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        measurement=measurement_of_posterior,
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_modes", task=posterior_of(w).task),
+        code=code("plot_modes"),
+    shell:
+        "python -m step plot_modes --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " --modes {input.modes:q} --reconstructions {input.samples:q}"
+        " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
+
+
+rule plot_samples:
+    input:
+        measurements=measurements_of_posterior,
+        samples=posterior_samples,
+    output:
+        report(
+            POSTERIOR / "samples.png",
+            caption="../report/samples.rst",
+            category="Figures",
+            labels={"figure": "12", "of": "{posterior}", "what": "posterior samples"},
+        ),
+        POSTERIOR / "samples.pdf",
+        data=POSTERIOR / "samples.npz",
+        movie=report(
+            POSTERIOR / "samples.mp4",
+            caption="../report/samples.rst",
+            category="Films",
+            labels={"figure": "12", "of": "{posterior}", "what": "posterior samples"},
+        ),
+    log:
+        RESULTS / "logs/posteriors/{posterior}/plot-samples.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        measurement=measurement_of_posterior,
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_samples", task=posterior_of(w).task),
+        code=lambda w: code("plot_samples", task=posterior_of(w).task),
+    shell:
+        "python -m step plot_samples --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " --reconstructions {input.samples:q}"
+        " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
+
+
+rule plot_uncertainty:
+    input:
+        measurements=measurements_of_posterior,
+        summary=POSTERIOR / "posterior.h5",
+        samples=posterior_samples,
+    output:
+        report(
+            POSTERIOR / "uncertainty.png",
+            caption="../report/uncertainty.rst",
+            category="Figures",
+            labels={"figure": "-", "of": "{posterior}", "what": "uncertainty"},
+        ),
+        POSTERIOR / "uncertainty.pdf",
+        data=POSTERIOR / "uncertainty.npz",
+        movie=report(
+            POSTERIOR / "uncertainty.mp4",
+            caption="../report/uncertainty.rst",
+            category="Films",
+            labels={"figure": "-", "of": "{posterior}", "what": "uncertainty"},
+        ),
+    log:
+        RESULTS / "logs/posteriors/{posterior}/plot-uncertainty.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        measurement=measurement_of_posterior,
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot_uncertainty", task=posterior_of(w).task),
+        code=code("plot_uncertainty"),
+    shell:
+        "python -m step plot_uncertainty --settings {params.settings:q} --log {log:q}"
+        " --measurement {params.measurement:q} --summary {input.summary:q} --reconstructions {input.samples:q}"
+        " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"

@@ -1,0 +1,90 @@
+# Everything on one page that opens without a network: pictures, films and tables with their captions, configuration,
+# versions and run times. Snakemake writes it from the results that are there; nothing is run for it.
+
+
+report: "../report/workflow.rst"
+
+
+localrules:
+    account,
+    report_study,
+    report_tour,
+
+
+rule reported_study:
+    input:
+        study_results(),
+        RESULTS / "account/study.html",
+
+
+rule reported_tour:
+    input:
+        tour_results(),
+        RESULTS / "account/tour.html",
+
+
+rule account:
+    input:
+        lambda w: study_results() if w.target == "study" else tour_results(),
+    output:
+        report(
+            RESULTS / "account/{target}.html",
+            caption="../report/account.rst",
+            category="Account",
+            labels={"account": "configuration, versions, run times"},
+        ),
+        study=RESULTS / "account/{target}.yaml",
+    log:
+        RESULTS / "logs/account/{target}.log",
+    wildcard_constraints:
+        target="study|tour",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        benchmarks=RESULTS / "benchmarks",
+        settings=settings("account"),
+        code=code("account"),
+    shell:
+        "python -m step account --settings {params.settings:q} --log {log:q}"
+        " --benchmarks {params.benchmarks:q} --study {output.study:q} --output {output[0]:q}"
+
+
+rule report_study:
+    input:
+        results=lambda w: study_results(),
+        account=RESULTS / "account/study.html",
+        study=RESULTS / "account/study.yaml",
+    output:
+        RESULTS / "report.html",
+    log:
+        RESULTS / "logs/report.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        target="reported_study",
+        settings=settings("account"),
+    shell:
+        # The study's own configuration, whole: a profile or an option of the run around it is not asked again.
+        "env -u SNAKEMAKE_PROFILE python -m snakemake --nolock --cores 1 --workflow-profile none"
+        " --configfile {input.study:q} --report {output:q}.part.html {params.target} >{log:q} 2>&1"
+        " && mv {output:q}.part.html {output:q} || {{ cat {log:q} >&2; rm -f {output:q}.part.html; exit 1; }}"
+
+
+use rule report_study as report_tour with:
+    input:
+        results=lambda w: tour_results(),
+        account=RESULTS / "account/tour.html",
+        study=RESULTS / "account/tour.yaml",
+    output:
+        RESULTS / "tour.html",
+    log:
+        RESULTS / "logs/report-tour.log",
+    params:
+        target="reported_tour",
+        settings=settings("account"),

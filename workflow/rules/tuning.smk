@@ -1,0 +1,89 @@
+# Validation videos -> settings of the sampler that suit them, as a configuration to lay over the study's own.
+
+
+def validation_videos(task):
+    return [f"validation{number:03d}" for number in range(CONFIG.tuning.videos)]
+
+
+use rule measure as measure_validation with:
+    output:
+        directory(RESULTS / "{task}/tuning/measurements"),
+    log:
+        RESULTS / "logs/{task}/tuning/measure.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/tuning/measure.tsv"
+    params:
+        videos=lambda w: validation_videos(w.task),
+        settings=lambda w: settings("measure", task=w.task),
+        code=lambda w: code("measure", task=w.task),
+
+
+use rule flow as flow_of_validation with:
+    input:
+        measurements=RESULTS / "{task}/tuning/measurements",
+        weights=lambda w: weights_of_flow(w.task),
+        checksums=CONFIG.weights.checksums,
+    output:
+        RESULTS / "{task}/tuning/flow.h5",
+    log:
+        RESULTS / "logs/{task}/tuning/flow.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/tuning/flow.tsv"
+    params:
+        measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
+        weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
+        settings=lambda w: settings("flow", task=w.task),
+        code=lambda w: code("flow", task=w.task),
+
+
+# The trials lie in an undeclared folder, so that a search that was killed goes on.
+rule tune:
+    input:
+        measurements=RESULTS / "{task}/tuning/measurements",
+        autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
+        denoiser=lambda w: prior_folder(w.task, CONFIG.tuning.method),
+        flow=lambda w: [RESULTS / w.task / "tuning/flow.h5"] if CONFIG.methods[CONFIG.tuning.method].uses_flow else [],
+    output:
+        tuned=RESULTS / "{task}/tuning/tuned.yaml",
+        trials=RESULTS / "{task}/tuning/trials.csv",
+    log:
+        RESULTS / "logs/{task}/tuning/tune.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/tuning/tune.tsv"
+    conda:
+        "../../envs/step.yaml"
+    threads: 64
+    resources:
+        gpu=1,
+        mem_mb=24000,
+        runtime=2880,
+    params:
+        measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
+        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        state=lambda w: RESULTS / w.task / "tuning/.state",
+        settings=lambda w: settings("tune", task=w.task),
+        code=lambda w: code("tune", task=w.task),
+    shell:
+        "python -m step tune --settings {params.settings:q} --log {log:q}"
+        " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
+        " --measurements {params.measurements:q} {params.flow:q} --state {params.state:q}"
+        " --output {output.tuned:q} --table {output.trials:q}"
+
+
+rule plot_tuning:
+    input:
+        RESULTS / "{task}/tuning/trials.csv",
+    output:
+        multiext(str(RESULTS / "{task}/tuning/trials"), ".png", ".pdf"),
+    log:
+        RESULTS / "logs/{task}/tuning/plot.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=settings("plot_tuning"),
+        code=code("plot_tuning"),
+    shell:
+        "python -m step plot_tuning --settings {params.settings:q} --log {log:q} --trials {input:q} --output {output:q}"
