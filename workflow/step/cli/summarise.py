@@ -1,11 +1,12 @@
-"""Summarise the posterior samples of an observation: mean and standard deviation, and how well each fits the data."""
+"""Summarise the posterior samples of one measurement: mean, deviation, quantiles, and how well each fits the data."""
 
 import argparse
 import logging
 from pathlib import Path
+from typing import Literal
 
 from step.cli.settings import modules_of_measurement
-from step.config.sections import Section
+from step.config.sections import Fraction, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
@@ -17,11 +18,17 @@ class Settings(Section):
     """What the summary uses of the configuration: the likelihood, at the errors that the data themselves state."""
 
     measurement: MeasurementOfDomain
+    display: Literal["magnitude", "unit_range"]
+    quantiles: tuple[Fraction, ...]
 
 
-def select(config: Config, observation: str) -> Settings:
-    """Return the settings of one observation's summary."""
-    return Settings(measurement=config.measurement_of(config.observations[observation].task))
+def select(config: Config, task: str) -> Settings:
+    """Return the part of `config` that the summary of a measurement of `task` uses."""
+    return Settings(
+        measurement=config.measurement_of(task),
+        display=config.video_format(config.tasks[task].domain).display,
+        quantiles=config.uncertainty.quantiles,
+    )
 
 
 modules = modules_of_measurement
@@ -29,11 +36,13 @@ modules = modules_of_measurement
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
-    parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the observation (.h5)")
+    parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the measurement (.h5)")
     parser.add_argument(
         "--reconstructions", type=Path, nargs="+", required=True, metavar="FILE", help="its posterior samples (.h5)"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="mean and deviation to write (.h5)")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="mean, deviation and quantiles to write (.h5)"
+    )
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="chi-squares, one row per sample")
 
 
@@ -41,6 +50,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the summary and the table."""
     import torch
 
+    from step.evaluation.quantiles import take_quantiles
     from step.io.reconstructions import read_measurement, read_reconstructions, write_summary
     from step.io.tables import write_table
     from step.physics.forward_models import build_forward_model, to_tensors
@@ -53,7 +63,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     measured = to_tensors(read_measurement(arguments.measurement)[0])
     forward_model = build_forward_model(settings.measurement, samples.shape[1:])
     mean = samples.mean(axis=0)
-    write_summary(arguments.output, {"mean": mean, "std": samples.std(axis=0)})
+    quantiles = take_quantiles(samples, settings.quantiles, settings.display)
+    write_summary(arguments.output, {"mean": mean, "std": samples.std(axis=0)}, quantiles)
     rows = []
     labels = [*(f"sample{number:03d}" for number in range(len(samples))), "mean"]
     for label, video in zip(labels, [*samples, mean], strict=True):

@@ -1,6 +1,6 @@
 """Measurements and reconstructed videos, one HDF5 file each, with units and provenance as attributes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +42,41 @@ def read_attributes(path: Path) -> dict[str, object]:
         return dict(file.attrs)
 
 
-def write_summary(path: Path, videos: Mapping[str, np.ndarray]) -> None:
-    """Write summaries of posterior samples, each (time, channel, y, x), in the units of the videos."""
+@dataclass(frozen=True)
+class Quantiles:
+    """Quantiles over posterior samples, in the units of the videos."""
+
+    levels: np.ndarray  # (quantile,) ascending, in [0, 1]
+    videos: np.ndarray  # (quantile, time, y, x), float32
+    quantity: str  # what of a video with channels they are of, in words
+
+
+def write_summary(path: Path, videos: Mapping[str, np.ndarray], quantiles: Quantiles) -> None:
+    """Write summaries of posterior samples, each (time, channel, y, x), and `quantiles`, in the units of the videos."""
     with whole_file(path) as part, create_hdf5(part) as file:
         for name, video in videos.items():
             file.create_dataset(name, data=video.astype(np.float32)).attrs["axes"] = "time, channel, y, x"
+        dataset = file.create_dataset("quantiles", data=quantiles.videos.astype(np.float32))
+        dataset.attrs.update(
+            {"axes": "quantile, time, y, x", "units": "as mean and std", "quantity": quantiles.quantity}
+        )
+        dataset.attrs["levels"] = quantiles.levels
 
 
 def read_summary(path: Path) -> dict[str, np.ndarray]:
     """Return the videos `mean` and `std` (time, channel, y, x) of `path`; raises `InputError` where one is missing."""
     with open_hdf5(path) as file:
         return {name: read_dataset(file, name)[()] for name in ("mean", "std")}
+
+
+def read_quantiles(path: Path) -> Quantiles:
+    """Return the quantiles of `path`; raises `InputError` where they are missing, or do not say which they are."""
+    with open_hdf5(path) as file:
+        dataset = read_dataset(file, "quantiles")
+        levels, quantity = (dataset.attrs.get(name) for name in ("levels", "quantity"))
+        if dataset.ndim != 4 or np.shape(levels) != dataset.shape[:1] or quantity is None:
+            raise InputError(f"{path}: quantiles {dataset.shape} have the levels {levels}; summarise the samples again")
+        return Quantiles(levels, dataset[()], quantity)
 
 
 @dataclass(frozen=True)
@@ -76,12 +100,17 @@ def write_reconstructions(path: Path, reconstructions: list[Reconstruction], att
         file.attrs.update(attributes)
 
 
-def read_reconstructions(paths: list[Path]) -> dict[str, Reconstruction]:
-    """Return the reconstructions in `paths` by video, samples of one video joined in the order of `paths`."""
+def read_reconstructions(paths: list[Path], videos: Collection[str] | None = None) -> dict[str, Reconstruction]:
+    """Return the reconstructions in `paths` by video, samples of one video joined in the order of `paths`.
+
+    Of `videos` alone if given, as far as they are there.
+    """
     parts: dict[str, list[Reconstruction]] = {}
     for path in paths:
         with open_hdf5(path) as file:
             for video, group in file.items():
+                if videos is not None and video not in videos:
+                    continue
                 samples = read_dataset(file, f"{video}/samples")[()]
                 trace = {name: node[()] for name, node in group.get("trace", {}).items()}
                 parts.setdefault(video, []).append(Reconstruction(video, samples, trace))

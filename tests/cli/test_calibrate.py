@@ -1,0 +1,115 @@
+"""The stages `calibrate` and `summarise` by their own arguments: from files to tables."""
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from step.cli import calibrate, summarise
+from step.cli.settings import dump_settings, parse_settings
+from step.config.calibration import Judgement
+from step.config.tasks import MeasurementOfDomain
+from step.errors import InputError
+from step.io.reconstructions import Reconstruction, read_quantiles, write_measurement, write_reconstructions
+from step.io.tables import read_table
+from step.physics.forward_models import build_forward_model
+
+SHAPE = (4, 2, 16, 16)  # time, channel, y, x
+N_VIDEOS, N_SAMPLES = 6, 5
+MEASUREMENT = MeasurementOfDomain(model="mri", acceleration=2, acs_lines=4, noise_level=0.1, geometry={})
+SETTINGS = calibrate.Settings(
+    seed=0,
+    measurement=MEASUREMENT,
+    display="magnitude",
+    judgement=Judgement(
+        bright_fraction=0.1, interval=0.95, significance=0.05, resamples=500, reference_points=5, spread_bins=3
+    ),
+)
+
+
+def write_files(folder: Path, width: float) -> None:
+    """Write six measurements; of each one sample in `first.h5`, the others in `more.h5`."""
+    generator = np.random.default_rng(0)
+    forward_model = build_forward_model(MEASUREMENT, SHAPE)
+    samples = {}
+    for number in range(N_VIDEOS):
+        name = f"video{number:03d}"
+        centre = 1 + 0.1 * generator.normal(size=SHAPE)
+        truth = (centre + 0.1 * generator.normal(size=SHAPE)).astype(np.float32)
+        measured = forward_model.measure(torch.from_numpy(truth)[None], torch.Generator().manual_seed(number))
+        write_measurement(folder / f"{name}.h5", {key: array[0].numpy() for key, array in measured.items()}, truth, {})
+        samples[name] = centre + width * 0.1 * generator.normal(size=(N_SAMPLES, *SHAPE))
+    for file, part in (("first.h5", slice(0, 1)), ("more.h5", slice(1, None))):
+        write_reconstructions(
+            folder / file, [Reconstruction(name, all_[part], {}) for name, all_ in samples.items()], {}
+        )
+
+
+def run(stage: ModuleType, settings: object, *words: object) -> None:
+    parser = argparse.ArgumentParser()
+    stage.add_arguments(parser)
+    stage.run(parser.parse_args([str(word) for word in words]), parse_settings(dump_settings(settings), stage.Settings))
+
+
+def run_calibrate(folder: Path, *files: str) -> list[dict[str, str]]:
+    inputs = ["--measurements", *sorted(folder.glob("video*.h5"))]
+    inputs += ["--reconstructions", *(folder / file for file in files)]
+    run(calibrate, SETTINGS, *inputs, "--output", folder / "c.csv", "--ranks", folder / "ranks.csv")
+    return read_table(folder / "c.csv")
+
+
+@pytest.mark.parametrize(("width", "verdict"), [(1.0, "consistent with calibrated"), (0.5, "over-confident")])
+def test_samples_in_several_files_are_judged_together(width, verdict, tmp_path):
+    write_files(tmp_path, width)
+    rows = run_calibrate(tmp_path, "first.h5", "more.h5")
+    assert rows[0]["verdict"] == verdict
+    assert {(row["videos"], row["samples"]) for row in rows} == {("6", "5")}
+    assert float(rows[0]["value"]) == pytest.approx(np.sqrt((1 + width**2 / 5) / (width**2 * 6 / 5)), rel=0.05)
+    ranks = read_table(tmp_path / "ranks.csv")
+    for quantity in ("pixel", "frame_brightness", "data_misfit", "reference_distance"):
+        shares = [float(row["share"]) for row in ranks if row["quantity"] == quantity]
+        assert len(shares) == 6
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_the_rank_of_the_misfit_is_that_of_the_truth_given_the_measurement(tmp_path):
+    # Samples that do not know the data fit them worse than the truth, each of them.
+    write_files(tmp_path, 1.0)
+    run_calibrate(tmp_path, "first.h5", "more.h5")
+    shares = {
+        row["rank"]: float(row["share"])
+        for row in read_table(tmp_path / "ranks.csv")
+        if row["quantity"] == "data_misfit"
+    }
+    assert shares["0"] == 1
+
+
+def test_what_cannot_be_judged_is_one_line(tmp_path):
+    write_files(tmp_path, 1.0)
+    with pytest.raises(InputError, match="video000 has 1 sample, which has no spread; draw two or more"):
+        run_calibrate(tmp_path, "first.h5")
+    write_reconstructions(tmp_path / "one.h5", [Reconstruction("video000", np.zeros((3, *SHAPE)), {})], {})
+    with pytest.raises(InputError, match="video001 is not among the videos of the reconstructions; sample it"):
+        run_calibrate(tmp_path, "one.h5")
+    same = [Reconstruction(f"video{number:03d}", np.ones((3, *SHAPE)), {}) for number in range(N_VIDEOS)]
+    write_reconstructions(tmp_path / "same.h5", same, {})
+    with pytest.raises(InputError, match="video000: all samples are the same"):
+        run_calibrate(tmp_path, "same.h5")
+    assert not (tmp_path / "c.csv").exists()
+    write_measurement(tmp_path / "video000.h5", {"mask": np.ones((4, 16), bool)}, None, {})
+    with pytest.raises(InputError, match="holds no truth to compare with"):
+        run_calibrate(tmp_path, "first.h5", "more.h5")
+
+
+def test_a_summary_of_a_simulated_measurement_has_the_quantiles_of_the_configuration(tmp_path):
+    write_files(tmp_path, 1.0)
+    settings = summarise.Settings(measurement=MEASUREMENT, display="magnitude", quantiles=(0.1, 0.9))
+    files = ["--measurement", tmp_path / "video002.h5", "--reconstructions", tmp_path / "more.h5"]
+    run(summarise, settings, *files, "--output", tmp_path / "p.h5", "--table", tmp_path / "chi.csv")
+    quantiles = read_quantiles(tmp_path / "p.h5")
+    assert quantiles.levels.tolist() == [0.1, 0.9]
+    assert quantiles.videos.shape == (2, 4, 16, 16)
+    assert quantiles.quantity.startswith("magnitude")
+    assert [row["video"] for row in read_table(tmp_path / "chi.csv")][-1] == "mean"

@@ -1,0 +1,138 @@
+"""Judge whether the posterior samples of one method spread as far as they err, on videos whose truth is known.
+
+Coverage of central intervals, ranks of the truth among the samples (simulation-based calibration), expected coverage
+of distances from random points (TARP), continuous ranked probability score, spread against error, and a verdict.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from step.cli.files import add_measurements
+from step.cli.settings import modules_of_measurement
+from step.config.calibration import Judgement
+from step.config.sections import Section
+from step.config.study import Config
+from step.config.tasks import MeasurementOfDomain
+from step.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+log = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What the judgement uses of the configuration; the likelihood is for the rank of the truth's misfit."""
+
+    seed: int
+    measurement: MeasurementOfDomain
+    display: Literal["magnitude", "unit_range"]
+    judgement: Judgement
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return the part of `config` that the calibration of `task` uses."""
+    chosen = config.calibration
+    return Settings(
+        seed=config.seed,
+        measurement=config.measurement_of(task),
+        display=config.video_format(config.tasks[task].domain).display,
+        judgement=Judgement(**{name: getattr(chosen, name) for name in Judgement.model_fields}),
+    )
+
+
+modules = modules_of_measurement
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of the stage."""
+    add_measurements(parser)
+    parser.add_argument(
+        "--reconstructions",
+        required=True,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="one method's samples of these videos, HDF5; those of one video may be in several files",
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the statistics, one a row")
+    parser.add_argument("--ranks", required=True, type=Path, metavar="CSV", help="the share of each rank, one a row")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write both tables; raises `InputError` where a video lacks its truth or samples, or they do not fit."""
+    import numpy as np
+
+    from step.evaluation.calibration import judge_video
+    from step.evaluation.verdict import tabulate
+    from step.io.tables import write_table
+    from step.seeds import derive_seed
+
+    # Videos are read twice, one at a time: together they may not fit into memory.
+    files = arguments.reconstructions
+    means = [_see(_read(path, files), settings.display).mean(axis=0) for path in arguments.measurements]
+    if len({mean.shape for mean in means}) > 1:
+        raise InputError(f"videos have the shapes {sorted({mean.shape for mean in means})}; give those of one task")
+    judged = []
+    for number, path in enumerate(arguments.measurements):
+        members = _read(path, files)
+        misfits = _misfits(members, path, settings.measurement)
+        others = np.array([mean for place, mean in enumerate(means) if place != number])
+        seed = derive_seed(settings.seed, "calibration", path.stem)
+        try:
+            shown = _see(members, settings.display)
+            judged.append(judge_video(shown, misfits, others, settings.judgement, seed))
+        except InputError as error:
+            raise InputError(f"{path.stem}: {error}") from None
+        log.info("%s: error over spread %.2f", path.stem, np.sqrt(judged[-1].errors[0] / judged[-1].spreads[0]))
+    rows, ranks = tabulate(judged, settings.judgement, derive_seed(settings.seed, "calibration"))
+    log.info("%s", rows[0]["verdict"])
+    write_table(arguments.output, rows)
+    write_table(arguments.ranks, ranks)
+
+
+def _see(members: "np.ndarray", display: Literal["magnitude", "unit_range"]) -> "np.ndarray":
+    """Return the brightness (member, time, y, x) of `members` (member, time, channel, y, x), the truth first."""
+    import torch
+
+    from step.physics.display import to_unit_range
+
+    videos = torch.from_numpy(members)
+    return to_unit_range(videos, videos[0], display).numpy()
+
+
+def _misfits(members: "np.ndarray", path: Path, measurement: MeasurementOfDomain) -> "np.ndarray":
+    """Return the data misfit (member,) of `members` (member, time, channel, y, x) to the measurement `path`."""
+    import numpy as np
+    import torch
+
+    from step.io.reconstructions import read_measurement
+    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
+
+    shape = members.shape[1:]
+    forward_model = build_forward_model(measurement, shape)
+    measured = to_tensors(read_measurement(path)[0])
+    check_measurement(measured, forward_model, shape, path)
+    return np.array([forward_model.misfit(torch.from_numpy(video)[None], measured).item() for video in members])
+
+
+def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":
+    """Return truth and samples (member, time, channel, y, x) of the measurement `path`."""
+    import numpy as np
+
+    from step.io.reconstructions import read_measurement, read_reconstructions
+
+    _, truth = read_measurement(path)
+    if truth is None:
+        raise InputError(f"{path} holds no truth to compare with; give simulated measurements")
+    found = read_reconstructions(reconstructions, [path.stem])
+    if path.stem not in found:
+        raise InputError(f"{path.stem} is not among the videos of the reconstructions; sample it")
+    samples = found[path.stem].samples
+    if samples.shape[1:] != truth.shape:
+        raise InputError(f"{path.stem} was reconstructed as {samples.shape[1:]}, it is {truth.shape}; sample it again")
+    if len(samples) < 2:
+        raise InputError(f"{path.stem} has {len(samples)} sample, which has no spread; draw two or more")
+    return np.concatenate([truth[None], samples])

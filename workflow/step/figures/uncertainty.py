@@ -1,0 +1,214 @@
+"""What is known of a simulated measurement's video: how far samples of the posterior spread, and how far they err."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.figure import Figure, SubFigure
+
+from step.errors import InputError
+from step.evaluation.calibration import bright_pixels
+from step.figures import style
+from step.figures.panels import Panel, film
+from step.figures.posterior import Display, Grid, frames_with_data
+from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
+from step.figures.scales import clocks, evenly_spaced
+from step.io.atomic import whole_file
+from step.io.reconstructions import read_measurement, read_quantiles, read_reconstructions
+from step.physics.display import to_unit_range
+
+FRAMES_SHOWN = 6
+FILM_COLUMNS = 3
+SCALE_PERCENTILE = 99.5  # the scale of error and spread ends here, so that one wild pixel does not darken all maps
+ERROR_LABELS = {"magnitude": "magnitude\n[truth's maximum]", "unit_range": "brightness"}
+BRIGHTNESS_ROWS, ERROR_ROWS = 4, 2
+CAPTION_INCHES = 0.25
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """The numbers of picture and film, as brightness; videos are (time, y, x) in [0, 1]."""
+
+    name: str
+    grid: Grid
+    truth: np.ndarray
+    mean: np.ndarray  # over the samples
+    error: np.ndarray  # |mean - truth|
+    std: np.ndarray  # over the samples
+    low: np.ndarray  # the quantiles over the samples, at `levels`
+    high: np.ndarray
+    levels: tuple[float, float]
+    n_samples: int
+    error_over_spread: float  # of rms over bright pixels; the spread is corrected for few samples
+
+    @property
+    def quantile_titles(self) -> list[str]:
+        """Return what the videos `low` and `high` are called."""
+        return [f"{100 * level:g} % quantile" for level in self.levels]
+
+    @property
+    def caption(self) -> str:
+        """What must be said beneath picture and film."""
+        return (
+            f"{self.name}, {self.n_samples} posterior samples. Where pixels are bright, the error of their mean is "
+            f"{self.error_over_spread:.2g} times their spread (rms); 1 is calibrated, more is over-confident."
+        )
+
+    @property
+    def scale(self) -> float:
+        """The end of the colours of error and spread, which have one scale."""
+        return float(np.percentile([self.error, self.std], SCALE_PERCENTILE)) or 1.0
+
+
+def read_uncertainty(
+    measurement: Path,
+    summary: Path,
+    reconstructions: Sequence[Path],
+    display: Display,
+    geometry: Mapping[str, float],
+    bright_fraction: float,
+) -> Uncertainty:
+    """Return what the samples in `reconstructions` and their `summary` say of the video of `measurement`.
+
+    Mean and deviation are those of the brightness, so that they compare with its error. `geometry` says how large
+    frames are and when, `bright_fraction` which pixels count for `error_over_spread`: see `bright_pixels`. Raises
+    `InputError` where there is no truth, and where the files do not belong together.
+    """
+    name = measurement.stem
+    measured, truth = read_measurement(measurement)
+    if truth is None:
+        raise InputError(f"{measurement} holds no truth to compare with; give a simulated measurement")
+    found, quantiles = read_reconstructions(list(reconstructions), [name]), read_quantiles(summary)
+    if name not in found:
+        raise InputError(f"{name} is not among the videos of the reconstructions; sample it")
+    samples = found[name].samples
+    shape = (truth.shape[0], *truth.shape[2:])
+    if samples.shape[1:] != truth.shape or quantiles.videos.shape[1:] != shape:
+        shapes = f"samples {samples.shape[1:]} and quantiles {quantiles.videos.shape[1:]}, the truth is {truth.shape}"
+        raise InputError(f"{name} has {shapes}; sample and summarise it again")
+    if len(samples) < 2:
+        raise InputError(f"{name} has {len(samples)} sample, which has no spread; draw two or more")
+    reference = torch.from_numpy(truth)
+    brightness = to_unit_range(reference, reference, display).numpy()
+    mean, std = _mean_and_std(samples, reference, display)
+    # A quantile is the value of one channel, in the units of the videos.
+    low, high = (
+        to_unit_range(torch.from_numpy(video)[:, None], reference, display).numpy()
+        for video in (quantiles.videos[0], quantiles.videos[-1])
+    )
+    return Uncertainty(
+        name=name,
+        grid=grid_of(truth.shape, geometry, frames_with_data(measured)),
+        truth=brightness,
+        mean=mean,
+        error=np.abs(mean - brightness),
+        std=std,
+        low=low,
+        high=high,
+        levels=(float(quantiles.levels[0]), float(quantiles.levels[-1])),
+        n_samples=len(samples),
+        error_over_spread=error_over_spread(brightness, mean, std, len(samples), bright_fraction),
+    )
+
+
+def error_over_spread(
+    truth: np.ndarray, mean: np.ndarray, std: np.ndarray, n_samples: int, bright_fraction: float
+) -> float:
+    """Return the rms error of `mean` over the rms spread, over bright pixels; 1 if the posterior is calibrated.
+
+    All videos are (time, y, x); `std` is the deviation of `n_samples` from their own mean. As unbiased variance and
+    with the error of the mean itself, the spread is ``std^2 (L + 1) / (L - 1)``. Raises `InputError` where it is 0.
+    """
+    members = (n_samples * mean + truth) / (n_samples + 1)
+    bright = bright_pixels(members[None], bright_fraction)
+    spread = np.square(std[bright], dtype=np.float64).mean() * (n_samples + 1) / (n_samples - 1)
+    if not spread > 0:
+        raise InputError("all samples are the same, so they have no spread; draw them with different seeds")
+    return float(np.sqrt(np.square(mean - truth, dtype=np.float64)[bright].mean() / spread))
+
+
+def draw_uncertainty(uncertainty: Uncertainty, display: Display) -> Figure:
+    """Return the picture: truth, mean and quantiles above error and standard deviation, from first to last frame."""
+    frames = evenly_spaced(len(uncertainty.truth), FRAMES_SHOWN)
+    bar = bar_of(uncertainty.grid, uncertainty.truth.shape[-1])
+    low, high = uncertainty.quantile_titles
+    rows = [
+        ("truth", uncertainty.truth[frames]),
+        ("posterior mean", uncertainty.mean[frames]),
+        (low, uncertainty.low[frames]),
+        (high, uncertainty.high[frames]),
+    ]
+    with style.styled():
+        width, height = size_of_rows(BRIGHTNESS_ROWS + ERROR_ROWS, len(frames))
+        figure = Figure(figsize=(width, height + CAPTION_INCHES))
+        figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
+        above, below = figure.subfigures(2, 1, height_ratios=[BRIGHTNESS_ROWS, ERROR_ROWS])
+        titles = titles_of_columns(uncertainty.grid, frames)
+        draw_rows(above, rows, titles, display, style.BRIGHTNESS_LABELS[display], bar)
+        _draw_errors(below, uncertainty, frames, display)
+        figure.supxlabel(uncertainty.caption, fontsize=6, color="dimgray")
+    return figure
+
+
+def animate_uncertainty(uncertainty: Uncertainty, display: Display) -> np.ndarray:
+    """Return the film (time, height, width, 3), uint8: truth, mean and error above quantiles and deviation."""
+    brightness = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]], (0.0, 1.0), _label(display)
+    error, spread = (
+        (matplotlib.colormaps[colours], (0.0, uncertainty.scale), f"{quantity} {_label(display)}")
+        for colours, quantity in ((style.ERROR_COLOURS, "error,"), (style.SPREAD_COLOURS, "deviation,"))
+    )
+    low, high = uncertainty.quantile_titles
+    panels = [
+        Panel("truth", uncertainty.truth, *brightness),
+        Panel("posterior mean", uncertainty.mean, *brightness),
+        Panel("|mean - truth|", uncertainty.error, *error),
+        Panel(low, uncertainty.low, *brightness),
+        Panel(high, uncertainty.high, *brightness),
+        Panel("standard deviation", uncertainty.std, *spread),
+    ]
+    grid = uncertainty.grid
+    texts = clocks(grid.times, grid.time_unit, grid.with_data)
+    return film(panels, FILM_COLUMNS, texts, bar_of(grid, uncertainty.truth.shape[-1]), uncertainty.caption)
+
+
+def write_uncertainty_data(uncertainty: Uncertainty, path: Path) -> None:
+    """Write the numbers of picture and film to `path` (.npz): videos (time, y, x), and times with their unit."""
+    names = ("truth", "mean", "error", "std", "low", "high", "levels", "n_samples", "error_over_spread")
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            times=uncertainty.grid.times,
+            time_unit=uncertainty.grid.time_unit,
+            **{name: getattr(uncertainty, name) for name in names},
+        )
+
+
+def _mean_and_std(samples: np.ndarray, reference: torch.Tensor, display: Display) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation (time, y, x) over the brightness of `samples`, seen one at a time."""
+    mean = sum(_see(sample, reference, display) for sample in samples) / len(samples)
+    squares = sum(np.square(_see(sample, reference, display) - mean) for sample in samples)
+    return mean.astype(np.float32), np.sqrt(squares / len(samples)).astype(np.float32)
+
+
+def _see(sample: np.ndarray, reference: torch.Tensor, display: Display) -> np.ndarray:
+    return to_unit_range(torch.from_numpy(sample), reference, display).double().numpy()
+
+
+def _draw_errors(figure: SubFigure, uncertainty: Uncertainty, frames: np.ndarray, display: Display) -> None:
+    axes = figure.subplots(ERROR_ROWS, len(frames), squeeze=False)
+    for row, title, video, colours in (
+        (axes[0], "|mean - truth|", uncertainty.error, style.ERROR_COLOURS),
+        (axes[1], "standard deviation", uncertainty.std, style.SPREAD_COLOURS),
+    ):
+        row[0].set_ylabel(title)
+        for one, frame in zip(row, video[frames], strict=True):
+            one.set(xticks=[], yticks=[])
+            image = one.imshow(frame, cmap=colours, vmin=0, vmax=uncertainty.scale)
+        figure.colorbar(image, ax=list(row), label=ERROR_LABELS[display], pad=0.01, aspect=10, extend="max")
+
+
+def _label(display: Display) -> str:
+    return style.BRIGHTNESS_LABELS[display].replace("\n", " ")
