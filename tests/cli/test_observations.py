@@ -80,7 +80,7 @@ def test_the_summary_is_mean_and_deviation_and_the_chi_squares_are_each_samples_
     write_reconstructions(tmp_path / "samples.h5", [Reconstruction("scan", samples, {})], {})
     files = ["--measurement", tmp_path / "scan.h5", "--reconstructions", tmp_path / "samples.h5"]
     outputs = ["--output", tmp_path / "posterior.h5", "--table", tmp_path / "chi_squares.csv"]
-    settings = dump_settings(summarise.select(study(), "scan"))
+    settings = dump_settings(summarise.select(study(), "mri8"))
     assert main([str(word) for word in ["summarise", "--settings", settings, *files, *outputs]]) == 0
     summary = read_summary(tmp_path / "posterior.h5")
     np.testing.assert_allclose(summary["mean"], samples.mean(0), atol=1e-6)

@@ -29,10 +29,10 @@ class Clustering(Section):
         "strong evidence by Kass and Raftery 1995)"
     )
     gap_level: Share = Field(
-        description="significance level of the gap between any two modes (Hartigan's dip test of the distances, along "
-        "the samples, from the centre of either mode)"
+        description="significance level of the gap between any two modes (Silverman's test of the distances, along the "
+        "samples, from the centre of either mode)"
     )
-    gap_draws: Count = Field(description="draws of a cloud without gaps, with which the dips are compared")
+    gap_draws: Count = Field(description="smoothed bootstrap draws of that test")
     neighbours: Count = Field(description="nearest samples of each sample that distances along the samples step to")
     stability_resamples: Count = Field(description="bootstrap resamples that are clustered anew")
     least_stability: Fraction = Field(

@@ -139,6 +139,12 @@ class Config(Section):
         for name, ablation in self.ablations.items():
             self._check_video_count(f"ablations.{name}.videos", ablation.task, ablation.videos)
             self._check_axis(name, ablation)
+        for task in self.calibration.tasks:
+            if self.calibration.samples <= self.tasks[task].samples:
+                raise ValueError(
+                    f"calibration.samples is {self.calibration.samples}, of which tasks.{task}.samples has "
+                    f"{self.tasks[task].samples} already; raise it"
+                )
         for task in self.tuning.tasks:
             domain = self.tasks[task].domain
             if self.tuning.videos > self.video_format(domain).validation_videos:

@@ -1,0 +1,188 @@
+"""Find the modes among the posterior samples of one measurement, simulated or real, and what tells them apart."""
+
+import argparse
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from step.cli.settings import modules_of_measurement
+from step.config.modes import Clustering
+from step.config.sections import ModuleName, Section
+from step.config.study import Config
+from step.config.tasks import MeasurementOfDomain
+from step.errors import InputError
+from step.provenance import descriptor_name
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from step.evaluation.descriptors.description import Description
+    from step.evaluation.modes import Clusters
+
+log = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What decides the modes: how well samples fit the data, how they are described, and when they are told apart."""
+
+    seed: int
+    measurement: MeasurementOfDomain
+    display: Literal["magnitude", "unit_range"]
+    descriptor: ModuleName
+    modes: Clustering
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return the settings of the modes of `task`; raises `InputError` where its domain has no descriptor."""
+    domain = config.tasks[task].domain
+    if domain not in config.modes.descriptors:
+        raise InputError(
+            f"modes.descriptors has {list(config.modes.descriptors)}, not the domain {domain} of {task}; give it one, "
+            "`general` goes for any video"
+        )
+    return Settings(
+        seed=config.seed,
+        measurement=config.measurement_of(task),
+        display=config.video_format(domain).display,
+        descriptor=config.modes.descriptors[domain],
+        modes=config.modes.model_dump(exclude={"descriptors"}),
+    )
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that the stage imports by name: of the forward model, and of the descriptor."""
+    return [*modules_of_measurement(settings), descriptor_name(settings.descriptor)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the files of the stage."""
+    parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the measurement (.h5)")
+    parser.add_argument(
+        "--reconstructions", type=Path, nargs="+", required=True, metavar="FILE", help="its posterior samples (.h5)"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the modes to write (.h5)")
+    parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="the modes, one row each")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the modes and their table; raises `InputError` for samples that are not of the measurement, or too few."""
+    from step.evaluation.modes import find_modes, in_words, reduce
+    from step.io.modes import Modes, write_modes
+    from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
+    from step.io.tables import write_table
+    from step.seeds import derive_seed
+
+    name = arguments.measurement.stem
+    reconstructions = read_reconstructions(arguments.reconstructions)
+    if name not in reconstructions:
+        raise InputError(f"{name} is not among the reconstructed {list(reconstructions)}; sample it")
+    samples = reconstructions[name].samples
+    measurement, truth = read_measurement(arguments.measurement)
+    if truth is not None and truth.shape != samples.shape[1:]:
+        shapes = f"{samples.shape[1:]}, it is {truth.shape}"
+        raise InputError(f"{name} was reconstructed as {shapes}; sample it again")
+    misfits, chi_squares = _fit_to_data(arguments.measurement, samples, measurement, settings)
+    description = _describe(samples, truth, settings)
+    reduced = reduce(description, settings.modes)
+    clusters = find_modes(reduced, settings.modes, derive_seed(settings.seed, "modes", name))
+    criterion = in_words(clusters, settings.modes)
+    log.info("%s: %s", name, criterion)
+    origin = read_attributes(arguments.reconstructions[0])
+    attributes = {key: str(origin[key]) for key in ("task", "method") if key in origin}
+    features = description.features
+    modes = Modes(
+        labels=clusters.labels,
+        representatives=clusters.representatives,
+        shares=clusters.shares,
+        share_low=clusters.share_low,
+        share_high=clusters.share_high,
+        misfits=misfits,
+        chi_squares=chi_squares,
+        features={key: feature.values for key, feature in features.items()},
+        units={key: feature.unit for key, feature in features.items()},
+        truth_features=None if truth is None else {key: feature.truth for key, feature in features.items()},
+        reduced=reduced.samples,
+        truth_reduced=reduced.truth,
+        scores=clusters.scores,
+        stability=clusters.stability,
+        attributes={"video": name, **attributes, "descriptor": settings.descriptor, "criterion": criterion},
+    )
+    write_modes(arguments.output, modes)
+    rows = _rows(clusters, description, misfits, chi_squares, settings.modes.sense_agreement)
+    write_table(arguments.table, rows)
+
+
+def _fit_to_data(
+    path: Path, samples: "np.ndarray", measurement: "dict[str, np.ndarray]", settings: Settings
+) -> "tuple[np.ndarray, dict[str, np.ndarray]]":
+    """Return the data misfit of each sample, and its chi-squares by kind of data, (sample,) each."""
+    import numpy as np
+    import torch
+
+    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
+
+    forward_model = build_forward_model(settings.measurement, samples.shape[1:])
+    measured = to_tensors(measurement)
+    check_measurement(measured, forward_model, samples.shape[1:], path)
+    videos = [torch.from_numpy(sample)[None] for sample in samples]
+    misfits = np.array([forward_model.misfit(video, measured).item() for video in videos])
+    found = [forward_model.chi_squares(video, measured) for video in videos]
+    return misfits, {kind: np.array([each[kind].item() for each in found]) for kind in found[0]}
+
+
+def _describe(samples: "np.ndarray", truth: "np.ndarray | None", settings: Settings) -> "Description":
+    """Return what the descriptor says of the samples' frames; without a truth their mean gives the brightness' unit."""
+    import importlib
+
+    import numpy as np
+    import torch
+
+    from step.physics.display import to_unit_range
+
+    reference = torch.from_numpy(samples.mean(axis=0) if truth is None else truth)
+    frames = np.stack(
+        [to_unit_range(torch.from_numpy(sample), reference, settings.display).numpy() for sample in samples]
+    )
+    true_frames = None if truth is None else to_unit_range(reference, reference, settings.display).numpy()
+    descriptor = importlib.import_module(descriptor_name(settings.descriptor))
+    return descriptor.describe(frames, true_frames, settings.measurement.geometry)
+
+
+def _rows(
+    clusters: "Clusters",
+    description: "Description",
+    misfits: "np.ndarray",
+    chi_squares: "Mapping[str, np.ndarray]",
+    sense_agreement: float,
+) -> list[dict[str, object]]:
+    """Return one row of the table for each mode, the largest first."""
+    stability = clusters.stability[len(clusters.shares) - 1]
+    rows = []
+    for mode, representative in enumerate(clusters.representatives):
+        members = clusters.labels == mode
+        row: dict[str, object] = {"mode": mode, "samples": int(members.sum()), "share": clusters.shares[mode]}
+        row |= {"share_low": clusters.share_low[mode], "share_high": clusters.share_high[mode]}
+        row |= {"representative": int(representative), "data_misfit": misfits[members].mean()}
+        row |= {"data_misfit_std": misfits[members].std(), "data_misfit_representative": misfits[representative]}
+        row |= {f"chi2_{kind}": values[members].mean() for kind, values in chi_squares.items()}
+        for name, feature in description.features.items():
+            row[_column(name, feature.unit)] = feature.mean(members)
+        if "rotation_rate" in description.features:
+            rates = description.features["rotation_rate"].values[members]
+            row["rotation_sense"] = _sense(rates, sense_agreement)
+        row["contains_truth"] = "" if clusters.truth is None else mode == clusters.truth
+        rows.append(row | {"stability": stability})
+    return rows
+
+
+def _column(name: str, unit: str) -> str:
+    return f"{name}_{unit.replace('/', '_per_')}" if unit else name
+
+
+def _sense(rates: "np.ndarray", agreement: float) -> str:
+    """Return which way the samples of a mode turn, of which a share of `agreement` must; rates as of `ring`."""
+    for sense, turns in (("counter-clockwise", rates > 0), ("clockwise", rates < 0)):
+        if turns.mean() >= agreement:
+            return sense
+    return "unclear"
