@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from step.figures import style
-from step.figures.motion import draw_scale_bar
 from step.figures.panels import Panel, film
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of
+from step.figures.scales import draw_scale_bar
 from step.io.atomic import whole_file
 
 COLUMNS = 5

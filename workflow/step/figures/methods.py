@@ -12,11 +12,11 @@ from matplotlib.image import AxesImage
 from step.evaluation.images import psnr
 from step.figures import style
 from step.figures.comparison import busiest_column
-from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows, draw_scale_bar
+from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
-from step.figures.scales import TIME_LABELS, evenly_spaced, frame_edges
+from step.figures.scales import TIME_LABELS, draw_scale_bar, evenly_spaced, frame_edges
 from step.io.atomic import whole_file
 
 FRAMES_SHOWN = 3

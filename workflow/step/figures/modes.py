@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from step.errors import InputError
@@ -33,6 +32,7 @@ from step.figures.scales import (
     ScaleBar,
     clock,
     clocks,
+    draw_scale_bar,
     evenly_spaced,
     frame_edges,
     scale_bar,
@@ -451,7 +451,7 @@ def _draw_rows(figure: SubFigure, picture: ModesPicture) -> None:
     figure.colorbar(frames[0], ax=list(axes[:, : len(shown)].flat), label=label, location="left", pad=0.01, aspect=25)
     course_label = label.split("\n")[0] if picture.x is not None else "change of brightness"
     figure.colorbar(course, ax=list(axes[:, -2]), label=course_label, pad=0.03, aspect=25)
-    _draw_scale_bar(axes[0, 0], _bar(picture), rows[0].video.shape[1])
+    draw_scale_bar(axes[0, 0], _bar(picture), rows[0].video.shape[1])
 
 
 def _draw_frame(axes: Axes, picture: ModesPicture, row: Row, number: int) -> AxesImage:
@@ -512,15 +512,6 @@ def _draw_text(axes: Axes, row: Row) -> None:
     axes.set_axis_off()
     axes.text(0, 1, row.title, color=row.colour, fontweight="bold", va="top", transform=axes.transAxes)
     axes.text(0, 0.84, row.text, fontsize=6.5, va="top", linespacing=1.2, transform=axes.transAxes)
-
-
-def _draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
-    # White on black: it is read on whatever the frame shows beneath it.
-    outline = [withStroke(linewidth=2.5, foreground="black")]
-    left, bottom = 0.06 * n_rows, 0.93 * n_rows
-    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
-    above = (left, bottom - 0.03 * n_rows)
-    axes.annotate(bar.label, above, color="white", ha="left", va="bottom", fontsize=6, path_effects=outline)
 
 
 def _film_title(row: Row) -> str:

@@ -12,7 +12,6 @@ from step.errors import InputError
 from step.figures.flow import colour_vectors, draw_wheel
 from step.figures.posterior import Grid, frames_with_data
 from step.figures.rows import grid_of
-from step.figures.scales import ScaleBar
 from step.io.reconstructions import read_measurement
 
 FLOW_PERCENTILE = 99.5  # of the truth's flow: full colour begins here, so that one wild pixel does not pale all others
@@ -59,16 +58,6 @@ def read_grid_of_video(path: Path, geometry: Mapping[str, float]) -> Grid:
     if truth is None:
         raise InputError(f"{path} holds no truth to show; give a simulated measurement")
     return grid_of(truth.shape, geometry, frames_with_data(measured))
-
-
-def draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
-    """Draw `bar` into the lower left of a frame of `n_rows` pixels."""
-    # White on black: it is read on whatever the frame shows beneath it.
-    outline = [withStroke(linewidth=2.5, foreground="black")]
-    left, bottom = 0.06 * n_rows, 0.94 * n_rows
-    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
-    above = left, bottom - 0.03 * n_rows
-    axes.annotate(bar.label, above, color="white", ha="left", va="bottom", fontsize=6, path_effects=outline)
 
 
 def _write_below_left(axes: Axes, text: str) -> None:

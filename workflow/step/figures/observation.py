@@ -5,7 +5,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
-from matplotlib.patheffects import withStroke
 
 from step.figures import style
 from step.figures.panels import Panel, film
@@ -15,6 +14,7 @@ from step.figures.scales import (
     ScaleBar,
     clock,
     clocks,
+    draw_scale_bar,
     evenly_spaced,
     frame_edges,
     scale_bar,
@@ -84,21 +84,12 @@ def _draw_videos(figure: SubFigure, posterior: Posterior, frames: np.ndarray, di
     for top, frame in zip(axes[0], frames, strict=True):
         text = clock(posterior.grid.times[frame], posterior.grid.time_unit)
         top.set_title(text if posterior.grid.with_data[frame] else f"{text}\n(no data)")
-    _draw_scale_bar(axes[0, 0], _bar(posterior), posterior.mean.shape[1])
+    draw_scale_bar(axes[0, 0], _bar(posterior), posterior.mean.shape[1])
 
 
 def _draw_frame(axes: Axes, frame: np.ndarray, colours: str, largest: float) -> AxesImage:
     axes.set(xticks=[], yticks=[])
     return axes.imshow(frame, cmap=colours, vmin=0, vmax=largest)
-
-
-def _draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
-    # White on black: it is read on whatever the frame shows beneath it.
-    outline = [withStroke(linewidth=2.5, foreground="black")]
-    left, bottom = 0.06 * n_rows, 0.94 * n_rows
-    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
-    middle = (left + left + bar.pixels) / 2, bottom - 0.03 * n_rows
-    axes.annotate(bar.label, middle, color="white", ha="center", va="bottom", fontsize=6, path_effects=outline)
 
 
 def _draw_light_curve(axes: Axes, posterior: Posterior, frames: np.ndarray) -> None:

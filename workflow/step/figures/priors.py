@@ -12,10 +12,11 @@ from scipy.ndimage import uniform_filter
 
 from step.evaluation.images import psnr
 from step.figures import style
-from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows, draw_scale_bar
+from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
+from step.figures.scales import draw_scale_bar
 from step.io.atomic import whole_file
 
 FRAMES_SHOWN = (1 / 4, 3 / 4)  # of the way from the first to the last

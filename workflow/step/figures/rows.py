@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patheffects import withStroke
 
 from step.figures import style
 from step.figures.posterior import Display, Grid
-from step.figures.scales import ScaleBar, clock, scale_bar
+from step.figures.scales import ScaleBar, clock, draw_scale_bar, scale_bar
 
 PANEL_INCHES = 1.15
 MARGIN_INCHES = 1.5  # titles of the rows, and the bar of colours
@@ -65,13 +63,4 @@ def draw_rows(
     for one, title in zip(axes[0], columns, strict=True):
         one.set_title(title)
     figure.colorbar(image, ax=list(axes.flat), label=quantity, pad=0.01, aspect=25, shrink=min(1.0, 3 / len(rows)))
-    _draw_scale_bar(axes[0, 0], bar, len(rows[0][1][0]))
-
-
-def _draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
-    # White on black: it is read on whatever the frame shows beneath it.
-    outline = [withStroke(linewidth=2.5, foreground="black")]
-    left, bottom = 0.06 * n_rows, 0.94 * n_rows
-    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
-    above = left, bottom - 0.03 * n_rows
-    axes.annotate(bar.label, above, color="white", ha="left", va="bottom", fontsize=6, path_effects=outline)
+    draw_scale_bar(axes[0, 0], bar, len(rows[0][1][0]))

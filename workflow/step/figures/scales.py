@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 LENGTH_UNITS = {"uas": "µas", "mm": "mm", "pixel": "pixels"}
@@ -32,6 +34,16 @@ def scale_bar(n_pixels: int, pixel_size: float, unit: str) -> ScaleBar:
     power = 10.0 ** np.floor(np.log10(longest))
     length = power * max(digit for digit in (1, 2, 5) if digit * power <= longest)
     return ScaleBar(length / pixel_size, f"{length:g} {LENGTH_UNITS[unit]}")
+
+
+def draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
+    """Draw `bar` into the lower left of a frame of `n_rows` pixels, its label above its beginning."""
+    # White on black: it is read on whatever the frame shows beneath it.
+    outline = [withStroke(linewidth=2.5, foreground="black")]
+    left, bottom = 0.06 * n_rows, 0.94 * n_rows
+    axes.plot([left, left + bar.pixels], [bottom, bottom], color="white", linewidth=1.5, path_effects=outline)
+    above = left, bottom - 0.03 * n_rows
+    axes.annotate(bar.label, above, color="white", ha="left", va="bottom", fontsize=6, path_effects=outline)
 
 
 def clock(time: float, unit: str) -> str:
