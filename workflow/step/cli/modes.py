@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -164,7 +165,7 @@ def _rows(
         row: dict[str, object] = {"mode": mode, "samples": int(members.sum()), "share": clusters.shares[mode]}
         row |= {"share_low": clusters.share_low[mode], "share_high": clusters.share_high[mode]}
         row |= {"representative": int(representative), "data_misfit": misfits[members].mean()}
-        row |= {"data_misfit_std": misfits[members].std(), "data_misfit_representative": misfits[representative]}
+        row |= {"data_misfit_std": _spread(misfits[members]), "data_misfit_representative": misfits[representative]}
         row |= {f"chi2_{kind}": values[members].mean() for kind, values in chi_squares.items()}
         for name, feature in description.features.items():
             row[_column(name, feature.unit)] = feature.mean(members)
@@ -174,6 +175,11 @@ def _rows(
         row["contains_truth"] = "" if clusters.truth is None else mode == clusters.truth
         rows.append(row | {"stability": stability})
     return rows
+
+
+def _spread(values: "np.ndarray") -> float:
+    """Return the sample standard deviation, nan of a single value."""
+    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
 
 
 def _column(name: str, unit: str) -> str:

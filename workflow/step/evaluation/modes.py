@@ -93,11 +93,6 @@ def in_words(clusters: Clusters, settings: Clustering) -> str:
     )
 
 
-def mean_by_mode(values: np.ndarray, clusters: Clusters) -> np.ndarray:
-    """Return the mean (mode,) of `values` (sample,) over the samples of each mode."""
-    return np.array([values[clusters.labels == mode].mean() for mode in range(len(clusters.shares))])
-
-
 def _describe(
     reduced: Vectors,
     mixture: GaussianMixture,
@@ -121,17 +116,16 @@ def _describe(
 def _fit(points: np.ndarray, n_modes: int, settings: Clustering, seed: int) -> GaussianMixture:
     """Return the mixture with the lower BIC of two: of Gaussians that share one covariance, or have one each."""
     shapes = ("tied", "full")[:n_modes]  # of one Gaussian they are the same
-    mixtures = [_fit_shape(points, n_modes, shape, settings.starts, settings, seed) for shape in shapes]
+    mixtures = [_fit_shape(points, n_modes, shape, settings, seed) for shape in shapes]
     return min(mixtures, key=lambda mixture: mixture.bic(points))
 
 
-def _fit_shape(
-    points: np.ndarray, n_modes: int, shape: str, starts: int, settings: Clustering, seed: int
-) -> GaussianMixture:
+def _fit_shape(points: np.ndarray, n_modes: int, shape: str, settings: Clustering, seed: int) -> GaussianMixture:
+    """Return the likeliest mixture of Gaussians of a covariance `shape`, of several starts."""
     mixture = GaussianMixture(
         n_modes,
         covariance_type=shape,
-        n_init=starts,
+        n_init=settings.starts,
         reg_covar=_floor(points, settings),
         random_state=seed % 2**32,
     )
@@ -147,7 +141,7 @@ def _floor(points: np.ndarray, settings: Clustering) -> float:
 
 
 def _stability(points: np.ndarray, mixture: GaussianMixture, settings: Clustering, seed: int) -> float:
-    """Return how alike the samples are clustered by mixtures of bootstrap resamples, each fitted from `mixture` on."""
+    """Return how alike the samples are clustered by the mixtures of bootstrap resamples."""
     n_modes = len(mixture.weights_)
     if n_modes == 1:
         return 1.0
@@ -155,7 +149,8 @@ def _stability(points: np.ndarray, mixture: GaussianMixture, settings: Clusterin
     agreements = []
     for _ in range(settings.stability_resamples):
         drawn = points[generator.integers(len(points), size=len(points))]
-        other = _fit_shape(drawn, n_modes, mixture.covariance_type, 1, settings, int(generator.integers(2**32)))
+        # Afresh, not from `mixture` on: from there a cloud cut in two anywhere would be cut there again.
+        other = _fit_shape(drawn, n_modes, mixture.covariance_type, settings, int(generator.integers(2**32)))
         agreements.append(adjusted_rand_score(labels, other.predict(points)))
     return float(np.mean(agreements))
 

@@ -18,13 +18,11 @@ def describe(frames: np.ndarray, truth: np.ndarray | None, geometry: Mapping[str
     over time relative to it.
     """
     videos = with_truth(frames, truth)
+    seen = appearance(videos, truth)
     courses, _ = component_courses(videos, len(frames), N_COMPONENTS)
     return Description(
         features={name: feature_of(values, truth, "") for name, values in measure_changes(videos).items()},
-        vectors={
-            "appearance": appearance(videos, truth),
-            "dynamics": split_truth(courses.reshape(len(courses), -1), truth),
-        },
+        vectors={"appearance": seen, "dynamics": split_truth(courses.reshape(len(courses), -1), truth)},
     )
 
 

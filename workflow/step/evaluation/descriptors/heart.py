@@ -21,12 +21,12 @@ def describe(frames: np.ndarray, truth: np.ndarray | None, geometry: Mapping[str
     blood does: it is lowest when the heart is contracted.
     """
     videos = with_truth(frames, truth)
+    vectors = {"appearance": general.appearance(videos, truth)}
     courses, _ = component_courses(videos, len(frames), general.N_COMPONENTS)
     phase, part = first_harmonic(courses[..., 0]) if courses.shape[-1] else np.zeros((2, len(videos)))
     features = {name: feature_of(values, truth, "") for name, values in general.measure_changes(videos).items()}
     features["contraction_phase"] = feature_of(phase, truth, "deg", is_angle=True)
     features["contraction"] = feature_of(part, truth, "")
-    vectors = {"appearance": general.appearance(videos, truth)}
     return Description(features, vectors | {"dynamics": split_truth(courses.reshape(len(courses), -1), truth)})
 
 
