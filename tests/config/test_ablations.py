@@ -37,7 +37,6 @@ def test_a_varied_study_differs_in_the_one_value(tmp_path):
     [
         ({"key": "tasks.mri8.sampler.mcmc.steps", "values": [3]}, "it may be epoch or begin with"),
         ({"key": "priors.blackhole.autoencoder.latent_channels", "values": [3]}, "it may be epoch or begin with"),
-        ({"key": "epoch", "values": [7]}, "has epoch 7"),
         ({"key": "epoch", "values": [5], "videos": 99}, "asks for 99 test videos"),
         ({"key": "epoch", "values": [5], "method": "magic"}, "magic"),
     ],
@@ -51,6 +50,13 @@ def test_a_value_out_of_range_is_one_line_that_names_the_axis(tmp_path):
     config = study(tmp_path, key="tasks.blackhole.sampler.mcmc.damping", values=[1.5])
     with pytest.raises(InputError, match=r"damping.*ablations\.axis, value 1\.5"):
         varied(config, "axis", 1.5)
+
+
+def test_an_epoch_that_is_not_kept_is_one_line_that_says_which_are(tmp_path):
+    config = study(tmp_path, key="epoch", values=[7])
+    with pytest.raises(InputError, match=r"has epoch 7; of priors\.blackhole\.joint there are 0, 5, 15, 30, 45"):
+        varied(config, "axis", 7)
+    assert varied(config, "axis", 45) == config
 
 
 def test_a_key_that_is_not_there_is_one_line(tmp_path):

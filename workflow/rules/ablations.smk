@@ -216,7 +216,7 @@ rule tabulate_ablation:
             ABLATION / "curve.csv",
             caption="../report/ablation.rst",
             category="Tables",
-            labels={"table": "-", "of": "ablation {ablation}"},
+            labels={"table": "", "of": "ablation {ablation}"},
         ),
     log:
         RESULTS / "logs/ablations/{ablation}/tabulate.log",
@@ -243,7 +243,7 @@ rule plot_ablation:
             ABLATION / "curve.png",
             caption="../report/ablation.rst",
             category="Figures",
-            labels={"figure": "7 (c)", "of": "{ablation}", "what": "ablation"},
+            labels={"figure": " 7 (c)", "of": "{ablation}", "what": "ablation"},
         ),
         ABLATION / "curve.pdf",
     log:

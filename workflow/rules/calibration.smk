@@ -58,8 +58,8 @@ rule plot_calibration:
         report(
             RESULTS / "{task}/figures/calibration.png",
             caption="../report/calibration.rst",
-            category="Figures",
-            labels={"figure": "-", "of": "{task}", "what": "calibration"},
+            category="Pictures",
+            labels={"of": "{task}", "what": "calibration"},
         ),
         RESULTS / "{task}/figures/calibration.pdf",
         data=RESULTS / "{task}/figures/calibration.csv",

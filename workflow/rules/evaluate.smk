@@ -97,7 +97,7 @@ rule tabulate:
             RESULTS / "{task}/metrics.csv",
             caption="../report/metrics.rst",
             category="Tables",
-            labels={"table": "-", "of": "{task}"},
+            labels={"table": "", "of": "{task}"},
         ),
     log:
         RESULTS / "logs/{task}/tabulate.log",
@@ -131,7 +131,7 @@ use rule tabulate as tabulate_tour with:
             RESULTS / "{task}/tour/metrics.csv",
             caption="../report/metrics.rst",
             category="Tables",
-            labels={"table": "-", "of": "{task}"},
+            labels={"table": "", "of": "{task}"},
         ),
     log:
         RESULTS / "logs/{task}/tabulate-tour.log",
@@ -155,7 +155,7 @@ rule table_methods:
             RESULTS / "tables/{table}.html",
             caption="../report/tables.rst",
             category="Tables",
-            labels={"table": "{table}", "of": "study"},
+            labels={"table": "{table}", "of": "the study"},
         ),
     log:
         RESULTS / "logs/tables/{table}.log",
@@ -186,7 +186,7 @@ rule table_costs:
             RESULTS / "tables/table2.html",
             caption="../report/tables.rst",
             category="Tables",
-            labels={"table": "table2", "of": "study"},
+            labels={"table": "table2", "of": "the study"},
         ),
     log:
         RESULTS / "logs/tables/table2.log",
@@ -214,7 +214,7 @@ rule table_training:
             RESULTS / "tables/table3.html",
             caption="../report/tables.rst",
             category="Tables",
-            labels={"table": "table3", "of": "study"},
+            labels={"table": "table3", "of": "the study"},
         ),
     log:
         RESULTS / "logs/tables/table3.log",

@@ -108,7 +108,7 @@ rule table_modes:
             POSTERIOR / "table5.html",
             caption="../report/table5.rst",
             category="Tables",
-            labels={"table": "5", "of": "{posterior}"},
+            labels={"table": "table5", "of": "{posterior}"},
         ),
     log:
         RESULTS / "logs/posteriors/{posterior}/table5.log",
@@ -135,7 +135,7 @@ rule plot_modes:
             POSTERIOR / "modes.png",
             caption="../report/modes.rst",
             category="Figures",
-            labels={"figure": "1", "of": "{posterior}", "what": "modes"},
+            labels={"figure": " 1", "of": "{posterior}", "what": "modes"},
         ),
         POSTERIOR / "modes.pdf",
         data=POSTERIOR / "modes.npz",
@@ -143,7 +143,7 @@ rule plot_modes:
             POSTERIOR / "modes.mp4",
             caption="../report/modes.rst",
             category="Films",
-            labels={"figure": "1", "of": "{posterior}", "what": "modes"},
+            labels={"figure": " 1", "of": "{posterior}", "what": "modes"},
         ),
     log:
         RESULTS / "logs/posteriors/{posterior}/plot-modes.log",
@@ -209,8 +209,8 @@ rule plot_uncertainty:
         report(
             POSTERIOR / "uncertainty.png",
             caption="../report/uncertainty.rst",
-            category="Figures",
-            labels={"figure": "-", "of": "{posterior}", "what": "uncertainty"},
+            category="Pictures",
+            labels={"of": "{posterior}", "what": "uncertainty"},
         ),
         POSTERIOR / "uncertainty.pdf",
         data=POSTERIOR / "uncertainty.npz",
@@ -218,7 +218,7 @@ rule plot_uncertainty:
             POSTERIOR / "uncertainty.mp4",
             caption="../report/uncertainty.rst",
             category="Films",
-            labels={"figure": "-", "of": "{posterior}", "what": "uncertainty"},
+            labels={"figure": "", "of": "{posterior}", "what": "uncertainty"},
         ),
     log:
         RESULTS / "logs/posteriors/{posterior}/plot-uncertainty.log",

@@ -116,16 +116,8 @@ class VideoTraining(DenoiserTraining):
     )
     kept_epochs: tuple[NonNegative, ...] = Field(
         description="epochs after which the prior as it was then is kept too, in the folder `epochs` of the model "
-        "(Fig. 7); 0 is before the first step: the image prior, frame by frame"
+        "(Fig. 7), those that the training reaches; 0 is before the first step: the image prior, frame by frame"
     )
-
-    @model_validator(mode="after")
-    def _kept_before_the_end(self) -> "VideoTraining":
-        if any(epoch > self.optimisation.epochs for epoch in self.kept_epochs):
-            raise ValueError(
-                f"kept_epochs has {max(self.kept_epochs):g}, the training ends after {self.optimisation.epochs:g}"
-            )
-        return self
 
 
 class DomainPriors(Section):

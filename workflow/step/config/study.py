@@ -165,14 +165,6 @@ class Config(Section):
     def _check_axis(self, name: str, ablation: Ablation) -> None:
         domain, prior = self.tasks[ablation.task].domain, self.methods[ablation.method].prior
         if ablation.key == EPOCH:
-            training = getattr(self.priors[domain], prior)
-            kept = [*getattr(training, "kept_epochs", ()), training.optimisation.epochs]
-            for epoch in ablation.values:
-                if epoch not in kept:
-                    raise ValueError(
-                        f"ablations.{name}.values has epoch {epoch!r}; priors.{domain}.{prior}.kept_epochs and the "
-                        f"last one are {kept}: keep it too"
-                    )
             return
         may_change = [f"tasks.{ablation.task}.sampler.", f"methods.{ablation.method}."]
         if prior != "image":
@@ -235,6 +227,7 @@ def varied(config: Config, name: str, value: bool | int | float | str) -> Config
     """
     key = config.ablations[name].key
     if key == EPOCH:
+        _check_epoch(config, name, value)
         return config
     # Without the ablations themselves, which need not fit a study that is varied.
     values = config.model_dump(mode="json") | {"ablations": {}}
@@ -244,6 +237,24 @@ def varied(config: Config, name: str, value: bool | int | float | str) -> Config
     except KeyError as error:
         raise InputError(f"ablations.{name}.key is {key!r}; the configuration has no {error.args[0]!r} there") from None
     return check_config(values, source=f"ablations.{name}, value {value!r}")
+
+
+def _check_epoch(config: Config, name: str, epoch: object) -> None:
+    """Raise `InputError` unless the prior of the ablation `name` is kept as it is after `epoch`."""
+    ablation = config.ablations[name]
+    domain, prior = config.tasks[ablation.task].domain, config.methods[ablation.method].prior
+    training = getattr(config.priors[domain], prior)
+    last = training.optimisation.epochs
+    kept = [*(kept for kept in getattr(training, "kept_epochs", ()) if kept <= last), last]
+    if epoch not in kept:
+        raise InputError(
+            f"ablations.{name}.values has epoch {epoch}; of priors.{domain}.{prior} there are {_listed(kept)}: add it "
+            "to kept_epochs, or change values"
+        )
+
+
+def _listed(numbers: list[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

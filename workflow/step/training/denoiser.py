@@ -80,7 +80,8 @@ def train_video_denoiser(
 
     steps = max(1, round(optimisation.epochs * video_order.steps_per_epoch))
     objective = latents.objective(batch, validation, temporal=True)
-    step_of = {epoch: round(epoch * video_order.steps_per_epoch) for epoch in training.kept_epochs}
+    reached = [epoch for epoch in training.kept_epochs if epoch <= optimisation.epochs]
+    step_of = {epoch: round(epoch * video_order.steps_per_epoch) for epoch in reached}
     average, history = train(
         network,
         objective,
