@@ -37,7 +37,6 @@ def test_a_varied_study_differs_in_the_one_value(tmp_path):
     [
         ({"key": "tasks.mri8.sampler.mcmc.steps", "values": [3]}, "it may be epoch or begin with"),
         ({"key": "priors.blackhole.autoencoder.latent_channels", "values": [3]}, "it may be epoch or begin with"),
-        ({"key": "epoch", "values": [5], "videos": 99}, "asks for 99 test videos"),
         ({"key": "epoch", "values": [5], "method": "magic"}, "magic"),
     ],
 )

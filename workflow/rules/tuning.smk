@@ -2,7 +2,9 @@
 
 
 def validation_videos(task):
-    return [f"validation{number:03d}" for number in range(CONFIG.tuning.videos)]
+    """Return the names of the validation videos that a task is tuned on."""
+    there_are = CONFIG.video_format(domain_of(task)).validation_videos
+    return [f"validation{number:03d}" for number in range(min(CONFIG.tuning.videos, there_are))]
 
 
 use rule measure as measure_validation with:

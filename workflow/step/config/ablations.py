@@ -15,7 +15,7 @@ class Ablation(Section):
 
     task: Name = Field(description="the task")
     method: Name = Field(description="the method")
-    videos: Count = Field(description="number of test videos, from the first on")
+    videos: Count = Field(description="number of test videos, from the first on; all where there are fewer")
     key: Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")] = Field(
         description="the key that changes, with dots, e.g. `tasks.blackhole.sampler.mcmc.steps`: of the task's "
         "sampler, of the method, of the training of its video or joint prior, or the number of videos that it learns "

@@ -76,6 +76,6 @@ class Tuning(Search):
     tasks: tuple[Name, ...] = Field(description="tasks that are tuned")
     method: Name = Field(description="the method whose samples are scored")
     videos: Count = Field(
-        description="validation videos that are sampled in a trial, from the first on (paper: 3); the score is the "
-        "mean of their PSNR"
+        description="validation videos that are sampled in a trial, from the first on (paper: 3), all where there are "
+        "fewer; the score is the mean of their PSNR"
     )
