@@ -7,11 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from step.figures.coverage import ARRAYS
+from step.figures.mode_drawing import animate_modes, draw_modes
 from step.figures.modes import (
     Look,
     ModesPicture,
-    animate_modes,
-    draw_modes,
     mean_and_spread,
     say_number,
     see_modes,
@@ -279,7 +278,7 @@ def test_a_measurement_of_another_kind_is_said_to_have_nothing_to_show(heart):
 
 def test_the_film_has_truth_and_modes_with_their_senses(picture, heart, monkeypatch):
     shown = []
-    monkeypatch.setattr("step.figures.modes.film", lambda *arguments: shown.append(arguments))
+    monkeypatch.setattr("step.figures.mode_drawing.film", lambda *arguments: shown.append(arguments))
     animate_modes(picture)
     animate_modes(heart)
     (panels, n_columns, texts, bar, caption), of_heart = shown

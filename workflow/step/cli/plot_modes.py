@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write picture, movie and numbers; raises `InputError` where the files do not belong together."""
-    from step.figures.modes import Look, animate_modes, draw_modes, read_modes_picture, write_modes_data
+    from step.figures.mode_drawing import animate_modes, draw_modes
+    from step.figures.modes import Look, read_modes_picture, write_modes_data
     from step.figures.movies import write_movie
     from step.figures.style import save_figure
 
