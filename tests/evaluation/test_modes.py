@@ -272,10 +272,11 @@ def draw(weights: tuple[float, float]) -> np.ndarray:
             gradient_clip=None,
             limit_step_to_sigma=True,
         ),
+        videos_per_batch=2,
         frames_per_chunk=2,
     )
     prior, measurement = TwoGaussians(weights), {"y": torch.full((N_SAMPLES, 2, 1, 2), 0.05)}
-    likelihood = LatentLikelihood(prior, RightColumn(), measurement, 2, None, RightColumn.noise)
+    likelihood = LatentLikelihood(prior, RightColumn(), measurement, 2, 2, None, RightColumn.noise)
     generators = [torch.Generator().manual_seed(number) for number in range(N_SAMPLES)]
     sources = [IndependentNoise()] * N_SAMPLES
     samples, _ = sample_posterior(prior, likelihood, sources, generators, sampler, torch.device("cpu"))

@@ -10,6 +10,7 @@ from step.models.prior import LatentDiffusionPrior, load_autoencoder, load_prior
 from step.models.unet import DenoisingUNet
 from step.physics.masks import equispaced_mask
 from step.physics.mri import CartesianMri
+from step.sampling.batches import FixedBatches
 from step.sampling.posterior import LatentLikelihood
 
 SHAPE = (3, 2, 4, 4)
@@ -67,7 +68,9 @@ def test_the_adapter_offers_the_contract_and_the_shapes_agree(prior):
     assert prior.denoise(latent, 3.0).shape == latent.shape
 
 
-def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_batch(prior):
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_batch(prior, size):
+    batches = FixedBatches(prior, size)
     latent = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(1))
     forward_model = CartesianMri(equispaced_mask(16, 4, 4), 0.1)
     truth = torch.randn(5, 3, 2, 16, 16, generator=torch.Generator().manual_seed(2))
@@ -75,14 +78,30 @@ def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_batc
 
     def gradient(chosen: list[int]) -> torch.Tensor:
         likelihood = LatentLikelihood(
-            prior, forward_model, {name: array[chosen] for name, array in measurement.items()}, 2, 1.0, 0.1
+            batches, forward_model, {name: array[chosen] for name, array in measurement.items()}, size, 2, 1.0, 0.1
         )
         return likelihood.gradient(latent[chosen])[0]
 
-    estimate, slope = prior.denoise(latent, 0.7), gradient(list(range(5)))
+    estimate, slope = batches.denoise(latent, 0.7), gradient(list(range(5)))
     for chosen in ([3], [4, 0], [1, 2, 3]):
-        assert torch.equal(prior.denoise(latent[chosen], 0.7), estimate[chosen])
+        assert torch.equal(batches.denoise(latent[chosen], 0.7), estimate[chosen])
         assert torch.equal(gradient(chosen), slope[chosen])
+    assert torch.allclose(batches.denoise(latent, 0.7), prior.denoise(latent, 0.7), atol=1e-5)
+
+
+def test_batches_are_filled_up_with_what_changes_nothing(prior):
+    latent = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(1))
+    seen = []
+
+    class Watched(LatentDiffusionPrior):
+        def decode(self, latent: torch.Tensor) -> torch.Tensor:
+            seen.append(len(latent))
+            return super().decode(latent)
+
+    watched = Watched(prior.autoencoder, prior.network, prior.schedule, SHAPE)
+    assert FixedBatches(watched, 3).decode(latent).shape == prior.decode(latent).shape
+    assert seen == [3, 3]
+    assert isinstance(FixedBatches(prior, 3), VideoPrior)
 
 
 def test_a_prior_comes_back_from_its_folders_the_same(prior, folders):

@@ -39,6 +39,7 @@ def sampler(**mcmc) -> Sampler:
         annealing=Annealing(levels=12, sigma_max=10.0, sigma_min=0.02, rho=3),
         ode=Ode(steps=5, sigma_min=1e-3, rho=7),
         mcmc=Mcmc(**(values | mcmc)),
+        videos_per_batch=2,
         frames_per_chunk=1,
     )
 
@@ -53,9 +54,8 @@ def likelihood(measurement: dict, n_samples: int, settings: Sampler) -> LatentLi
     forward_model = LinearGaussianModel(settings.mcmc.noise_level)
     repeated = {name: array.expand(n_samples, *array.shape[1:]) for name, array in measurement.items()}
     clip = settings.mcmc.gradient_clip
-    return LatentLikelihood(
-        GaussianPrior(), forward_model, repeated, settings.frames_per_chunk, clip, settings.mcmc.noise_level
-    )
+    sizes = settings.videos_per_batch, settings.frames_per_chunk
+    return LatentLikelihood(GaussianPrior(), forward_model, repeated, *sizes, clip, settings.mcmc.noise_level)
 
 
 def generators(numbers) -> list[torch.Generator]:
@@ -143,8 +143,8 @@ def test_the_gradient_does_not_depend_on_the_chunks_of_frames():
     measurement = one_measurement(LinearGaussianModel(0.4))
     latent = torch.randn(1, *SHAPE)
     gradients = [
-        LatentLikelihood(GaussianPrior(), LinearGaussianModel(0.4), measurement, chunk, None, 0.4).gradient(latent)[0]
-        for chunk in (1, 2, 7)
+        LatentLikelihood(GaussianPrior(), LinearGaussianModel(0.4), measurement, 1, n, None, 0.4).gradient(latent)[0]
+        for n in (1, 2, 7)
     ]
     assert torch.allclose(gradients[0], gradients[1])
     assert torch.allclose(gradients[0], gradients[2])
@@ -153,7 +153,7 @@ def test_the_gradient_does_not_depend_on_the_chunks_of_frames():
 
 def test_the_clip_bounds_the_gradient_times_the_noise_variance():
     measurement = {"y": 100 * torch.ones(1, 2, ROWS, 2)}
-    clipped = LatentLikelihood(GaussianPrior(), LinearGaussianModel(0.4), measurement, 2, 0.5, 0.4)
+    clipped = LatentLikelihood(GaussianPrior(), LinearGaussianModel(0.4), measurement, 1, 2, 0.5, 0.4)
     gradient, _ = clipped.gradient(torch.zeros(1, *SHAPE))
     assert gradient.abs().max() * 0.4**2 == pytest.approx(0.5)
 

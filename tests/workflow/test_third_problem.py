@@ -78,6 +78,7 @@ tasks:
         gaussian_width: 1.0
         gradient_clip: 0.2
         limit_step_to_sigma: true
+      videos_per_batch: 1
       frames_per_chunk: 2
 """
 

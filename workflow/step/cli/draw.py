@@ -117,6 +117,7 @@ def draw(problem: Problem, settings: DrawSettings, videos: Sequence[str], number
     import torch
 
     from step.physics.forward_models import build_forward_model, check_measurement
+    from step.sampling.batches import FixedBatches
     from step.sampling.daps import sample_posterior
     from step.sampling.evaluations import CountedPrior
     from step.sampling.posterior import LatentLikelihood
@@ -131,11 +132,12 @@ def draw(problem: Problem, settings: DrawSettings, videos: Sequence[str], number
         check_measurement(problem.arrays[video], forward_model, shape, problem.measurements[video])
     first = problem.arrays[videos[0]]
     measurement = {name: torch.cat([problem.arrays[video][name] for video, _ in draws]).to(device) for name in first}
-    counted = CountedPrior(prior)
+    counted = CountedPrior(FixedBatches(prior, sampler.videos_per_batch))
     likelihood = LatentLikelihood(
         counted,
         forward_model,
         measurement,
+        sampler.videos_per_batch,
         sampler.frames_per_chunk,
         sampler.mcmc.gradient_clip,
         sampler.mcmc.noise_level,

@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     from step.io.reconstructions import Reconstruction, write_reconstructions
     from step.models.prior import load_prior
+    from step.sampling.batches import FixedBatches
     from step.sampling.generation import generate_latents
     from step.seeds import derive_seed
 
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         for number in range(settings.generation.samples)
     ]
     started = time.monotonic()
-    latents = generate_latents(prior, generators, settings.generation, device)
+    latents = generate_latents(FixedBatches(prior, 1), generators, settings.generation, device)
     with torch.no_grad():
         samples = torch.cat([prior.decode(latent).cpu() for latent in latents.split(1)]).numpy()
     seconds = time.monotonic() - started

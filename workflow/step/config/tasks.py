@@ -134,6 +134,11 @@ class Sampler(Section):
     annealing: Annealing
     ode: Ode
     mcmc: Mcmc
+    videos_per_batch: Count = Field(
+        description="videos whose networks are evaluated at once; more are faster up to a point, and need more memory. "
+        "Fewer are filled up to as many, so jobs of a multiple of it waste nothing. Rounding depends on it, and on no "
+        "other video of the batch"
+    )
     frames_per_chunk: Count = Field(
         description="frames of a video whose decoder gradient is computed at once; bounds the memory, not the result"
     )

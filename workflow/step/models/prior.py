@@ -45,14 +45,8 @@ class LatentDiffusionPrior:
 
     @torch.no_grad()
     def denoise(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
-        """Return the network's estimate of z0 in ``z0 + sigma n = latent``; a video network uses all frames.
-
-        One video at a time: a convolution's rounding depends on the size of its batch, and a sample must not.
-        """
-        videos = [
-            denoise_from_noise_prediction(self._predict_noise, self.schedule, video, sigma) for video in latent.split(1)
-        ]
-        return torch.cat(videos)
+        """Return the network's estimate of z0 in ``z0 + sigma n = latent``; a video network uses all frames."""
+        return denoise_from_noise_prediction(self._predict_noise, self.schedule, latent, sigma)
 
     def _predict_noise(self, latent: torch.Tensor, t: float) -> torch.Tensor:
         return self.network(latent, t, temporal=self.network.config.temporal)

@@ -8,9 +8,10 @@ from step.contracts import ForwardModel, Measurement, VideoPrior
 class LatentLikelihood:
     """``log p(y | D(z))`` and its gradient for a batch of videos.
 
-    Decoder and forward model treat frames separately, so the gradient is computed for one video and
-    `frames_per_chunk` of its frames at a time: the memory depends neither on the length of the videos nor on their
-    number, and the gradient of a video is the same, bit for bit, whatever else is in the batch.
+    Decoder and forward model treat frames separately, so the gradient is computed for `videos_per_batch` videos and
+    `frames_per_chunk` of their frames at a time: the memory depends neither on the length of the videos nor on their
+    number. With a prior of `FixedBatches` of that size the gradient of a video is the same, bit for bit, whatever else
+    is in the batch.
     """
 
     def __init__(
@@ -18,6 +19,7 @@ class LatentLikelihood:
         prior: VideoPrior,
         forward_model: ForwardModel,
         measurement: Measurement,
+        videos_per_batch: int,
         frames_per_chunk: int,
         gradient_clip: float | None,
         noise_level: float,
@@ -30,28 +32,36 @@ class LatentLikelihood:
         self.prior = prior
         self.forward_model = forward_model
         self.measurement = measurement
+        self.videos_per_batch = videos_per_batch
         self.frames_per_chunk = frames_per_chunk
         self._largest = None if gradient_clip is None else gradient_clip / noise_level**2
 
     def gradient(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the gradient at `latent`, and the decoded video (batch, time, channel, y, x) it was taken at."""
-        pairs = [self._gradient_of_one(latent[i : i + 1], i) for i in range(len(latent))]
+        firsts = range(0, len(latent), self.videos_per_batch)
+        pairs = [self._gradient_of(latent[first : first + self.videos_per_batch], first) for first in firsts]
         gradient, video = (torch.cat(parts) for parts in zip(*pairs, strict=True))
         if self._largest is not None:
             gradient = gradient.clamp(-self._largest, self._largest)
         return gradient, video
 
-    def _gradient_of_one(self, latent: torch.Tensor, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _gradient_of(self, latent: torch.Tensor, first: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return gradient and video of a batch, whose first item is number `first` of all."""
         gradients, videos = [], []
-        for first in range(0, latent.shape[1], self.frames_per_chunk):
-            frames = slice(first, first + self.frames_per_chunk)
-            measurement = {name: array[number : number + 1, frames] for name, array in self.measurement.items()}
+        for begin in range(0, latent.shape[1], self.frames_per_chunk):
+            frames = slice(begin, begin + self.frames_per_chunk)
             chunk = latent[:, frames].detach().requires_grad_()
             video = self.prior.decode(chunk)
-            nll = self.forward_model.negative_log_likelihood(video, measurement).sum()
+            # Video by video: the forward model costs little, and its rounding must not depend on the batch either.
+            nll = sum(self._nll(one, first + number, frames) for number, one in enumerate(video.split(1)))
             gradients.append(torch.autograd.grad(-nll, chunk)[0])
             videos.append(video.detach())
         return torch.cat(gradients, dim=1), torch.cat(videos, dim=1)
+
+    def _nll(self, video: torch.Tensor, number: int, frames: slice) -> torch.Tensor:
+        """Return the negative log-likelihood of some frames of one video, number `number` of all."""
+        measurement = {name: array[number : number + 1, frames] for name, array in self.measurement.items()}
+        return self.forward_model.negative_log_likelihood(video, measurement).sum()
 
     def misfit(self, video: torch.Tensor) -> torch.Tensor:
         """Return the data misfit of decoded videos, shape (batch,)."""
