@@ -131,7 +131,7 @@ def _draw_criterion(axes: Axes, picture: ModesPicture) -> None:
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set(xlabel="number of modes (shaded: chosen)", ylabel="criterion above one mode's\n(bars; lower is better)")
     axes.set_title("support of their number")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     beside = axes.twinx()
     beside.plot(counts, picture.stability, "o-", color="black", markersize=3, linewidth=0.8)
     beside.set(ylim=(-0.05, 1.08), ylabel="stability over resamples\n(line; 1 is the same modes)")
