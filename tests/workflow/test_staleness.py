@@ -175,8 +175,10 @@ LIBRARY_EDITS = {
     "sampling/mcmc.py": total(FROM_SAMPLE, FROM_SAMPLE, SCAN, NIGHT),
     "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
     "observations/eht.py": FROM_NIGHT,
-    # The comparison says the PSNR of what it shows.
-    "evaluation/images.py": total(of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2}),
+    # The comparison says the PSNR of what it shows, and the modes are sliced where the comparison is.
+    "evaluation/images.py": total(
+        of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2, "plot_modes_of_observation": 2}
+    ),
     "evaluation/i3d.py": total(
         {"featurise": 2 * METHODS + HEART.references + BLACK_HOLE.references + 2}, TABLES, TABLES
     ),
@@ -198,6 +200,7 @@ FROM_POSTERIOR = {"sample_posterior": 2} | OF_POSTERIOR
 FROM_CALIBRATION = {"sample_calibration": 2, "calibrate": 2, "plot_calibration": 1}
 OF_CURVE = {"tabulate_ablation": 1, "plot_ablation": 1}
 EPOCHS = {"sample_ablation": 1, "evaluate_ablation": 2} | OF_CURVE
+ONE_POINT = {"sample_ablation": 1, "evaluate_ablation": 1} | OF_CURVE
 TRAINING_VIDEOS = {"train_ablation": 1} | EPOCHS
 STEPS = EPOCHS
 GENERATED = {"generate": 3, "plot_generated": 1}
@@ -210,14 +213,9 @@ ANALYSES = {
 FROM_BLACK_HOLE_SAMPLES = total(FROM_POSTERIOR, FROM_CALIBRATION, EPOCHS, EPOCHS, EPOCHS, FIGURES)
 
 ANALYSES_AFTER = {
+    # The axis of steps has a point of its own for what was the study's value, and the other one stays as it is.
     "tasks: {blackhole: {sampler: {mcmc: {steps: 3}}}}": total(
-        FROM_POSTERIOR,
-        FROM_CALIBRATION,
-        EPOCHS,
-        EPOCHS,
-        {"sample_ablation": 2, "evaluate_ablation": 2},
-        OF_CURVE,
-        FIGURES,
+        FROM_POSTERIOR, FROM_CALIBRATION, EPOCHS, EPOCHS, ONE_POINT, FIGURES
     ),
     "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(
         FROM_POSTERIOR,
@@ -245,13 +243,14 @@ ANALYSES_AFTER = {
     "calibration: {interval: 0.5}": {"calibrate": 2, "plot_calibration": 1},
     "uncertainty: {quantiles: [0.2, 0.8]}": {"summarise": 1, "plot_uncertainty": 1},
     "generation: {steps: 3}": total(GENERATED, GENERATED),
-    "ablations: {hmc_steps: {values: [3, 2]}}": STEPS,
+    "ablations: {hmc_steps: {values: [3, 2]}}": ONE_POINT,
     "tuning: {trials: 3}": NONE,
 }
 
 
 ANALYSES_OF_LIBRARY = {
-    "evaluation/calibration.py": {"calibrate": 2, "plot_calibration": 1},
+    # Error and spread are compared where they are measured.
+    "evaluation/calibration.py": {"calibrate": 2, "plot_calibration": 1, "plot_uncertainty": 1},
     "figures/samples.py": {"plot_samples": 1},
     "sampling/generation.py": total(GENERATED, GENERATED),
     "tuning/search.py": NONE,
