@@ -1,12 +1,6 @@
 # A few more samples of every test video -> whether the spread of the samples is as large as their errors.
 
 
-def calibration_files(task, method):
-    """Return the files of a method's samples of each test video: the one of the tables, and those drawn beside it."""
-    more = [RESULTS / task / "calibration" / method / f"{shard}.h5" for shard in sampling_shards(CONFIG, task)]
-    return reconstruction_files(task, method) + more
-
-
 use rule sample as sample_calibration with:
     output:
         samples=RESULTS / "{task}/calibration/{method}/{shard}.h5",

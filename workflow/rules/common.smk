@@ -9,9 +9,8 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from step.cli.settings import dump_settings
-from step.config.ablations import EPOCH
 from step.config.plan import compared_method, held_out_videos, sample_ranges, sampling_shards, shards
-from step.config.study import check_config, varied
+from step.config.study import check_config
 from step.errors import InputError
 from step.provenance import code_digest
 
@@ -359,3 +358,35 @@ def sample_files(folder, chosen):
 
 def observed_samples(observation):
     return sample_files(RESULTS / "observations" / observation, CONFIG.observations[observation])
+
+
+# Of many samples of one measurement.
+def posterior_of(w):
+    """Return the section of a posterior."""
+    return CONFIG.posteriors[w.posterior]
+
+
+def posterior_samples(w):
+    return sample_files(RESULTS / "posteriors" / w.posterior, posterior_of(w))
+
+
+def measurements_of_posterior(w):
+    return RESULTS / posterior_of(w).task / "measurements"
+
+
+def measurement_of_posterior(w):
+    return measurement_files(posterior_of(w).task, [posterior_of(w).video])
+
+
+# Of a few more samples of every test video.
+def calibration_files(task, method):
+    """Return the files of a method's samples of each test video: the one of the tables, and those drawn beside it."""
+    more = [RESULTS / task / "calibration" / method / f"{shard}.h5" for shard in sampling_shards(CONFIG, task)]
+    return reconstruction_files(task, method) + more
+
+
+# Of the search for settings.
+def validation_videos(task):
+    """Return the names of the validation videos that a task is tuned on."""
+    there_are = CONFIG.video_format(domain_of(task)).validation_videos
+    return [f"validation{number:03d}" for number in range(min(CONFIG.tuning.videos, there_are))]

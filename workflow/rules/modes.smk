@@ -3,23 +3,6 @@
 POSTERIOR = RESULTS / "posteriors/{posterior}"
 
 
-def posterior_of(w):
-    """Return the section of a posterior."""
-    return CONFIG.posteriors[w.posterior]
-
-
-def posterior_samples(w):
-    return sample_files(RESULTS / "posteriors" / w.posterior, posterior_of(w))
-
-
-def measurements_of_posterior(w):
-    return RESULTS / posterior_of(w).task / "measurements"
-
-
-def measurement_of_posterior(w):
-    return measurement_files(posterior_of(w).task, [posterior_of(w).video])
-
-
 use rule sample as sample_posterior with:
     input:
         measurements=measurements_of_posterior,

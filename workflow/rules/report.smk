@@ -28,7 +28,7 @@ rule account:
     input:
         lambda w: study_results() if w.target == "study" else tour_results(),
     output:
-        report(
+        page=report(
             RESULTS / "account/{target}.html",
             caption="../report/account.rst",
             category="Account",
@@ -50,7 +50,7 @@ rule account:
         code=code("account"),
     shell:
         "python -m step account --settings {params.settings:q} --log {log:q}"
-        " --benchmarks {params.benchmarks:q} --study {output.study:q} --output {output[0]:q}"
+        " --benchmarks {params.benchmarks:q} --study {output.study:q} --output {output.page:q}"
 
 
 rule report_study:

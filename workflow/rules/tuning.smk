@@ -1,12 +1,6 @@
 # Validation videos -> settings of the sampler that suit them, as a configuration to lay over the study's own.
 
 
-def validation_videos(task):
-    """Return the names of the validation videos that a task is tuned on."""
-    there_are = CONFIG.video_format(domain_of(task)).validation_videos
-    return [f"validation{number:03d}" for number in range(min(CONFIG.tuning.videos, there_are))]
-
-
 use rule measure as measure_validation with:
     output:
         directory(RESULTS / "{task}/tuning/measurements"),
