@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from step.config.sections import Section
 from step.config.study import Config, describe_problem
-from step.config.tasks import TvL1
 from step.errors import InputError
 from step.provenance import forward_model_name
 
@@ -23,27 +22,6 @@ class DisplaySettings(Section):
 def display_of_task(config: Config, task: str) -> DisplaySettings:
     """Return how the videos of `task` are shown."""
     return DisplaySettings(display=config.video_format(config.tasks[task].domain).display)
-
-
-class MotionSettings(Section):
-    """How videos are shown, how large and when their frames are, and how their flow is estimated.
-
-    The estimator is TV-L1 whatever the task's own is: the motion of all videos is seen with the same eyes, and no
-    learned weights are needed.
-    """
-
-    display: Literal["magnitude", "unit_range"]
-    geometry: dict[str, float]
-    tvl1: TvL1
-
-
-def motion_of_task(config: Config, task: str) -> MotionSettings:
-    """Return what pictures of the motion in `task` use; raises `InputError` where it has no flow."""
-    chosen = config.tasks[task]
-    if chosen.flow is None:
-        raise InputError(f"task {task} has no flow to show motion with; give it tasks.{task}.flow")
-    video = config.video_format(chosen.domain)
-    return MotionSettings(display=video.display, geometry=video.geometry, tvl1=chosen.flow.tvl1)
 
 
 def dump_settings(settings: Section) -> str:
