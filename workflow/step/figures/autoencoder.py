@@ -13,7 +13,7 @@ from step.figures import style
 from step.figures.comparison import ERROR_PERCENTILE, busiest_frame
 from step.figures.posterior import Display
 from step.figures.reading import ShownVideo
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 
 PANEL_INCHES = 1.25
 AUTOENCODER = "vae"
@@ -82,5 +82,4 @@ def draw_autoencoder(passage: Passage, display: Display) -> Figure:
 
 def write_autoencoder_data(passage: Passage, path: Path) -> None:
     """Write the numbers of the picture to `path` (.npz), by the names of `Passage`."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **asdict(passage))
+    write_arrays(path, asdict(passage))

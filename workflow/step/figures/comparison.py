@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from step.evaluation.images import psnr
 from step.figures import style
 from step.figures.reading import ShownVideo
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 
 PANEL_INCHES = 1.25
 ERROR_PERCENTILE = 99.5  # the error scale ends here, so that one wild pixel does not darken all maps
@@ -82,8 +82,7 @@ def draw_comparison(comparison: Comparison, display: str) -> Figure:
 
 def write_comparison_data(comparison: Comparison, path: Path) -> None:
     """Write the numbers of the picture to `path` (.npz), by the names of `Comparison`."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **asdict(comparison))
+    write_arrays(path, asdict(comparison))
 
 
 def _draw_frame(axes: Axes, comparison: Comparison, column: int, display: str) -> AxesImage:

@@ -15,7 +15,7 @@ from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of
 from step.figures.scales import draw_scale_bar
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 
 COLUMNS = 5
 PANEL_INCHES = 1.05
@@ -118,21 +118,16 @@ def window_text(deltas: Deltas, number: int) -> str:
 
 def write_deltas_data(deltas: Deltas, path: Path) -> None:
     """Write the numbers of the picture to `path` (.npz): the delta frames that are shown, the errors of all windows."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            rows=deltas.rows,
-            times=deltas.grid.times,
-            time_unit=deltas.grid.time_unit,
-            pixel_size=deltas.grid.pixel_size,
-            pixel_unit=deltas.grid.pixel_unit,
-            windows=deltas.windows,
-            shown=deltas.shown,
-            signed=deltas.signed[:, deltas.shown],
-            absolute=deltas.absolute[:, deltas.shown],
-            signed_errors=deltas.errors("signed"),
-            absolute_errors=deltas.errors("absolute"),
-        )
+    numbers = {
+        "rows": deltas.rows,
+        "windows": deltas.windows,
+        "shown": deltas.shown,
+        "signed": deltas.signed[:, deltas.shown],
+        "absolute": deltas.absolute[:, deltas.shown],
+        "signed_errors": deltas.errors("signed"),
+        "absolute_errors": deltas.errors("absolute"),
+    }
+    write_arrays(path, deltas.grid.numbers | numbers)
 
 
 def _draw_block(figure: Figure, axes: np.ndarray, deltas: Deltas, kind: str, display: str) -> None:

@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from step.figures import style
 from step.figures.panels import Panel, film
 from step.figures.scales import clock, clocks, scale_bar
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 from step.physics.vlbi import ClosureImaging, brightness
 
 FRAMES_SHOWN = 6
@@ -100,8 +100,7 @@ def animate_dirty(video: DirtyVideo) -> np.ndarray:
 
 def write_dirty_data(video: DirtyVideo, path: Path) -> None:
     """Write the numbers of the picture to `path` (.npz), by the names of `DirtyVideo`."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **asdict(video))
+    write_arrays(path, asdict(video))
 
 
 def _draw_frame(axes: Axes, video: DirtyVideo, frame: np.ndarray) -> AxesImage:

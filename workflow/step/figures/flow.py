@@ -13,7 +13,7 @@ from torchvision.utils import flow_to_image
 
 from step.figures import style
 from step.figures.scales import evenly_spaced
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 from step.io.flows import VideoFlow
 
 COLUMNS = 4
@@ -148,8 +148,7 @@ def draw_wheel(axes: Axes, wheel: np.ndarray, largest: float, title: str) -> Non
 
 def write_flow_data(picture: FlowPicture, path: Path) -> None:
     """Write the numbers of the picture to `path` (.npz), by the names of `FlowPicture`."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **asdict(picture))
+    write_arrays(path, asdict(picture))
 
 
 def _draw_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> AxesImage:

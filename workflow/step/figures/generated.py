@@ -15,7 +15,7 @@ from step.figures.panels import Panel, film
 from step.figures.posterior import Display, Grid
 from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
 from step.figures.scales import clock, evenly_spaced
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 from step.io.reconstructions import read_reconstructions
 from step.physics.display import to_unit_range
 
@@ -91,11 +91,8 @@ def animate_generated(generated: Generated, display: Display) -> np.ndarray:
 
 def write_generated_data(generated: Generated, path: Path) -> None:
     """Write the numbers of picture and film to `path` (.npz): priors, times with their unit, and videos."""
-    grid = generated.grid
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file, priors=generated.priors, times=grid.times, time_unit=grid.time_unit, videos=generated.videos
-        )
+    grid, priors, videos = generated.grid, generated.priors, generated.videos
+    write_arrays(path, {"priors": priors, "times": grid.times, "time_unit": grid.time_unit, "videos": videos})
 
 
 def _read_samples(path: Path, prior: str) -> np.ndarray:

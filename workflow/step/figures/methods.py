@@ -17,7 +17,7 @@ from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
 from step.figures.scales import TIME_LABELS, draw_scale_bar, evenly_spaced, frame_edges
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 
 FRAMES_SHOWN = 3
 PANEL_INCHES = 0.95
@@ -89,22 +89,17 @@ def draw_methods(picture: MethodsPicture, display: str) -> Figure:
 
 def write_methods_data(picture: MethodsPicture, path: Path) -> None:
     """Write the numbers of the picture to `path` (.npz), by the names of `MethodsPicture` and of its `Grid`."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            rows=picture.rows,
-            times=picture.grid.times,
-            time_unit=picture.grid.time_unit,
-            pixel_size=picture.grid.pixel_size,
-            pixel_unit=picture.grid.pixel_unit,
-            shown=picture.shown,
-            x=picture.x,
-            frames=picture.frames,
-            slices=picture.slices,
-            flows=picture.flows.vectors,
-            flow_errors_px=picture.flows.errors_px,
-            psnr_db=picture.psnr_db,
-        )
+    numbers = {
+        "rows": picture.rows,
+        "shown": picture.shown,
+        "x": picture.x,
+        "frames": picture.frames,
+        "slices": picture.slices,
+        "flows": picture.flows.vectors,
+        "flow_errors_px": picture.flows.errors_px,
+        "psnr_db": picture.psnr_db,
+    }
+    write_arrays(path, picture.grid.numbers | numbers)
 
 
 def _label_row(axes: Axes, picture: MethodsPicture, row: int) -> None:

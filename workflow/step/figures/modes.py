@@ -21,7 +21,7 @@ from step.figures.scales import (
     LENGTH_UNITS,
     evenly_spaced,
 )
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 from step.io.modes import Modes, read_modes
 from step.io.reconstructions import read_measurement, read_reconstructions
 from step.physics.display import to_unit_range
@@ -227,8 +227,7 @@ def write_modes_data(picture: ModesPicture, path: Path) -> None:
         numbers |= {"uv": picture.measured.uv, "uv_time_h": picture.measured.time_h}
     elif picture.measured is not None:
         numbers["mask"] = picture.measured
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **numbers)
+    write_arrays(path, numbers)
 
 
 def _measured(arrays: Mapping[str, np.ndarray], source: Path, look: Look) -> Coverage | np.ndarray | None:

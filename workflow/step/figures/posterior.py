@@ -29,6 +29,11 @@ class Grid:
     pixel_unit: str  # one of `LENGTH_UNITS`
     with_data: np.ndarray  # (time,) bool
 
+    @property
+    def numbers(self) -> dict[str, object]:
+        """What says when and how large the frames are, by name, for the file of a picture's numbers."""
+        return {name: getattr(self, name) for name in ("times", "time_unit", "pixel_size", "pixel_unit")}
+
 
 @dataclass(frozen=True)
 class Posterior:

@@ -17,7 +17,7 @@ from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
 from step.figures.scales import draw_scale_bar
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 
 FRAMES_SHOWN = (1 / 4, 3 / 4)  # of the way from the first to the last
 PANEL_INCHES = 1.15
@@ -116,23 +116,18 @@ def draw_priors(picture: PriorsPicture, display: str) -> Figure:
 
 def write_priors_data(picture: PriorsPicture, path: Path) -> None:
     """Write the numbers of the picture to `path` (.npz), by the names of `PriorsPicture` and of its `Grid`."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            rows=picture.rows,
-            times=picture.grid.times,
-            time_unit=picture.grid.time_unit,
-            pixel_size=picture.grid.pixel_size,
-            pixel_unit=picture.grid.pixel_unit,
-            shown=picture.shown,
-            frames=picture.frames,
-            errors=picture.errors,
-            mean_errors=picture.mean_errors,
-            worst=picture.worst,
-            flows=picture.flows.vectors,
-            flow_errors_px=picture.flows.errors_px,
-            psnr_db=picture.psnr_db,
-        )
+    numbers = {
+        "rows": picture.rows,
+        "shown": picture.shown,
+        "frames": picture.frames,
+        "errors": picture.errors,
+        "mean_errors": picture.mean_errors,
+        "worst": picture.worst,
+        "flows": picture.flows.vectors,
+        "flow_errors_px": picture.flows.errors_px,
+        "psnr_db": picture.psnr_db,
+    }
+    write_arrays(path, picture.grid.numbers | numbers)
 
 
 def _draw_frames(axes: np.ndarray, picture: PriorsPicture, row: int, display: str) -> AxesImage:

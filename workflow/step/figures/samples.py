@@ -15,7 +15,7 @@ from step.figures.panels import Panel, film
 from step.figures.posterior import FRAME_ATTRIBUTES, Display, Grid, frames_with_data, read_grid
 from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
 from step.figures.scales import clocks, evenly_spaced
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
 from step.physics.display import to_unit_range
 
@@ -118,15 +118,14 @@ def animate_samples(shown: ShownSamples, display: Display) -> np.ndarray:
 
 def write_samples_data(shown: ShownSamples, path: Path) -> None:
     """Write the numbers of picture and film to `path` (.npz): titles, times with their unit, videos and misfits."""
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            titles=shown.titles,
-            times=shown.grid.times,
-            time_unit=shown.grid.time_unit,
-            videos=shown.videos,
-            misfits=shown.misfits,
-        )
+    numbers = {
+        "titles": shown.titles,
+        "times": shown.grid.times,
+        "time_unit": shown.grid.time_unit,
+        "videos": shown.videos,
+        "misfits": shown.misfits,
+    }
+    write_arrays(path, numbers)
 
 
 def _quantity(shown: ShownSamples, display: Display) -> str:

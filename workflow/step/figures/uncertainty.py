@@ -16,7 +16,7 @@ from step.figures.panels import Panel, film
 from step.figures.posterior import Display, Grid, frames_with_data
 from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
 from step.figures.scales import clocks, evenly_spaced
-from step.io.atomic import whole_file
+from step.io.arrays import write_arrays
 from step.io.reconstructions import read_measurement, read_quantiles, read_reconstructions
 from step.physics.display import to_unit_range
 
@@ -177,13 +177,8 @@ def animate_uncertainty(uncertainty: Uncertainty, display: Display) -> np.ndarra
 def write_uncertainty_data(uncertainty: Uncertainty, path: Path) -> None:
     """Write the numbers of picture and film to `path` (.npz): videos (time, y, x), and times with their unit."""
     names = ("truth", "mean", "error", "std", "low", "high", "levels", "n_samples", "error_over_spread")
-    with whole_file(path) as part, part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            times=uncertainty.grid.times,
-            time_unit=uncertainty.grid.time_unit,
-            **{name: getattr(uncertainty, name) for name in names},
-        )
+    numbers = {"times": uncertainty.grid.times, "time_unit": uncertainty.grid.time_unit}
+    write_arrays(path, numbers | {name: getattr(uncertainty, name) for name in names})
 
 
 def _mean_and_std(samples: np.ndarray, reference: torch.Tensor, display: Display) -> tuple[np.ndarray, np.ndarray]:
