@@ -67,7 +67,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     from step.evaluation.calibration import judge_video
     from step.evaluation.verdict import tabulate
+    from step.io.reconstructions import read_measurement
     from step.io.tables import write_table
+    from step.physics.forward_models import fit_to_data
     from step.seeds import derive_seed
 
     # Videos are read twice, one at a time: together they may not fit into memory.
@@ -78,7 +80,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     judged = []
     for number, path in enumerate(arguments.measurements):
         members = _read(path, files)
-        misfits = _misfits(members, path, settings.measurement)
+        misfits, _ = fit_to_data(members, read_measurement(path)[0], settings.measurement, path)
         others = np.array([mean for place, mean in enumerate(means) if place != number])
         seed = derive_seed(settings.seed, "calibration", path.stem)
         try:
@@ -101,21 +103,6 @@ def _see(members: "np.ndarray", display: Literal["magnitude", "unit_range"]) -> 
 
     videos = torch.from_numpy(members)
     return to_unit_range(videos, videos[0], display).numpy()
-
-
-def _misfits(members: "np.ndarray", path: Path, measurement: MeasurementOfDomain) -> "np.ndarray":
-    """Return the data misfit (member,) of `members` (member, time, channel, y, x) to the measurement `path`."""
-    import numpy as np
-    import torch
-
-    from step.io.reconstructions import read_measurement
-    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
-
-    shape = members.shape[1:]
-    forward_model = build_forward_model(measurement, shape)
-    measured = to_tensors(read_measurement(path)[0])
-    check_measurement(measured, forward_model, shape, path)
-    return np.array([forward_model.misfit(torch.from_numpy(video)[None], measured).item() for video in members])
 
 
 def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":

@@ -114,12 +114,9 @@ def _score(
 
     from step.evaluation.scores import score_video
     from step.physics.display import to_unit_range
-    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
+    from step.physics.forward_models import fit_to_data
 
     video, reference = torch.from_numpy(sample), torch.from_numpy(truth)
-    forward_model = build_forward_model(settings.measurement, truth.shape)
-    measured = to_tensors(measurement)
-    check_measurement(measured, forward_model, truth.shape, path)
-    misfit = forward_model.misfit(video[None], measured).item()
+    [misfit], _ = fit_to_data(sample[None], measurement, settings.measurement, path)
     frames, true_frames = (to_unit_range(one, reference, settings.display) for one in (video, reference))
-    return score_video(frames, true_frames, misfit, lpips)
+    return score_video(frames, true_frames, float(misfit), lpips)

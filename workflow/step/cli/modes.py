@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.modes import Modes, write_modes
     from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
     from step.io.tables import write_table
+    from step.physics.forward_models import fit_to_data
     from step.seeds import derive_seed
 
     name = arguments.measurement.stem
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     if truth is not None and truth.shape != samples.shape[1:]:
         shapes = f"{samples.shape[1:]}, it is {truth.shape}"
         raise InputError(f"{name} was reconstructed as {shapes}; sample it again")
-    misfits, chi_squares = _fit_to_data(arguments.measurement, samples, measurement, settings)
+    misfits, chi_squares = fit_to_data(samples, measurement, settings.measurement, arguments.measurement)
     description = _describe(samples, truth, settings)
     reduced = reduce(description, settings.modes)
     clusters = find_modes(reduced, settings.modes, derive_seed(settings.seed, "modes", name))
@@ -112,24 +113,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     write_modes(arguments.output, modes)
     rows = _rows(clusters, description, misfits, chi_squares, settings.modes.sense_agreement)
     write_table(arguments.table, rows)
-
-
-def _fit_to_data(
-    path: Path, samples: "np.ndarray", measurement: "dict[str, np.ndarray]", settings: Settings
-) -> "tuple[np.ndarray, dict[str, np.ndarray]]":
-    """Return the data misfit of each sample, and its chi-squares by kind of data, (sample,) each."""
-    import numpy as np
-    import torch
-
-    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
-
-    forward_model = build_forward_model(settings.measurement, samples.shape[1:])
-    measured = to_tensors(measurement)
-    check_measurement(measured, forward_model, samples.shape[1:], path)
-    videos = [torch.from_numpy(sample)[None] for sample in samples]
-    misfits = np.array([forward_model.misfit(video, measured).item() for video in videos])
-    found = [forward_model.chi_squares(video, measured) for video in videos]
-    return misfits, {kind: np.array([each[kind].item() for each in found]) for kind in found[0]}
 
 
 def _describe(samples: "np.ndarray", truth: "np.ndarray | None", settings: Settings) -> "Description":

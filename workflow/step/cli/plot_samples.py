@@ -11,7 +11,7 @@ from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 
 class Settings(Section):
@@ -46,26 +46,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.movies import write_movie
     from step.figures.samples import animate_samples, draw_samples, read_samples, see_samples, write_samples_data
     from step.figures.style import save_figure
+    from step.io.reconstructions import read_measurement
+    from step.physics.forward_models import fit_to_data
 
     geometry = settings.measurement.geometry
     sampled = read_samples(arguments.measurement, arguments.reconstructions, geometry)
-    misfits = _misfits(arguments.measurement, sampled.videos, settings)
+    measured, _ = read_measurement(arguments.measurement)
+    misfits, _ = fit_to_data(sampled.videos, measured, settings.measurement, arguments.measurement)
     shown = see_samples(sampled, misfits, settings.display)
     save_figure(draw_samples(shown, settings.display), arguments.output)
     write_movie(animate_samples(shown, settings.display), arguments.movie)
     write_samples_data(shown, arguments.data)
-
-
-def _misfits(path: Path, videos: "np.ndarray", settings: Settings) -> "np.ndarray":
-    """Return the data misfit (video,) of each of `videos` (video, time, channel, y, x) to the measurement `path`."""
-    import numpy as np
-    import torch
-
-    from step.io.reconstructions import read_measurement
-    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
-
-    shape = videos.shape[1:]
-    forward_model = build_forward_model(settings.measurement, shape)
-    measured = to_tensors(read_measurement(path)[0])
-    check_measurement(measured, forward_model, shape, path)
-    return np.array([forward_model.misfit(torch.from_numpy(video)[None], measured).item() for video in videos])

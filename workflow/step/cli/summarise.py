@@ -48,28 +48,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the summary and the table."""
-    import torch
+    import numpy as np
 
     from step.evaluation.quantiles import take_quantiles
     from step.io.reconstructions import read_measurement, read_reconstructions, write_summary
     from step.io.tables import write_table
-    from step.physics.forward_models import build_forward_model, to_tensors
+    from step.physics.forward_models import fit_to_data
 
     name = arguments.measurement.stem
     reconstructions = read_reconstructions(arguments.reconstructions)
     if name not in reconstructions:
         raise InputError(f"{name} is not among the reconstructed {list(reconstructions)}; sample it")
     samples = reconstructions[name].samples
-    measured = to_tensors(read_measurement(arguments.measurement)[0])
-    forward_model = build_forward_model(settings.measurement, samples.shape[1:])
     mean = samples.mean(axis=0)
     quantiles = take_quantiles(samples, settings.quantiles, settings.display)
     write_summary(arguments.output, {"mean": mean, "std": samples.std(axis=0)}, quantiles)
-    rows = []
+    measured, _ = read_measurement(arguments.measurement)
+    videos = np.concatenate([samples, mean[None]])
+    misfits, chi_squares = fit_to_data(videos, measured, settings.measurement, arguments.measurement)
     labels = [*(f"sample{number:03d}" for number in range(len(samples))), "mean"]
-    for label, video in zip(labels, [*samples, mean], strict=True):
-        tensor = torch.from_numpy(video)[None]
-        chi_squares = {key: value.item() for key, value in forward_model.chi_squares(tensor, measured).items()}
-        rows.append({"video": label, **chi_squares, "data_misfit": forward_model.misfit(tensor, measured).item()})
-        log.info("%s: data misfit %.3f", label, rows[-1]["data_misfit"])
+    rows = []
+    for number, label in enumerate(labels):
+        of_kind = {kind: values[number] for kind, values in chi_squares.items()}
+        rows.append({"video": label, **of_kind, "data_misfit": misfits[number]})
+        log.info("%s: data misfit %.3f", label, misfits[number])
     write_table(arguments.table, rows)

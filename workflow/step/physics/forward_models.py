@@ -47,6 +47,24 @@ def check_measurement(
         raise InputError(f"{source} holds {_in_words(found)}, the task measures {_in_words(wanted)}; measure it again")
 
 
+def fit_to_data(
+    videos: np.ndarray, arrays: dict[str, np.ndarray], measurement: MeasurementOfDomain, source: object
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the data misfit (video,), as the paper reports it, and the chi-squares (video,) by kind of data.
+
+    `videos` are (video, time, channel, y, x), `arrays` what one of them is measured as, with leading axis time; the
+    errors are those that the measurement itself states. Raises `InputError`, naming `source`, as `check_measurement`.
+    """
+    shape = videos.shape[1:]
+    forward_model = build_forward_model(measurement, shape)
+    measured = to_tensors(arrays)
+    check_measurement(measured, forward_model, shape, source)
+    one_by_one = [torch.from_numpy(video)[None] for video in videos]
+    misfits = np.array([forward_model.misfit(video, measured).item() for video in one_by_one])
+    found = [forward_model.chi_squares(video, measured) for video in one_by_one]
+    return misfits, {name: np.array([each[name].item() for each in found]) for name in found[0]}
+
+
 def to_tensors(measurement: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """Return one video's measurement (arrays with leading axis time) as tensors with a batch axis of one."""
     return {name: torch.from_numpy(array)[None] for name, array in measurement.items()}
