@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_measurements
+from step.cli.files import add_measurements, add_reconstructions
 from step.cli.settings import modules_of_measurement
 from step.config.calibration import Judgement
 from step.config.sections import Section
@@ -49,14 +49,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     add_measurements(parser)
-    parser.add_argument(
-        "--reconstructions",
-        required=True,
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="one method's samples of these videos, HDF5; those of one video may be in several files",
-    )
+    add_reconstructions(parser, "one method's samples of these videos; those of one video may be in several files")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the statistics, one a row")
     parser.add_argument("--ranks", required=True, type=Path, metavar="CSV", help="the share of each rank, one a row")
 

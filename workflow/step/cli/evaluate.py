@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_measurements, add_weights
+from step.cli.files import add_measurements, add_reconstructions, add_weights
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -44,14 +44,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     add_measurements(parser)
-    parser.add_argument(
-        "--reconstructions",
-        required=True,
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="one method's reconstructions of these videos, HDF5",
-    )
+    add_reconstructions(parser, "one method's reconstructions of these videos")
     add_weights(parser, "LPIPS")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video")
 

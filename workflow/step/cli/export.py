@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from step.cli.files import add_reconstructions
 from step.cli.observe import open_door
 from step.cli.observe import select as select_observation
 from step.config.sections import Section
@@ -36,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the observation (.h5)")
     parser.add_argument("--summary", type=Path, required=True, metavar="FILE", help="mean and deviation (.h5)")
-    parser.add_argument(
-        "--reconstructions", type=Path, nargs="+", required=True, metavar="FILE", help="its posterior samples (.h5)"
-    )
+    add_reconstructions(parser, "its posterior samples")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
 
 

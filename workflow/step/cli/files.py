@@ -17,6 +17,11 @@ def add_measurements(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_reconstructions(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare `--reconstructions`, one file or several; `what` says in the help of what they are."""
+    parser.add_argument("--reconstructions", required=True, type=Path, nargs="+", metavar="FILE", help=f"{what}, HDF5")
+
+
 def add_weights(parser: argparse.ArgumentParser, network: str) -> None:
     """Declare `--weights` of the learned `network`, and `--checksums`, the table that they are compared with."""
     parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help=f"the weights of {network}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from step.cli.files import add_reconstructions
 from step.cli.settings import modules_of_measurement
 from step.config.modes import Clustering
 from step.config.sections import ModuleName, Section
@@ -59,9 +60,7 @@ def modules(settings: Settings) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the measurement (.h5)")
-    parser.add_argument(
-        "--reconstructions", type=Path, nargs="+", required=True, metavar="FILE", help="its posterior samples (.h5)"
-    )
+    add_reconstructions(parser, "its posterior samples")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the modes to write (.h5)")
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="the modes, one row each")
 

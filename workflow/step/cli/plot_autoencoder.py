@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from step.cli.files import add_measurements, add_pictures
+from step.cli.files import add_measurements, add_pictures, add_reconstructions
 from step.cli.settings import DisplaySettings, display_of_task
 
 Settings = DisplaySettings
@@ -13,14 +13,7 @@ select = display_of_task
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     add_measurements(parser)
-    parser.add_argument(
-        "--reconstructions",
-        required=True,
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="the autoencoder's reconstructions of these videos, HDF5",
-    )
+    add_reconstructions(parser, "the autoencoder's reconstructions of these videos")
     add_pictures(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from step.cli.files import add_pictures
+from step.cli.files import add_pictures, add_reconstructions
 from step.config.sections import Fraction, ModuleName, Section
 from step.config.study import Config
 
@@ -34,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the measurement, HDF5")
     parser.add_argument("--modes", required=True, type=Path, metavar="FILE", help="the modes among its samples, HDF5")
-    parser.add_argument(
-        "--reconstructions", required=True, type=Path, nargs="+", metavar="FILE", help="its samples, HDF5"
-    )
+    add_reconstructions(parser, "its samples")
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
     parser.add_argument("--movie", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
     add_pictures(parser)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from step.cli.files import add_pictures
+from step.cli.files import add_pictures, add_reconstructions
 from step.config.sections import Section
 from step.config.study import Config
 
@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--summary", required=True, type=Path, metavar="FILE", help="mean and standard deviation of its samples, HDF5"
     )
-    parser.add_argument(
-        "--reconstructions", required=True, type=Path, nargs="+", metavar="FILE", help="its samples, HDF5"
-    )
+    add_reconstructions(parser, "its samples")
     add_pictures(parser)
     parser.add_argument("--movie", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_pictures
+from step.cli.files import add_pictures, add_reconstructions
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -33,9 +33,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the measurement, HDF5")
-    parser.add_argument(
-        "--reconstructions", required=True, type=Path, nargs="+", metavar="FILE", help="its posterior samples, HDF5"
-    )
+    add_reconstructions(parser, "its posterior samples")
     add_pictures(parser)
     parser.add_argument("--movie", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from step.cli.files import add_pictures
+from step.cli.files import add_pictures, add_reconstructions
 from step.config.calibration import ProperFraction
 from step.config.sections import Section
 from step.config.study import Config
@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measurement", required=True, type=Path, metavar="FILE", help="the measurement with its truth, HDF5"
     )
     parser.add_argument("--summary", required=True, type=Path, metavar="FILE", help="quantiles of its samples, HDF5")
-    parser.add_argument(
-        "--reconstructions", required=True, type=Path, nargs="+", metavar="FILE", help="its samples, HDF5"
-    )
+    add_reconstructions(parser, "its samples")
     add_pictures(parser)
     parser.add_argument("--movie", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")

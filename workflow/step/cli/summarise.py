@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+from step.cli.files import add_reconstructions
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Fraction, Section
 from step.config.study import Config
@@ -37,9 +38,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the measurement (.h5)")
-    parser.add_argument(
-        "--reconstructions", type=Path, nargs="+", required=True, metavar="FILE", help="its posterior samples (.h5)"
-    )
+    add_reconstructions(parser, "its posterior samples")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="mean, deviation and quantiles to write (.h5)"
     )

@@ -15,14 +15,13 @@ from step.figures.coverage import Coverage
 from step.figures.modes import MODE_COLOURS, MODES_SHOWN, ROTATION_NOTE, ModesPicture, Row, sense_of
 from step.figures.panels import Panel, film
 from step.figures.posterior import Grid
+from step.figures.rows import bar_of
 from step.figures.scales import (
     TIME_LABELS,
-    ScaleBar,
     clock,
     clocks,
     draw_scale_bar,
     frame_edges,
-    scale_bar,
     tell_utc,
 )
 
@@ -65,7 +64,9 @@ def animate_modes(picture: ModesPicture) -> np.ndarray:
     texts = clocks(grid.times, grid.time_unit, grid.with_data)
     # A film shows the motion itself, without arrows.
     caption = f"{picture.title}. {picture.caption.replace(ROTATION_NOTE, '')}"
-    return film(panels, min(len(panels), FILM_COLUMNS), texts, _bar(picture), caption)
+    return film(
+        panels, min(len(panels), FILM_COLUMNS), texts, bar_of(picture.grid, picture.rows[0].video.shape[-1]), caption
+    )
 
 
 def _draw_measured(axes: Axes, picture: ModesPicture) -> None:
@@ -158,7 +159,7 @@ def _draw_rows(figure: SubFigure, picture: ModesPicture) -> None:
     figure.colorbar(frames[0], ax=list(axes[:, : len(shown)].flat), label=label, location="left", pad=0.01, aspect=25)
     course_label = label.split("\n")[0] if picture.x is not None else "change of brightness"
     figure.colorbar(course, ax=list(axes[:, -2]), label=course_label, pad=0.03, aspect=25)
-    draw_scale_bar(axes[0, 0], _bar(picture), rows[0].video.shape[1])
+    draw_scale_bar(axes[0, 0], bar_of(picture.grid, picture.rows[0].video.shape[-1]), rows[0].video.shape[1])
 
 
 def _draw_frame(axes: Axes, picture: ModesPicture, row: Row, number: int) -> AxesImage:
@@ -223,10 +224,6 @@ def _draw_text(axes: Axes, row: Row) -> None:
 
 def _film_title(row: Row) -> str:
     return row.title if row.rotation is None else f"{row.title}, {sense_of(row.rotation.rate_deg)}"
-
-
-def _bar(picture: ModesPicture) -> ScaleBar:
-    return scale_bar(picture.rows[0].video.shape[-1], picture.grid.pixel_size, picture.grid.pixel_unit)
 
 
 def _colour(mode: int) -> str:

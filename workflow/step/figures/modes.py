@@ -4,7 +4,7 @@ Rotation is positive counter-clockwise as displayed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from step.evaluation.descriptors.rotation import pattern_rotation
 from step.figures.comparison import busiest_column
 from step.figures.coverage import Coverage, cover
 from step.figures.posterior import Display, Grid, frames_with_data
+from step.figures.rows import grid_of
 from step.figures.scales import (
     LENGTH_UNITS,
     evenly_spaced,
@@ -240,12 +241,10 @@ def _grid(
     arrays: Mapping[str, np.ndarray], measured: Coverage | np.ndarray | None, video: np.ndarray, look: Look
 ) -> Grid:
     """Return when and how large frames are: UTC where it was measured, else s, else the frame's number."""
-    numbers, cadence_s, field = np.arange(len(video)), *map(look.geometry.get, ("cadence_s", "field_of_view_uas"))
-    times, time_unit = (numbers, "frame") if cadence_s is None else (numbers * cadence_s, "s")
+    grid = grid_of((len(video), 1, *video.shape[1:]), look.geometry, frames_with_data(arrays))
     if isinstance(measured, Coverage):
-        times, time_unit = measured.edges_h[:-1], "UTC h"
-    pixel = (1.0, "pixel") if field is None else (field / video.shape[-1], "uas")
-    return Grid(times, time_unit, *pixel, with_data=frames_with_data(arrays))
+        return replace(grid, times=measured.edges_h[:-1], time_unit="UTC h")
+    return grid
 
 
 def _row(name: str, title: str, text: str, colour: str, video: np.ndarray, x: int | None) -> Row:
