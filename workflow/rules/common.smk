@@ -278,23 +278,20 @@ def tuning_results(tasks):
 
 def paper_figures():
     """Return the pictures of the study by the number of the paper's figure."""
-    tasks, domains = CONFIG.targets.all, sorted({domain_of(task) for task in CONFIG.targets.all})
-    tables_of = {
-        "figure5": [RESULTS / task / "figures/methods.png" for task in tasks],
-        "figure7": [RESULTS / task / f"figures/{name}.png" for task in tasks for name in ["deltas", "priors"]]
-        + ablation_results(CONFIG.targets.ablations),
-        "figure8": [RESULTS / task / "figures/dirty.png" for task in tasks if pictures_of_measurement(task)],
-        "figure9": [
-            RESULTS / domain / f"figures/{name}" for domain in domains for name in PICTURES_OF_DOMAIN.get(domain, [])
-        ],
-        "figure10": [file for file in task_results(tasks) if file.stem == "autoencoder"],
-        "figure11": [RESULTS / domain / "figures/generated.png" for domain in domains],
+    tasks = CONFIG.targets.all
+    results = [*task_results(tasks), *domain_results(tasks), *posterior_results(CONFIG.posteriors)]
+    names = {
+        "figure1": ["modes"],
+        "figure5": ["methods"],
+        "figure7": ["deltas", "priors"],
+        "figure8": ["dirty"],
+        "figure9": ["masks"],
+        "figure10": ["autoencoder"],
+        "figure11": ["generated"],
+        "figure12": ["samples"],
     }
-    of_posteriors = {"figure1": "modes.png", "figure12": "samples.png"}
-    return tables_of | {
-        figure: [RESULTS / "posteriors" / posterior / name for posterior in CONFIG.posteriors]
-        for figure, name in of_posteriors.items()
-    }
+    figures = {figure: [file for file in results if file.stem in names[figure]] for figure in names}
+    return figures | {"figure7": [*figures["figure7"], *ablation_results(CONFIG.targets.ablations)]}
 
 
 def study_tables():

@@ -31,18 +31,11 @@ def method_of_point(w):
     return study_of(w.ablation, w.point).methods[ablation_of(w).method]
 
 
-def varies(w, *keys):
-    """Return whether an ablation's key is below one of some keys."""
-    return ablation_of(w).key.startswith(keys)
-
-
 def index_of_point(w):
+    """Return the index of a point's videos: the study's own, where the split is."""
     domain = domain_of(ablation_of(w).task)
-    return (
-        RESULTS / f"ablations/{w.ablation}/{w.point}/index.csv"
-        if varies(w, "data.")
-        else RESULTS / domain / "index.csv"
-    )
+    folder = domain if is_study(w, "split", domain=domain) else f"ablations/{w.ablation}/{w.point}"
+    return RESULTS / folder / "index.csv"
 
 
 def prior_of_point(w):

@@ -16,8 +16,6 @@ from step.evaluation.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER
 from step.figures import style
 from step.io.tables import read_table, write_table
 
-Rows = Sequence[Mapping[str, str]]
-
 NUMBERS = ("level", "value", "low", "high", "expected", "expected_low", "expected_high", "p")
 COLUMNS = ("statistic", "quantity", *NUMBERS, "verdict", "interval", "videos", "samples")
 RANK_SHARE = "rank_share"  # what the picture's data call the rows of the ranks
@@ -48,7 +46,6 @@ Y_LABELS = {
     4: "share of points\nwhose truth is inside",
     5: "rms error\n[brightness]",
 }
-TICKS = np.linspace(0, 1, 5)
 NOTEWORTHY = 0.05  # smaller p are printed in bold
 
 
