@@ -10,7 +10,7 @@ from step.models.prior import LatentDiffusionPrior, load_autoencoder, load_prior
 from step.models.unet import DenoisingUNet
 from step.physics.masks import equispaced_mask
 from step.physics.mri import CartesianMri
-from step.sampling.batches import FixedBatches
+from step.sampling.batches import FixedBatches, arrange_batches
 from step.sampling.posterior import LatentLikelihood
 
 SHAPE = (3, 2, 4, 4)
@@ -68,28 +68,30 @@ def test_the_adapter_offers_the_contract_and_the_shapes_agree(prior):
     assert prior.denoise(latent, 3.0).shape == latent.shape
 
 
-@pytest.mark.parametrize("size", [1, 3, 4])
-def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_batch(prior, size):
-    batches = FixedBatches(prior, size)
-    latent = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_company(prior, size):
+    fixed = FixedBatches(prior, size)
+    latent = torch.randn(7, *SHAPE, generator=torch.Generator().manual_seed(1))
     forward_model = CartesianMri(equispaced_mask(16, 4, 4), 0.1)
-    truth = torch.randn(5, 3, 2, 16, 16, generator=torch.Generator().manual_seed(2))
+    truth = torch.randn(7, 3, 2, 16, 16, generator=torch.Generator().manual_seed(2))
     measurement = forward_model.measure(truth, torch.Generator().manual_seed(3))
 
-    def gradient(chosen: list[int]) -> torch.Tensor:
-        likelihood = LatentLikelihood(
-            batches, forward_model, {name: array[chosen] for name, array in measurement.items()}, size, 2, 1.0, 0.1
-        )
-        return likelihood.gradient(latent[chosen])[0]
+    def evaluated(chosen: list[int]) -> tuple[torch.Tensor, ...]:
+        batches = arrange_batches(chosen, size)
+        draws = [chosen[row] for row in batches.order]
+        of_draws = {name: array[draws] for name, array in measurement.items()}
+        likelihood = LatentLikelihood(fixed, forward_model, of_draws, size, 2, 1.0, 0.1)
+        gradient, video = likelihood.gradient(latent[draws])
+        parts = (fixed.denoise(latent[draws], 0.7), gradient, video, likelihood.misfit(video))
+        return tuple(part[batches.rows] for part in parts)
 
-    estimate, slope = batches.denoise(latent, 0.7), gradient(list(range(5)))
-    for chosen in ([3], [4, 0], [1, 2, 3]):
-        assert torch.equal(batches.denoise(latent[chosen], 0.7), estimate[chosen])
-        assert torch.equal(gradient(chosen), slope[chosen])
-    assert torch.allclose(batches.denoise(latent, 0.7), prior.denoise(latent, 0.7), atol=1e-5)
+    of_all = evaluated(list(range(7)))
+    assert torch.allclose(of_all[0], prior.denoise(latent, 0.7), atol=1e-5)
+    for chosen in ([3], [4, 0], [1, 2, 3], [6, 5, 4, 1]):
+        assert all(torch.equal(part, every[chosen]) for part, every in zip(evaluated(chosen), of_all, strict=True))
 
 
-def test_batches_are_filled_up_with_what_changes_nothing(prior):
+def test_batches_are_whole(prior):
     latent = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(1))
     seen = []
 
@@ -98,10 +100,12 @@ def test_batches_are_filled_up_with_what_changes_nothing(prior):
             seen.append(len(latent))
             return super().decode(latent)
 
-    watched = Watched(prior.autoencoder, prior.network, prior.schedule, SHAPE)
-    assert FixedBatches(watched, 3).decode(latent).shape == prior.decode(latent).shape
+    fixed = FixedBatches(Watched(prior.autoencoder, prior.network, prior.schedule, SHAPE), 3)
+    assert fixed.decode(latent[arrange_batches(range(5), 3).order]).shape == (6, *prior.decode(latent).shape[1:])
     assert seen == [3, 3]
-    assert isinstance(FixedBatches(prior, 3), VideoPrior)
+    assert isinstance(fixed, VideoPrior)
+    with pytest.raises(ValueError, match="5 videos are not whole batches of 3"):
+        fixed.decode(latent)
 
 
 def test_a_prior_comes_back_from_its_folders_the_same(prior, folders):

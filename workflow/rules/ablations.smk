@@ -64,6 +64,7 @@ rule sample_ablation:
         runtime=240,
     params:
         measurements=lambda w: measurement_files(ablation_of(w).task, shards_of_ablation(w.ablation)[w.shard]),
+        place=lambda w: place_of_shard(ablation_of(w).task, w.shard),
         # Of a trained prior there is one folder for each epoch that was kept, so that nothing is trained again.
         denoiser=lambda w, input: str(Path(input.denoiser) / epoch_of_point(w)),
         flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
@@ -74,7 +75,7 @@ rule sample_ablation:
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {params.denoiser:q}"
-        " --measurements {params.measurements:q} --samples 0 1 {params.flow:q}"
+        " --measurements {params.measurements:q} --samples 0 1 --place {params.place} {params.flow:q}"
         " --cost {output.cost:q} --output {output.samples:q}"
 
 

@@ -179,6 +179,11 @@ def shard_of(task, video):
     return next(shard for shard, videos in sampling_shards(CONFIG, task).items() if video in videos)
 
 
+def place_of_shard(task, shard):
+    """Return the place of a sampling job's first video among the test videos."""
+    return tests(task).index(sampling_shards(CONFIG, task)[shard][0])
+
+
 def prior_folder(task, method):
     """Return the model folder of a method's prior."""
     return RESULTS / domain_of(task) / "priors" / CONFIG.methods[method].prior

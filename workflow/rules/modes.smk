@@ -21,6 +21,7 @@ use rule sample as sample_posterior with:
     params:
         measurements=measurement_of_posterior,
         samples=lambda w: sample_numbers(posterior_of(w))[w.shard],
+        place=0,
         flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         settings=lambda w: settings("sample", task=posterior_of(w).task, method=posterior_of(w).method),
         code=lambda w: code("sample", task=posterior_of(w).task, method=posterior_of(w).method),

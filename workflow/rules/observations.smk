@@ -61,6 +61,7 @@ use rule sample as sample_observation with:
     params:
         measurements=lambda w, input: input.measurements,
         samples=lambda w: sample_numbers(observed(w))[w.shard],
+        place=0,
         flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         settings=lambda w: settings("sample", task=observed(w).task, method=observed(w).method),
         code=lambda w: code("sample", task=observed(w).task, method=observed(w).method),

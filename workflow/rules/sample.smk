@@ -50,13 +50,14 @@ rule sample:
     params:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
+        place=lambda w: place_of_shard(w.task, w.shard),
         flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         settings=lambda w: settings("sample", task=w.task, method=w.method),
         code=lambda w: code("sample", task=w.task, method=w.method),
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
-        " --measurements {params.measurements:q} --samples {params.samples} {params.flow:q}"
+        " --measurements {params.measurements:q} --samples {params.samples} --place {params.place} {params.flow:q}"
         " --cost {output.cost:q} --output {output.samples:q}"
 
 

@@ -108,23 +108,29 @@ def load_problem(arguments: argparse.Namespace, settings: DrawSettings) -> Probl
     return Problem(prior, device, paths, arrays, dict(zip(paths, sources, strict=True)), flow)
 
 
-def draw(problem: Problem, settings: DrawSettings, videos: Sequence[str], numbers: Sequence[int]) -> Drawn:
-    """Return the samples called `numbers` of each of `videos`, drawn in one batch (Algorithm 1).
+def draw(
+    problem: Problem, settings: DrawSettings, videos: Sequence[str], numbers: Sequence[int], place: int = 0
+) -> Drawn:
+    """Return the samples called `numbers` of each of `videos`, drawn together (Algorithm 1).
 
-    A sample depends on the seed, the task, its video and its number, and on nothing else in the batch. Raises
-    `InputError` for a measurement that is not of the task, `FloatingPointError` where a sample diverges.
+    A sample depends on the seed, the task, its video and its number, and on nothing that is drawn with it. In its
+    last bits it depends on the place of its video among those of the task; the first of `videos` is number `place`.
+    Raises `InputError` for a measurement that is not of the task, `FloatingPointError` where a sample diverges.
     """
     import torch
 
     from step.physics.forward_models import build_forward_model, check_measurement
-    from step.sampling.batches import FixedBatches
+    from step.sampling.batches import FixedBatches, arrange_batches
     from step.sampling.daps import sample_posterior
     from step.sampling.evaluations import CountedPrior
     from step.sampling.posterior import LatentLikelihood
     from step.seeds import derive_seed
 
     prior, device, sampler = problem.prior, problem.device, settings.sampler
-    draws = [(video, number) for video in videos for number in numbers]
+    pairs = [(video, number) for video in videos for number in numbers]
+    places = [place + rank + number for rank in range(len(videos)) for number in numbers]
+    batches = arrange_batches(places, sampler.videos_per_batch)
+    draws = [pairs[row] for row in batches.order]
     with torch.no_grad():
         shape = tuple(prior.decode(torch.zeros(1, *prior.latent_shape, device=device)).shape[1:])
     forward_model = build_forward_model(settings.measurement, shape, sampler.mcmc.noise_level)
@@ -152,10 +158,10 @@ def draw(problem: Problem, settings: DrawSettings, videos: Sequence[str], number
     latents, trace = sample_posterior(counted, likelihood, sources, generators, sampler, device, settings.task)
     evaluations = (counted.decoder_evaluations / len(draws), counted.denoiser_evaluations / len(draws))
     with torch.no_grad():
-        samples = torch.cat([prior.decode(latent).cpu() for latent in latents.split(1)]).numpy()
+        samples = torch.cat([prior.decode(latents[row : row + 1]).cpu() for row in batches.rows]).numpy()
     seconds = time.monotonic() - started
-    log.info("%.1f s, %.1f s per sample", seconds, seconds / len(draws))
-    histories = {name: torch.stack(levels, dim=1).cpu().numpy() for name, levels in trace.items()}
+    log.info("%.1f s, %.1f s per sample", seconds, seconds / len(pairs))
+    histories = {name: torch.stack(levels, dim=1)[batches.rows].cpu().numpy() for name, levels in trace.items()}
     rows = {video: slice(n * len(numbers), (n + 1) * len(numbers)) for n, video in enumerate(videos)}
     return Drawn(
         samples={video: samples[of_video] for video, of_video in rows.items()},

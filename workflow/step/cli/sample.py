@@ -25,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("FIRST", "LAST"),
         help="numbers of the samples, from FIRST to before LAST (default: 0 1)",
     )
+    parser.add_argument(
+        "--place",
+        type=int,
+        default=0,
+        metavar="FIRST",
+        help="place of the first video among those of the task, so that no sample depends on its job (default: 0)",
+    )
     parser.add_argument("--cost", type=Path, help="table (CSV) of what the sampling took")
     parser.add_argument("--output", type=Path, required=True, help="HDF5 file of the reconstructions")
 
@@ -36,7 +43,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     problem = load_problem(arguments, settings)
     videos, numbers = list(problem.measurements), range(*arguments.samples)
-    drawn = draw(problem, settings, videos, numbers)
+    drawn = draw(problem, settings, videos, numbers, arguments.place)
     reconstructions = [Reconstruction(video, drawn.samples[video], drawn.trace[video]) for video in videos]
     attributes = {"task": settings.task, "method": settings.method.model_dump_json(), "seed": settings.seed}
     write_reconstructions(arguments.output, reconstructions, attributes | {"flow": problem.flow})

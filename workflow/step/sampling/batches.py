@@ -1,18 +1,44 @@
 """Networks evaluated for several videos at once, without a sample depending on the others in its batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from step.contracts import VideoPrior
 
 
-class FixedBatches:
-    """A prior whose networks see `size` videos at a time, always: where there are fewer, they are filled up.
+@dataclass(frozen=True)
+class Batches:
+    """The order in which draws are evaluated, in batches of one size."""
 
-    Several videos at once cost less than one after the other. A network's rounding depends on the size of its batch,
-    and on nothing else of it; so a sample is the same, bit for bit, whatever it is drawn together with.
+    order: list[int]  # index of the draw at each place of the batches, one after the other
+    rows: list[int]  # where in `order` each draw is; what is nowhere here only fills its batch up
+
+
+def arrange_batches(places: Sequence[int], size: int) -> Batches:
+    """Return batches of `size` in which draw i stands at ``places[i]`` modulo `size`; free places hold copies.
+
+    A network's rounding depends on the size of a batch and on the place in it (threads and vector instructions
+    divide it in parts), and on nothing else of it. With places that belong to the draws, a sample is the same, bit
+    for bit, whatever it is drawn together with.
     """
+    columns: list[list[int]] = [[] for _ in range(size)]
+    for draw, place in enumerate(places):
+        columns[place % size].append(draw)
+    order, rows = [], [0] * len(places)
+    for row in range(max(map(len, columns))):
+        standing = [column[row] if row < len(column) else None for column in columns]
+        filler = next(draw for draw in standing if draw is not None)
+        for draw in standing:
+            if draw is not None:
+                rows[draw] = len(order)
+            order.append(filler if draw is None else draw)
+    return Batches(order, rows)
+
+
+class FixedBatches:
+    """A prior whose networks see `size` videos at a time, always; several at once cost less than one by one."""
 
     def __init__(self, prior: VideoPrior, size: int):
         self.size = size
@@ -36,10 +62,6 @@ class FixedBatches:
         return self._in_batches(lambda part: self._prior.denoise(part, sigma), latent)
 
     def _in_batches(self, function: Callable[[torch.Tensor], torch.Tensor], videos: torch.Tensor) -> torch.Tensor:
-        parts = videos.split(self.size)
-        return torch.cat([function(self._filled(part))[: len(part)] for part in parts])
-
-    def _filled(self, part: torch.Tensor) -> torch.Tensor:
-        """Return `part` with copies of its last video until it has `size`."""
-        missing = self.size - len(part)
-        return torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part
+        if len(videos) % self.size:
+            raise ValueError(f"{len(videos)} videos are not whole batches of {self.size}; arrange_batches fills them")
+        return torch.cat([function(part) for part in videos.split(self.size)])

@@ -10,8 +10,8 @@ class LatentLikelihood:
 
     Decoder and forward model treat frames separately, so the gradient is computed for `videos_per_batch` videos and
     `frames_per_chunk` of their frames at a time: the memory depends neither on the length of the videos nor on their
-    number. With a prior of `FixedBatches` of that size the gradient of a video is the same, bit for bit, whatever else
-    is in the batch.
+    number. With a prior of `FixedBatches` of that size the gradient of a video at its place in a batch is the same, bit
+    for bit, whatever else is in the batch.
     """
 
     def __init__(
@@ -60,9 +60,13 @@ class LatentLikelihood:
 
     def _nll(self, video: torch.Tensor, number: int, frames: slice) -> torch.Tensor:
         """Return the negative log-likelihood of some frames of one video, number `number` of all."""
-        measurement = {name: array[number : number + 1, frames] for name, array in self.measurement.items()}
-        return self.forward_model.negative_log_likelihood(video, measurement).sum()
+        return self.forward_model.negative_log_likelihood(video, self._measurement_of(number, frames)).sum()
 
     def misfit(self, video: torch.Tensor) -> torch.Tensor:
         """Return the data misfit of decoded videos, shape (batch,)."""
-        return self.forward_model.misfit(video, self.measurement)
+        ones = enumerate(video.split(1))
+        return torch.cat([self.forward_model.misfit(one, self._measurement_of(number)) for number, one in ones])
+
+    def _measurement_of(self, number: int, frames: slice = slice(None)) -> Measurement:
+        """Return the measurement of some frames of video number `number`, a batch of one."""
+        return {name: array[number : number + 1, frames] for name, array in self.measurement.items()}
