@@ -74,10 +74,22 @@ class Copy:
             path.write_text(text)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marked ones are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the finished miniature."""
+    for item in items:
+        if "first_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.study)
+
+
 @pytest.fixture(scope="session")
 def project_copy(tmp_path_factory) -> Copy:
     """A copy of the project's workflow, library and configuration, without results."""
-    folder = tmp_path_factory.mktemp("project")
+    return copy_of_project(tmp_path_factory.mktemp("project"))
+
+
+def copy_of_project(folder: Path) -> Copy:
+    """Return a copy of the project in the empty `folder`, with measured data beside it."""
     shutil.copy(PROJECT / "Snakefile", folder)
     for name in ("workflow", "config", "envs", "resources"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -111,13 +123,27 @@ def write_observed(folder: Path) -> None:
             file[variable] = values
 
 
+def run_miniature(copy: Copy, target: str) -> Run:
+    """Make `target` of the miniature from nothing, two jobs at a time."""
+    rules = ["train_autoencoder", "train_denoiser", "train_ablation", "generate", "sample"]
+    rules += [f"sample_{of}" for of in ("observation", "posterior", "calibration", "ablation")]
+    one_thread = [f"{rule}=1" for rule in rules]
+    return copy.snakemake(target, "--set-threads", *one_thread, overlays=("config/miniature.yaml",))
+
+
 @pytest.fixture(scope="session")
 def first_run(project_copy) -> Run:
     """The run of the miniature from nothing to the end."""
-    rules = ["train_autoencoder", "train_denoiser", "train_ablation", "generate", "sample"]
-    rules += [f"sample_{of}" for of in ("observation", "posterior", "calibration", "ablation")]
-    one_thread = [f"{rule}=1" for rule in rules]  # so that two jobs share the two cores
-    return project_copy.snakemake("all", "--set-threads", *one_thread, overlays=("config/miniature.yaml",))
+    return run_miniature(project_copy, "all")
+
+
+@pytest.fixture(scope="session")
+def tour(tmp_path_factory) -> Copy:
+    """A copy of the project with the finished tour of the miniature in it, and nothing else."""
+    copy = copy_of_project(tmp_path_factory.mktemp("tour"))
+    run = run_miniature(copy, "tour")
+    assert run.status == 0, run.stdout + run.stderr
+    return copy
 
 
 @pytest.fixture(scope="session")
