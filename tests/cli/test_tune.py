@@ -110,7 +110,7 @@ def drawn(monkeypatch) -> list[tuple[float, str]]:
 
     def draw(problem, settings, videos, numbers) -> Drawn:
         [video], [number] = videos, numbers
-        assert number == 0
+        assert (number, settings.sampler.videos_per_batch) == (0, 1)
         step_size = settings.sampler.mcmc.step_size_squared
         calls.append((step_size, video))
         if step_size > 0.05:

@@ -152,7 +152,9 @@ def _psnr(
 
     drawing, sampler = settings.drawing, settings.drawing.sampler
     mcmc = Mcmc(**sampler.mcmc.model_dump() | values)
-    tried = drawing.model_copy(update={"sampler": sampler.model_copy(update={"mcmc": mcmc})})
+    # Videos come one by one, so that a trial can end early; a larger batch would be filled up with copies.
+    alone = sampler.model_copy(update={"mcmc": mcmc, "videos_per_batch": 1})
+    tried = drawing.model_copy(update={"sampler": alone})
     sample = torch.from_numpy(draw(problem, tried, [video], [0]).samples[video][0])
     if not sample.isfinite().all():
         raise FloatingPointError("the sample is not finite")
