@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 
@@ -27,8 +28,7 @@ def arrange_batches(places: Sequence[int], size: int) -> Batches:
     for draw, place in enumerate(places):
         columns[place % size].append(draw)
     order, rows = [], [0] * len(places)
-    for row in range(max(map(len, columns))):
-        standing = [column[row] if row < len(column) else None for column in columns]
+    for standing in zip_longest(*columns):
         filler = next(draw for draw in standing if draw is not None)
         for draw in standing:
             if draw is not None:
