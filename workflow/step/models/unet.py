@@ -34,16 +34,28 @@ class Blend(nn.Module):
         return torch.lerp(temporal, spatial, torch.sigmoid(self.logit).to(spatial.dtype))
 
 
+class TemporalConv(nn.Conv3d):
+    """A convolution along time, evaluated over (time, pixel): processors have a fast one in two dimensions only."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+
+    def forward(self, video: torch.Tensor) -> torch.Tensor:
+        """Return the convolved `video` (batch, channel, time, y, x)."""
+        convolved = nn.functional.conv2d(video.flatten(3), self.weight.flatten(3), self.bias, padding=(1, 0))
+        return convolved.unflatten(3, video.shape[3:])
+
+
 class TemporalResnet(nn.Module):
     """A residual block of convolutions along time alone; it starts as the identity."""
 
     def __init__(self, channels: int, embedding: int, groups: int):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, channels, eps=EPS)
-        self.conv1 = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+        self.conv1 = TemporalConv(channels)
         self.embed = nn.Linear(embedding, channels)
         self.norm2 = nn.GroupNorm(groups, channels, eps=EPS)
-        self.conv2 = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+        self.conv2 = TemporalConv(channels)
         _zero(self.conv2)
 
     def forward(self, video: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
