@@ -1,6 +1,6 @@
 import pytest
 import torch
-from step.models.unet import DenoisingUNet, inflate
+from step.models.unet import DenoisingUNet, TemporalConv, inflate
 
 
 def network(temporal: bool) -> DenoisingUNet:
@@ -35,6 +35,20 @@ T = torch.tensor([3.5, 700.0])
 def test_an_inflated_network_equals_the_image_network_frame_by_frame():
     image = network(temporal=False)
     assert torch.equal(inflate(image)(LATENT, T, temporal=True), image(LATENT, T, temporal=False))
+
+
+def test_a_temporal_convolution_and_its_gradients_are_those_of_three_dimensions():
+    torch.manual_seed(3)
+    convolution = TemporalConv(4)
+    video = torch.randn(2, 4, 5, 3, 2, requires_grad=True)
+    leaves = (video, *convolution.parameters())
+    expected = torch.nn.Conv3d.forward(convolution, video)
+    ours = convolution(video)
+    torch.testing.assert_close(ours, expected)
+    weight = torch.randn_like(expected)
+    pairs = [torch.autograd.grad((result * weight).sum(), leaves) for result in (ours, expected)]
+    for gradient, reference in zip(*pairs, strict=True):
+        torch.testing.assert_close(gradient, reference, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()
