@@ -56,7 +56,7 @@ def test_an_epoch_that_is_not_kept_is_one_line_that_says_which_are(tmp_path):
     config = study(tmp_path, key="epoch", values=[7])
     joint = config.priors["blackhole"].joint
     last = joint.optimisation.epochs
-    kept = ", ".join(str(epoch) for epoch in (*joint.kept_epochs, last))
+    kept = ", ".join(f"{epoch:g}" for epoch in (*joint.kept_epochs, last))
     with pytest.raises(InputError, match=rf"has epoch 7; of priors\.blackhole\.joint there are {kept}: add it"):
         varied(config, "axis", 7)
     assert varied(config, "axis", last) == config
