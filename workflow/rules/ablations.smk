@@ -60,8 +60,8 @@ rule sample_ablation:
     threads: 64
     resources:
         gpu=1,
-        mem_mb=24000,
-        runtime=240,
+        mem_mb=growing(24000),
+        runtime=growing(240),
     params:
         measurements=lambda w: measurement_files(ablation_of(w).task, shards_of_ablation(w.ablation)[w.shard]),
         place=lambda w: place_of_shard(ablation_of(w).task, w.shard),
@@ -112,8 +112,8 @@ rule tabulate_ablation:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         points=lambda w, input: words("--point", point_arguments(w, input)),
         study=study_arguments,
@@ -140,8 +140,8 @@ rule plot_ablation:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=settings("plot_ablation"),
         code=code("plot_ablation"),

@@ -33,8 +33,8 @@ rule calibrate:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         settings=lambda w: settings("calibrate", task=w.task),
@@ -63,8 +63,8 @@ rule plot_calibration:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         methods=lambda w, input: words("--method", zip(CONFIG.calibration.methods, input.tables, input.ranks)),
         pictures=lambda w, output: output[:2],

@@ -1,5 +1,6 @@
 # What all rules share: the checked configuration, names, and how a stage is called.
 import os
+import signal
 import sys
 from functools import cache, partial
 from importlib import import_module
@@ -38,6 +39,10 @@ PRIORS = list(dict.fromkeys(method.prior for method in CONFIG.methods.values()))
 
 # The library is used where it lies, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
+
+# Slurm's warning of a time limit goes to every process of a job. It is meant for the trainings, which save their state;
+# nothing between Slurm and them must die of it, and what has no state to save goes on.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 envvars:
@@ -89,6 +94,11 @@ def subject_shards(domain):
     data = CONFIG.video_format(domain)
     files = checked(import_module(f"step.ingest.{domain}").find_files, data)
     return shards(sorted(files), data.subjects_per_job), files
+
+
+def growing(amount):
+    """Return a resource of which a job that failed gets half as much again each time it is tried again."""
+    return lambda w, attempt: round(amount * (1 + 0.5 * (attempt - 1)))
 
 
 def is_simulated(domain):

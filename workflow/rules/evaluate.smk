@@ -17,8 +17,8 @@ rule fetch_weights:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=lambda w: settings("fetch_weights", network=w.network),
         code=code("fetch_weights"),
@@ -42,8 +42,8 @@ rule evaluate:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         settings=lambda w: settings("evaluate", task=w.task),
@@ -72,8 +72,8 @@ rule featurise:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         reconstructions=lambda w, input: (
@@ -106,8 +106,8 @@ rule tabulate:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         rows=lambda w: rows(w.task),
         references=lambda w: references_arguments(w.task),
@@ -164,8 +164,8 @@ rule table_methods:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         tasks=lambda w: words("--task", [(task, RESULTS / task / "metrics.csv") for task in CONFIG.tables[w.table]]),
         paired=COMPARED_METHOD,
@@ -193,8 +193,8 @@ rule table_costs:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         costs=words("--costs", [(task, method, *files) for task, method, files in COSTS]),
         settings=settings("table_costs"),
@@ -221,8 +221,8 @@ rule table_training:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         networks=words("--network", NETWORKS),
         settings=settings("table_training"),

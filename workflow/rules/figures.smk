@@ -19,8 +19,8 @@ rule plot_comparison:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, rows(w.task)),
@@ -73,8 +73,8 @@ rule plot_movie:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         # Four videos are what fits a screen.
         measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
@@ -124,8 +124,8 @@ rule plot_flow:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
@@ -151,8 +151,8 @@ rule plot_masks:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_masks", domain=w.domain),
@@ -180,8 +180,8 @@ rule plot_coverage:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
@@ -210,8 +210,8 @@ rule plot_dirty:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
@@ -241,8 +241,8 @@ rule plot_losses:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         losses=lambda w, input: f"{input}/losses.csv",
         title=lambda w: f"{w.network}, {w.domain}",
@@ -271,8 +271,8 @@ rule plot_methods:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, CONFIG.methods),
@@ -308,8 +308,8 @@ rule plot_deltas:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, CONFIG.calibration.methods),
@@ -339,8 +339,8 @@ rule plot_priors:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, VIDEO_METHODS),
@@ -370,8 +370,8 @@ rule plot_autoencoder:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
         pictures=lambda w, output: output[:2],
@@ -398,8 +398,8 @@ rule generate:
     threads: 64
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=lambda w: settings("generate", domain=w.domain, prior=w.prior),
         code=code("generate"),
@@ -431,8 +431,8 @@ rule plot_generated:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         priors=lambda w, input: words("--prior", zip(PRIORS, input)),
         pictures=lambda w, output: output[:2],

@@ -15,8 +15,8 @@ for domain in SIMULATED:
         conda:
             "../../envs/step.yaml"
         resources:
-            mem_mb=2000,
-            runtime=60,
+            mem_mb=growing(2000),
+            runtime=growing(60),
         params:
             subjects=partial(lambda domain, wildcards: SIMULATED[domain][wildcards.shard], domain),
             settings=settings("simulate", domain=domain),
@@ -38,8 +38,8 @@ rule ingest:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         root=raw_root,
         subjects=lambda w: subject_shards(w.domain)[0][w.shard],

@@ -14,8 +14,8 @@ rule measure:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         videos=lambda w: tests(w.task),
         settings=lambda w: settings("measure", task=w.task),

@@ -46,8 +46,8 @@ rule summarise:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
         settings=lambda w: settings("summarise", task=posterior_of(w).task),
@@ -71,8 +71,8 @@ rule modes:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
         settings=lambda w: settings("modes", task=posterior_of(w).task),
@@ -99,8 +99,8 @@ rule table_modes:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=settings("table_modes"),
         code=code("table_modes"),
@@ -134,8 +134,8 @@ rule plot_modes:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
         pictures=lambda w, output: output[:2],
@@ -171,8 +171,8 @@ rule plot_samples:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
         pictures=lambda w, output: output[:2],
@@ -209,8 +209,8 @@ rule plot_uncertainty:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
         pictures=lambda w, output: output[:2],

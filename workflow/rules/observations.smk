@@ -17,8 +17,8 @@ rule observe:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=lambda w: settings("observe", observation=w.observation),
         code=lambda w: code("observe", observation=w.observation),
@@ -152,8 +152,8 @@ rule export:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         settings=lambda w: settings("export", observation=w.observation),
         code=lambda w: code("export", observation=w.observation),
@@ -186,8 +186,8 @@ rule plot_observation:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(30),
     params:
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_observation", observation=w.observation),

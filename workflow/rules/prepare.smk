@@ -13,8 +13,8 @@ rule prepare:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=lambda w: settings("prepare", domain=w.domain),
         code=lambda w: code("prepare", domain=w.domain),
@@ -34,8 +34,8 @@ rule split:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         settings=lambda w: settings("split", domain=w.domain),
         code=code("split"),

@@ -42,8 +42,8 @@ rule account:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         benchmarks=RESULTS / "benchmarks",
         settings=settings("account"),
@@ -65,8 +65,8 @@ rule report_study:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         target="reported_study",
         settings=settings("account"),

@@ -15,8 +15,8 @@ rule flow:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
@@ -45,8 +45,8 @@ rule sample:
     threads: 64
     resources:
         gpu=1,
-        mem_mb=24000,
-        runtime=240,
+        mem_mb=growing(24000),
+        runtime=growing(240),
     params:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
@@ -75,8 +75,8 @@ rule reference:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         prior=lambda w, input: ["--prior", input.prior] if input.prior else [],

@@ -18,14 +18,14 @@ rule train_autoencoder:
     threads: 64
     resources:
         gpu=1,
-        mem_mb=32000,
+        mem_mb=growing(32000),
         runtime=1440,
     params:
         state=lambda w: RESULTS / w.domain / "priors/.state",
         settings=lambda w: settings("train", domain=w.domain, prior="autoencoder"),
         code=code("train"),
     shell:
-        "python -m step train --settings {params.settings:q} --log {log:q}"
+        "python -m step train --processes {resources.gpu} --settings {params.settings:q} --log {log:q}"
         " --index {input.index:q} --state {params.state:q} --output {output:q}"
 
 
@@ -47,7 +47,7 @@ rule train_denoiser:
     threads: 64
     resources:
         gpu=1,
-        mem_mb=32000,
+        mem_mb=growing(32000),
         runtime=2880,
     params:
         state=lambda w: RESULTS / w.domain / "priors/.state",
@@ -55,6 +55,6 @@ rule train_denoiser:
         settings=lambda w: settings("train", domain=w.domain, prior=w.prior),
         code=code("train"),
     shell:
-        "python -m step train --settings {params.settings:q} --log {log:q}"
+        "python -m step train --processes {resources.gpu} --settings {params.settings:q} --log {log:q}"
         " --index {input.index:q} --autoencoder {input.autoencoder:q} {params.initial:q}"
         " --state {params.state:q} --output {output:q}"

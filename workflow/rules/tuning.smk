@@ -51,7 +51,7 @@ rule tune:
     threads: 64
     resources:
         gpu=1,
-        mem_mb=24000,
+        mem_mb=growing(24000),
         runtime=2880,
     params:
         measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
@@ -76,8 +76,8 @@ rule plot_tuning:
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=settings("plot_tuning"),
         code=code("plot_tuning"),

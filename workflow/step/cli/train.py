@@ -3,6 +3,8 @@
 import argparse
 import hashlib
 import logging
+import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -60,11 +62,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--initial", type=Path, help="folder of the image prior to start from (joint prior only)")
     parser.add_argument("--state", type=Path, required=True, help="folder of the resumable states, one per run")
     parser.add_argument("--output", type=Path, required=True, help="folder of the trained model")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train on N GPUs of this machine, which share each batch; the result is that of one (default: 1)",
+    )
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Train, or go on training, and write the model folder."""
     _check_models(arguments, settings.prior)
+    if arguments.processes > 1 and "LOCAL_RANK" not in os.environ:
+        _become_launcher(arguments.processes, settings.training.optimisation.batch_size)
     from accelerate import Accelerator
 
     from step.io.model_folders import write_model_folder
@@ -77,6 +88,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     if not len(training):
         raise InputError(f"{arguments.index} has no training videos; lower data.{settings.domain}.split's counts")
     accelerator = _accelerator(Accelerator, settings)
+    if not accelerator.is_main_process:
+        log.setLevel(logging.WARNING)
     images = ImageSet(training, settings.frames, settings.images, settings.seed)
     n_videos = sum(record.use == "video" for record in training.records)
     validation = _validation_videos(store, training)
@@ -90,6 +103,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     )
     fit = _fit_autoencoder if settings.prior == "autoencoder" else _fit_denoiser
     network, kept, facts, history = fit(arguments, settings, training, images, validation, state_file, accelerator)
+    accelerator.wait_for_everyone()  # all have read what the state keeps
     if accelerator.is_main_process:
         facts |= {"domain": settings.domain, "prior": settings.prior}
         card = _model_card(settings, network, len(training), len(images), history.rows)
@@ -97,6 +111,19 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         write_model_folder(arguments.output, network, facts, card, history.rows, record, kept)
         remove_state(state_file)
         log.info("wrote %s", arguments.output)
+
+
+def _become_launcher(processes: int, batch_size: int) -> None:
+    """Give this process to torchrun, which runs the same command in each of `processes`; does not return."""
+    import torch
+
+    available = torch.cuda.device_count()
+    if available and processes > available:
+        raise InputError(f"--processes asks for {processes} GPUs, {available} are here; lower it, or ask for more")
+    if batch_size % processes:
+        raise InputError(f"{processes} processes cannot share a batch of {batch_size}; change one of them")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    os.execv(sys.executable, [*launcher, "-m", "step", *sys.argv[1:]])
 
 
 def _check_models(arguments: argparse.Namespace, prior: str) -> None:
@@ -129,12 +156,17 @@ def _run_key(arguments: argparse.Namespace, settings: Settings, training) -> str
 
 def _accelerator(accelerator_class, settings: Settings):
     import torch
+    from accelerate.utils import DistributedDataParallelKwargs
 
     precision = settings.training.optimisation.precision
     if not torch.cuda.is_available() and precision != "no":
         log.info("no GPU here: training in float32 instead of %s", precision)
         precision = "no"
-    return accelerator_class(mixed_precision=precision)
+    # A step on pseudo-videos leaves the temporal modules out.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=settings.prior in ("video", "joint"))
+    # Processes without GPUs find each other only where they are told to use the processor.
+    on_processors = "LOCAL_RANK" in os.environ and not torch.cuda.is_available()
+    return accelerator_class(mixed_precision=precision, kwargs_handlers=[unused], cpu=on_processors)
 
 
 def _validation_videos(store, training):

@@ -85,7 +85,7 @@ def train(
                 group["lr"] = rate
             with accelerator.autocast():
                 loss = objective.loss(wrapped, batch)
-            value = _mean_over_processes(loss, accelerator)
+            value, stopping = _agree(loss, stop.requested, accelerator)
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"the loss is {value} at step {step + 1} of {steps}; lower the learning rate "
@@ -105,7 +105,7 @@ def train(
                         writer.add_scalar(name, history.rows[-1][name], step + 1)
             if step + 1 in kept_steps and accelerator.is_main_process:
                 keep_average(state_file, step + 1, average)
-            if stop.requested:
+            if stopping:
                 save(step + 1)
                 raise Interrupted(f"stopped at step {step + 1} of {steps}; the same command goes on from there")
             if time.monotonic() - saved_at > 60 * optimisation.checkpoint_minutes or step + 1 == steps:
@@ -149,8 +149,11 @@ def _update_average(average: torch.nn.Module, network: torch.nn.Module, step: in
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
 
 
-def _mean_over_processes(loss: torch.Tensor, accelerator: Accelerator) -> float:
-    return float(accelerator.reduce(loss.detach(), "mean"))
+def _agree(loss: torch.Tensor, stop_requested: bool, accelerator: Accelerator) -> tuple[float, bool]:
+    """Return the mean loss of all processes, and whether any of them was asked to stop: they stop after one step."""
+    both = torch.stack([loss.detach().float(), torch.full_like(loss.detach(), stop_requested, dtype=torch.float32)])
+    value, stopping = accelerator.reduce(both, "mean").tolist()
+    return value, stopping > 0
 
 
 def _add_row(history: History, step: int, steps_per_epoch: int, rate: float, validation_loss: float) -> None:

@@ -1,0 +1,169 @@
+"""The study through a real Slurm: where jobs run, what survives a kill, and that the results are the local ones."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from project_copy import ONE_THREAD, PROJECT, Copy, copy_of_project, run_miniature
+from slurm_cluster import Cluster, Record, why_not
+
+GPU_RULES = {"train_autoencoder", "train_denoiser", "sample"}
+TABLE = "results/miniature/mri8/tour/metrics.csv"
+AUTOENCODER = Path("results/miniature/mri/priors/autoencoder")
+LONG_TRAINING = "priors: {mri: {autoencoder_training: {optimisation: {epochs: 300, checkpoint_minutes: 0.02}}}}"
+STUDY = ["--configfile", "config/miniature.yaml", "--", TABLE]
+FAST = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(bool(why_not()), reason=f"no Slurm can be started here: {why_not()}"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """A cluster with two GPUs."""
+    slurm = Cluster(tmp_path_factory.mktemp("slurm"), cores=32, gpus=2)
+    try:
+        slurm.start()
+        yield slurm
+    finally:
+        slurm.stop()
+
+
+def copy_for_slurm(folder: Path) -> Copy:
+    """Return a copy of the project in which `snakemake --profile slurm` works as in the project's own root."""
+    copy = copy_of_project(folder)
+    (folder / "profiles").mkdir()
+    (folder / "profiles/slurm").symlink_to(PROJECT / "profiles/slurm")
+    (folder / "slurm").symlink_to("profiles/slurm")
+    return copy
+
+
+def start(cluster: Cluster, copy: Copy, *arguments: str) -> subprocess.Popen:
+    """Start snakemake as a user of the cluster does."""
+    environment = {name: value for name, value in cluster.environment.items() if name != "PYTHONPATH"}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--nocolor", *FAST, *ONE_THREAD, *arguments]
+    output = (copy.folder / "snakemake.out").open("ab")
+    return subprocess.Popen(command, cwd=copy.folder, env=environment, stdout=output, stderr=output)
+
+
+def wait_for_job(cluster: Cluster, rule: str) -> str:
+    """Return the number of a running job of `rule`."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for line in cluster.ask("squeue", "--noheader", "--states=RUNNING", "--format=%i %k").splitlines():
+            number, _, comment = line.partition(" ")
+            if comment.startswith(f"rule_{rule}"):
+                return number
+        time.sleep(0.2)
+    raise TimeoutError(f"no job of {rule} ran")
+
+
+def most_at_once(records: list[Record]) -> int:
+    """Return the largest number of jobs that ran at the same time."""
+    return max(sum(r.started <= other.started < r.ended for r in records) for other in records)
+
+
+@pytest.fixture(scope="module")
+def finished(cluster, tmp_path_factory) -> Copy:
+    """A copy whose study was made through the queue, though one of its samplings was cancelled once."""
+    copy = copy_for_slurm(tmp_path_factory.mktemp("study"))
+    run = start(cluster, copy, *STUDY)
+    cluster.ask("scancel", wait_for_job(cluster, "sample"))
+    status = run.wait(timeout=600)
+    assert status == 0, (copy.folder / "snakemake.out").read_text()[-4000:]
+    return copy
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory) -> Copy:
+    """A copy whose study was made without Slurm."""
+    copy = copy_for_slurm(tmp_path_factory.mktemp("local"))
+    run = run_miniature(copy, TABLE)
+    assert run.status == 0, run.stdout + run.stderr
+    return copy
+
+
+def test_jobs_ran_in_their_partitions_and_never_more_than_there_are_gpus(cluster, finished):
+    on_gpu = [record for record in cluster.jobs() if record.rule in GPU_RULES]
+    on_cpu = [record for record in cluster.jobs() if record.rule not in GPU_RULES]
+    assert {record.rule for record in on_gpu} == GPU_RULES
+    assert {(record.partition, record.gpus) for record in on_gpu} == {("gpu", 1)}
+    assert {(record.partition, record.gpus) for record in on_cpu} == {("cpu", 0)}
+    assert most_at_once(on_gpu) <= 2
+
+
+def test_a_job_that_was_cancelled_was_tried_again(cluster, finished):
+    states = [record.state for record in cluster.jobs() if record.rule == "sample"]
+    assert sorted(states) == ["CANCELLED", "COMPLETED", "COMPLETED"]
+
+
+def test_the_results_are_those_of_a_run_without_slurm(finished, local):
+    for file in ("samples/bcs/000.h5", "samples/step_joint/000.h5"):
+        assert_same_samples(*(copy.folder / "results/miniature/mri8" / file for copy in (finished, local)))
+    tables = [(copy.folder / TABLE).read_text() for copy in (finished, local)]
+    assert tables[0] == tables[1]
+
+
+def test_what_a_run_without_slurm_finished_has_nothing_to_do_under_slurm(cluster, local):
+    assert start(cluster, local, "-n", *STUDY).wait(timeout=60) == 0
+    assert "Nothing to be done" in (local.folder / "snakemake.out").read_text()
+
+
+def test_an_interrupt_leaves_no_job_in_the_queue(cluster, tmp_path):
+    copy = copy_for_slurm(tmp_path)
+    run = start(cluster, copy, *STUDY)
+    wait_for_job(cluster, "simulate_mri")
+    run.send_signal(signal.SIGINT)
+    run.wait(timeout=60)
+    deadline = time.monotonic() + 20
+    while cluster.ask("squeue", "--noheader") and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert cluster.ask("squeue", "--noheader") == ""
+
+
+def test_a_training_that_is_warned_of_its_time_limit_goes_on_in_the_next_try(cluster, tmp_path):
+    study = ["--configfile", "config/miniature.yaml", "long.yaml", "--", str(AUTOENCODER)]
+    copies = [tmp_path / name for name in ("warned", "local")]
+    for folder in copies:
+        folder.mkdir()
+        copy_for_slurm(folder).overlay("long", LONG_TRAINING)
+    warned, local = map(Copy, copies)
+    run = start(cluster, warned, *study)
+    number = wait_for_job(cluster, "train_autoencoder")
+    wait_for_state(warned.folder / AUTOENCODER.with_name(".state"))
+    cluster.ask("scancel", "--signal=USR1", number)
+    assert local.snakemake(AUTOENCODER, *ONE_THREAD, overlays=("config/miniature.yaml", "long.yaml")).status == 0
+    assert run.wait(timeout=200) == 0, (warned.folder / "snakemake.out").read_text()[-4000:]
+    logs = "".join(log.read_text() for log in (warned.folder / "results/logs/slurm").rglob("*.log"))
+    assert "the same command goes on from there" in logs
+    assert "resuming at step" in logs
+    weights = [(folder / AUTOENCODER / "diffusion_pytorch_model.safetensors").read_bytes() for folder in copies]
+    assert weights[0] == weights[1]
+
+
+def wait_for_state(folder: Path) -> None:
+    """Wait until a training has saved its state in `folder`."""
+    deadline = time.monotonic() + 60
+    while not list(folder.rglob("*.safetensors")):
+        assert time.monotonic() < deadline, f"no state of a training ever came to {folder}"
+        time.sleep(0.1)
+
+
+def assert_same_samples(one: Path, other: Path) -> None:
+    """Raise unless two files have the same reconstructions, number for number."""
+    with h5py.File(one) as first, h5py.File(other) as second:
+        names: list[str] = []
+        first.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        assert names
+        for name in names:
+            np.testing.assert_array_equal(first[name][()], second[name][()], err_msg=name)
