@@ -115,7 +115,8 @@ def test_the_results_are_those_of_a_run_without_slurm(finished, local):
 
 
 def test_what_a_run_without_slurm_finished_has_nothing_to_do_under_slurm(cluster, local):
-    assert start(cluster, local, "-n", *STUDY).wait(timeout=60) == 0
+    more = ["--set-resources", "train_autoencoder:gpu=2", "sample:mem_mb=99000", "--jobs", "7"]
+    assert start(cluster, local, "-n", *more, *STUDY).wait(timeout=60) == 0
     assert "Nothing to be done" in (local.folder / "snakemake.out").read_text()
 
 
