@@ -6,10 +6,13 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CLIENT_CONFIG = Path("/run/slurm/conf")
 """Where clients look whose environment names no configuration, such as those that a job starts."""
@@ -55,7 +58,6 @@ PartitionName=gpu Nodes={host} MaxTime=UNLIMITED State=UP
 class Record:
     """What Slurm knows of a job that ended."""
 
-    job: int
     rule: str  # or group
     state: str
     partition: str
@@ -86,10 +88,10 @@ class Cluster:
             ["munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.folder}/munge.socket"]
             + [f"--{name}-file={self.folder}/munge.{name}" for name in ("pid", "log", "seed")]
         )
-        self._wait_for("munge", lambda: (self.folder / "munge.socket").exists())
+        wait_for(lambda: (self.folder / "munge.socket").exists(), self._logs)
         self._spawn(["slurmctld", "-D"])
         self._spawn(["slurmd", "-D"])
-        self._wait_for("the node", lambda: self.ask("sinfo", "--noheader", "--format=%T").split()[:1] == ["idle"])
+        wait_for(lambda: self.ask("sinfo", "--noheader", "--format=%T").split()[:1] == ["idle"], self._logs)
 
     def stop(self) -> None:
         """Cancel all jobs and end the daemons."""
@@ -117,24 +119,12 @@ class Cluster:
         lines = self.ask("scontrol", "--oneliner", "show", "jobs").splitlines()
         return [_record(line) for line in lines if re.search(r" JobState=(?!PENDING|RUNNING|COMPLETING)", line)]
 
-    def restart_node(self) -> None:
-        """Kill the node's daemon as a crash would, and start it again."""
-        node = self._daemons.pop()
-        node.kill()
-        node.wait()
-        self._spawn(["slurmd", "-D"])
-
     def _spawn(self, command: list[str]) -> None:
         with (self.folder / f"{command[0]}.out").open("ab") as output:
             self._daemons.append(subprocess.Popen(command, env=self.environment, stdout=output, stderr=output))
 
-    def _wait_for(self, what: str, ready) -> None:
-        deadline = time.monotonic() + 30
-        while not ready():
-            if time.monotonic() > deadline:
-                logs = "\n".join(file.read_text(errors="replace")[-2000:] for file in self.folder.glob("*.log"))
-                raise TimeoutError(f"{what} did not start within 30 s\n{logs}")
-            time.sleep(0.1)
+    def _logs(self) -> str:
+        return "\n".join(file.read_text(errors="replace")[-2000:] for file in self.folder.glob("*.log"))
 
     def _write_configuration(self) -> None:
         conf = self.folder / "conf"
@@ -162,6 +152,16 @@ class Cluster:
         CLIENT_CONFIG.symlink_to(self.folder / "conf")
 
 
+def wait_for(ready: Callable[[], T], describe: Callable[[], str], seconds: float = 60) -> T:
+    """Return what `ready` returns as soon as it is true; raises `TimeoutError` with the text of `describe`."""
+    deadline = time.monotonic() + seconds
+    while not (result := ready()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing came within {seconds} s: {describe()}")
+        time.sleep(0.1)
+    return result
+
+
 def why_not() -> str:
     """Return why no cluster can be started here; '' where one can."""
     if os.geteuid() != 0:
@@ -174,7 +174,6 @@ def _record(line: str) -> Record:
     fields = dict(re.findall(r"(\w+)=(\S*)", line))
     gpus = re.search(r"TresPer\w+=\S*gpu:(\d+)", line)
     return Record(
-        job=int(fields["JobId"]),
         rule=re.sub("^(rule|group)_|_wildcards_.*", "", fields["Comment"]),
         state=fields["JobState"],
         partition=fields["Partition"],

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from project_copy import ONE_THREAD, PROJECT, Copy, copy_of_project, run_miniature
-from slurm_cluster import Cluster, Record, why_not
+from slurm_cluster import Cluster, Record, wait_for, why_not
 
 GPU_RULES = {"train_autoencoder", "train_denoiser", "sample"}
 TABLE = "results/miniature/mri8/tour/metrics.csv"
@@ -58,14 +57,12 @@ def start(cluster: Cluster, copy: Copy, *arguments: str) -> subprocess.Popen:
 
 def wait_for_job(cluster: Cluster, rule: str) -> str:
     """Return the number of a running job of `rule`."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for line in cluster.ask("squeue", "--noheader", "--states=RUNNING", "--format=%i %k").splitlines():
-            number, _, comment = line.partition(" ")
-            if comment.startswith(f"rule_{rule}"):
-                return number
-        time.sleep(0.2)
-    raise TimeoutError(f"no job of {rule} ran")
+
+    def running() -> str | None:
+        lines = cluster.ask("squeue", "--noheader", "--states=RUNNING", "--format=%i rule: %k").splitlines()
+        return next((line.split()[0] for line in lines if f"rule: rule_{rule}" in line), None)
+
+    return wait_for(running, lambda: f"no job of {rule} ran", seconds=120)
 
 
 def most_at_once(records: list[Record]) -> int:
@@ -126,10 +123,7 @@ def test_an_interrupt_leaves_no_job_in_the_queue(cluster, tmp_path):
     wait_for_job(cluster, "simulate_mri")
     run.send_signal(signal.SIGINT)
     run.wait(timeout=60)
-    deadline = time.monotonic() + 20
-    while cluster.ask("squeue", "--noheader") and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert cluster.ask("squeue", "--noheader") == ""
+    wait_for(lambda: cluster.ask("squeue", "--format=%i").split() == ["JOBID"], lambda: "jobs are left", seconds=20)
 
 
 def test_a_training_that_is_warned_of_its_time_limit_goes_on_in_the_next_try(cluster, tmp_path):
@@ -141,7 +135,8 @@ def test_a_training_that_is_warned_of_its_time_limit_goes_on_in_the_next_try(clu
     warned, local = map(Copy, copies)
     run = start(cluster, warned, *study)
     number = wait_for_job(cluster, "train_autoencoder")
-    wait_for_state(warned.folder / AUTOENCODER.with_name(".state"))
+    state = warned.folder / AUTOENCODER.with_name(".state")
+    wait_for(lambda: list(state.rglob("*.safetensors")), lambda: f"no state of a training in {state}")
     cluster.ask("scancel", "--signal=USR1", number)
     assert local.snakemake(AUTOENCODER, *ONE_THREAD, overlays=("config/miniature.yaml", "long.yaml")).status == 0
     assert run.wait(timeout=200) == 0, (warned.folder / "snakemake.out").read_text()[-4000:]
@@ -150,14 +145,6 @@ def test_a_training_that_is_warned_of_its_time_limit_goes_on_in_the_next_try(clu
     assert "resuming at step" in logs
     weights = [(folder / AUTOENCODER / "diffusion_pytorch_model.safetensors").read_bytes() for folder in copies]
     assert weights[0] == weights[1]
-
-
-def wait_for_state(folder: Path) -> None:
-    """Wait until a training has saved its state in `folder`."""
-    deadline = time.monotonic() + 60
-    while not list(folder.rglob("*.safetensors")):
-        assert time.monotonic() < deadline, f"no state of a training ever came to {folder}"
-        time.sleep(0.1)
 
 
 def assert_same_samples(one: Path, other: Path) -> None:

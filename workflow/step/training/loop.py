@@ -66,7 +66,6 @@ def train(
 
     def save(step: int) -> None:
         history.seconds = seconds_before + time.monotonic() - started
-        accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             save_state(state_file, step, accelerator.unwrap_model(wrapped), average, optimiser.optimizer, history)
 
@@ -111,6 +110,7 @@ def train(
             if time.monotonic() - saved_at > 60 * optimisation.checkpoint_minutes or step + 1 == steps:
                 save(step + 1)
                 saved_at = time.monotonic()
+    accelerator.wait_for_everyone()  # what is kept can be read by all
     return average, history
 
 
