@@ -15,9 +15,16 @@ from step.training.objectives import autoencoder_loss, denoising_loss
 NO_CHANGE = Augmentation(flips=False, zoom=(1.0, 1.0), probability=0.0)
 
 
-def autoencoder():
+def autoencoder(patch_size: int = 1):
     torch.manual_seed(0)
-    settings = Autoencoder(latent_channels=2, block_channels=(4, 4), layers_per_block=1, norm_groups=2, attention=False)
+    settings = Autoencoder(
+        latent_channels=2,
+        patch_size=patch_size,
+        block_channels=(4, 4),
+        layers_per_block=1,
+        norm_groups=2,
+        attention=False,
+    )
     return build_autoencoder(settings, channels=2)
 
 
@@ -33,7 +40,7 @@ def store(tmp_path) -> VideoStore:
 
 
 def test_autoencoder_loss_is_equation_16_over_the_number_of_pixels():
-    network = PosteriorSample(autoencoder())
+    network = PosteriorSample(autoencoder(), 1)
     images, noise = torch.randn(3, 2, 8, 8), torch.randn(3, 2, 4, 4)
     with torch.no_grad():
         loss = autoencoder_loss(network, images, noise, kl_weight=0.03)
@@ -131,7 +138,7 @@ def test_processes_share_out_the_batch_and_its_random_draws():
         augmentation = Augmentation(flips=True, zoom=(0.8, 1.25), probability=0.5)
 
     schedule = LinearBetaSchedule(1000, 1e-4, 0.02)
-    frames = FrameAutoencoder(autoencoder(), [0.0, 0.0], [1.0, 1.0])
+    frames = FrameAutoencoder(autoencoder(), [0.0, 0.0], [1.0, 1.0], 1)
     examples = torch.randn(4, 3, 2, 8, 8)
 
     def prepare(rank: int, world: int):
@@ -155,8 +162,8 @@ def test_prefetched_batches_come_in_order_and_errors_come_through():
 
 def test_standardised_latents_decode_to_what_plain_ones_do():
     network = autoencoder().eval()
-    plain = FrameAutoencoder(network, [0.0, 0.0], [1.0, 1.0])
-    shifted = FrameAutoencoder(network, [0.5, -1.0], [2.0, 0.1])
+    plain = FrameAutoencoder(network, [0.0, 0.0], [1.0, 1.0], 1)
+    shifted = FrameAutoencoder(network, [0.5, -1.0], [2.0, 0.1], 1)
     video = torch.randn(1, 3, 2, 8, 8)
     with torch.no_grad():
         latent = shifted.encode(video)
@@ -165,3 +172,23 @@ def test_standardised_latents_decode_to_what_plain_ones_do():
         ).reshape(2, 1, 1)
         assert torch.allclose(latent, expected, atol=1e-5)
         assert torch.allclose(shifted.decode(latent), plain.decode(plain.encode(video)), atol=1e-5)
+
+
+def test_patches_are_pixels_of_more_channels_and_lose_nothing():
+    """The network sees a 2 x 2 patch as one pixel; frames keep their shape and every pixel its place."""
+    network = autoencoder(patch_size=2).eval()
+    video = torch.randn(1, 3, 2, 8, 8)
+    patched = FrameAutoencoder(network, [0.0, 0.0], [1.0, 1.0], 2)
+    patches = torch.stack([video[0, :, :, y::2, x::2] for y in range(2) for x in range(2)], dim=2).flatten(1, 2)
+    with torch.no_grad():
+        latent = patched.encode(video)
+        assert latent.shape == (1, 3, 2, 2, 2)
+        assert torch.equal(latent[0], network.encode(patches).latent_dist.mean)
+        decoded, of_network = patched.decode(latent)[0], network.decode(latent[0]).sample
+        assert decoded.shape == (3, 2, 8, 8)
+        for channel in range(2):
+            for y in range(2):
+                for x in range(2):
+                    assert torch.equal(decoded[:, channel, y::2, x::2], of_network[:, 4 * channel + 2 * y + x])
+        restored, _ = PosteriorSample(network, 2)(video[0], torch.zeros(3, 2, 2, 2))
+        assert torch.allclose(restored, decoded, atol=1e-6)

@@ -200,6 +200,7 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         "kind": "autoencoder",
         "latent_mean": autoencoder.mean.flatten().tolist(),
         "latent_std": autoencoder.std.flatten().tolist(),
+        "patch_size": autoencoder.patch_size,
     }
     return autoencoder.network, {}, facts, history
 

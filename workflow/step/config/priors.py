@@ -38,8 +38,12 @@ class Autoencoder(Section):
     """The frame-wise variational autoencoder (diffusers' AutoencoderKL)."""
 
     latent_channels: Count = Field(description="c (Table 3: latent channels)")
+    patch_size: Count = Field(
+        description="pixels of a patch's side; a patch becomes the channels of one pixel before the network sees it, so "
+        "that no convolution runs at full resolution; 1 leaves the frames as they are"
+    )
     block_channels: tuple[Count, ...] = Field(
-        min_length=1, description="widths; n blocks halve the frame n - 1 times (Table 3: block channels)"
+        min_length=1, description="widths; n blocks halve the frame n - 1 times more (Table 3: block channels)"
     )
     layers_per_block: Count = Field(
         description="residual layers per block of the encoder; the decoder's blocks have one more"
@@ -50,7 +54,7 @@ class Autoencoder(Section):
     @property
     def downsampling(self) -> int:
         """Factor by which the frame shrinks along each axis (Table 3: down sampling factor)."""
-        return 2 ** (len(self.block_channels) - 1)
+        return self.patch_size * 2 ** (len(self.block_channels) - 1)
 
     @model_validator(mode="after")
     def _grouped(self) -> "Autoencoder":

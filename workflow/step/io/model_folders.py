@@ -22,7 +22,7 @@ EPOCHS = "epochs"
 """Folder, in that of a model, of the model as it was after some epochs."""
 
 NEEDED = {
-    "autoencoder": {"latent_mean", "latent_std"},
+    "autoencoder": {"latent_mean", "latent_std", "patch_size"},
     "denoiser": {"autoencoder", "noise_schedule", "latent_shape"},
 }
 """The facts without which a model of a kind cannot be used."""

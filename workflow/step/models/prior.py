@@ -55,7 +55,8 @@ class LatentDiffusionPrior:
 def load_autoencoder(folder: Path, domain: str | None = None) -> FrameAutoencoder:
     """Return the autoencoder in a model folder; raises `InputError` unless it is one, of `domain` if given."""
     facts = read_facts(folder, "autoencoder", domain)
-    return FrameAutoencoder(load_network(folder, AutoencoderKL), facts["latent_mean"], facts["latent_std"])
+    network = load_network(folder, AutoencoderKL)
+    return FrameAutoencoder(network, facts["latent_mean"], facts["latent_std"], facts["patch_size"])
 
 
 def load_prior(autoencoder_folder: Path, folder: Path, domain: str) -> LatentDiffusionPrior:

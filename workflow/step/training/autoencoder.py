@@ -32,7 +32,7 @@ def train_autoencoder(
     `validation` (image, channel, y, x) are held-out images, whose loss is recorded.
     """
     torch.manual_seed(derive_seed(seed, "autoencoder", "weights"))
-    network = PosteriorSample(build_autoencoder(architecture, validation.shape[1]))
+    network = PosteriorSample(build_autoencoder(architecture, validation.shape[1]), architecture.patch_size)
     # Convolutions of few channels on large frames are a fifth faster with the channels innermost.
     network = network.to(memory_format=torch.channels_last)
     optimisation = training.optimisation
@@ -60,16 +60,20 @@ def train_autoencoder(
     )
     steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
     average, history = train(network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator)
-    return _standardised(average.network, images, standardise, order, device), history
+    return _standardised(average, images, standardise, order, device), history
 
 
 @torch.no_grad()
-def _standardised(network, images: ImageSet, standardise: bool, order: Order, device) -> FrameAutoencoder:
+def _standardised(
+    trained: PosteriorSample, images: ImageSet, standardise: bool, order: Order, device: torch.device
+) -> FrameAutoencoder:
+    network, patch_size = trained.network, trained.patch_size
     channels = network.config.latent_channels
-    plain = FrameAutoencoder(network, [0.0] * channels, [1.0] * channels).to(device)
+    plain = FrameAutoencoder(network, [0.0] * channels, [1.0] * channels, patch_size).to(device)
     if not standardise:
         return plain
     batches = range(min(order.steps_per_epoch, max(1, STATISTICS_IMAGES // order.batch_size)))
     latents = torch.cat([plain.encode(images.read(order.batch(step))[:, None].to(device)) for step in batches])
     by_channel = latents.transpose(0, 2).flatten(1)
-    return FrameAutoencoder(network, by_channel.mean(dim=1).tolist(), by_channel.std(dim=1).tolist()).to(device)
+    mean, std = by_channel.mean(dim=1).tolist(), by_channel.std(dim=1).tolist()
+    return FrameAutoencoder(network, mean, std, patch_size).to(device)
