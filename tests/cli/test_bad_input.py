@@ -224,7 +224,9 @@ def models(config, tmp_path) -> dict[str, Path]:
     facts = {"domain": "mri", "kind": "autoencoder", "prior": "autoencoder", "latent_mean": [0.0] * 2}
     network = build_autoencoder(priors.autoencoder, 2)
     losses = [{"step": 1, "loss": 1.0}]
-    write_model_folder(folders["autoencoder"], network, facts | {"latent_std": [1.0] * 2, "patch_size": 1}, "", losses, {"hours": 0.0})
+    write_model_folder(
+        folders["autoencoder"], network, facts | {"latent_std": [1.0] * 2, "patch_size": 1}, "", losses, {"hours": 0.0}
+    )
     facts = {
         "domain": "mri",
         "kind": "denoiser",

@@ -290,7 +290,13 @@ def test_losses_that_are_no_numbers_are_one_line(tmp_path, config, out, error_of
 def trained(config, tmp_path_factory) -> Path:
     """A folder with an autoencoder and a joint prior, untrained."""
     folder, priors = tmp_path_factory.mktemp("priors"), config.priors["mri"]
-    facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.0, 0.0], "latent_std": [1.0, 1.0], "patch_size": 1}
+    facts = {
+        "kind": "autoencoder",
+        "domain": "mri",
+        "latent_mean": [0.0, 0.0],
+        "latent_std": [1.0, 1.0],
+        "patch_size": 1,
+    }
     losses = [{"step": 1, "loss": 1.0}]
     write_model_folder(
         folder / "autoencoder", build_autoencoder(priors.autoencoder, 2), facts, "# card", losses, {"hours": 0.0}

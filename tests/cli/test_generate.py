@@ -33,7 +33,13 @@ def models(tmp_path_factory) -> Path:
     settings = Autoencoder(
         latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=True
     )
-    facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.1, -0.2], "latent_std": [1.5, 0.5], "patch_size": 1}
+    facts = {
+        "kind": "autoencoder",
+        "domain": "mri",
+        "latent_mean": [0.1, -0.2],
+        "latent_std": [1.5, 0.5],
+        "patch_size": 1,
+    }
     write_model_folder(folder / "autoencoder", build_autoencoder(settings, channels=2), facts, *NOT_TRAINED)
     facts = {
         "kind": "denoiser",

@@ -74,7 +74,13 @@ def priors(config, tmp_path_factory) -> Path:
     """Return a folder with an autoencoder and a joint prior, untrained."""
     folder, chosen = tmp_path_factory.mktemp("priors"), config.priors["mri"]
     torch.manual_seed(0)
-    facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.0, 0.0], "latent_std": [1.0, 1.0], "patch_size": 1}
+    facts = {
+        "kind": "autoencoder",
+        "domain": "mri",
+        "latent_mean": [0.0, 0.0],
+        "latent_std": [1.0, 1.0],
+        "patch_size": 1,
+    }
     rest = ("# card", [{"step": 1, "loss": 1.0}], {"hours": 0.0})
     write_model_folder(folder / "autoencoder", build_autoencoder(chosen.autoencoder, 2), facts, *rest)
     network = DenoisingUNet(latent_channels=2, temporal=True, **chosen.denoiser.model_dump())

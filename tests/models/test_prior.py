@@ -46,7 +46,13 @@ def prior() -> LatentDiffusionPrior:
 @pytest.fixture
 def folders(tmp_path):
     autoencoder, denoiser = networks()
-    facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.1, -0.2], "latent_std": [1.5, 0.5], "patch_size": 1}
+    facts = {
+        "kind": "autoencoder",
+        "domain": "mri",
+        "latent_mean": [0.1, -0.2],
+        "latent_std": [1.5, 0.5],
+        "patch_size": 1,
+    }
     write_model_folder(tmp_path / "autoencoder", autoencoder, facts, "# card", LOSSES, {"hours": 0.0})
     facts = {
         "kind": "denoiser",
@@ -125,9 +131,18 @@ def test_a_prior_of_another_domain_is_refused(folders):
 def test_a_prior_is_refused_with_an_autoencoder_that_it_does_not_know(folders, tmp_path):
     torch.manual_seed(1)
     other = build_autoencoder(
-        Autoencoder(latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=True), 2
+        Autoencoder(
+            latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=True
+        ),
+        2,
     )
-    facts = {"kind": "autoencoder", "domain": "mri", "latent_mean": [0.0, 0.0], "latent_std": [1.0, 1.0], "patch_size": 1}
+    facts = {
+        "kind": "autoencoder",
+        "domain": "mri",
+        "latent_mean": [0.0, 0.0],
+        "latent_std": [1.0, 1.0],
+        "patch_size": 1,
+    }
     write_model_folder(tmp_path / "other", other, facts, "# card", LOSSES, {"hours": 0.0})
     with pytest.raises(InputError, match="was trained on the latents of another autoencoder"):
         load_prior(tmp_path / "other", folders[1], domain="mri")

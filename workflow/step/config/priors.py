@@ -39,8 +39,8 @@ class Autoencoder(Section):
 
     latent_channels: Count = Field(description="c (Table 3: latent channels)")
     patch_size: Count = Field(
-        description="pixels of a patch's side; a patch becomes the channels of one pixel before the network sees it, so "
-        "that no convolution runs at full resolution; 1 leaves the frames as they are"
+        description="pixels of a patch's side; a patch becomes the channels of one pixel before the network sees it, "
+        "so that no convolution runs at full resolution; 1 leaves the frames as they are"
     )
     block_channels: tuple[Count, ...] = Field(
         min_length=1, description="widths; n blocks halve the frame n - 1 times more (Table 3: block channels)"
