@@ -51,7 +51,7 @@ def train(
     or SIGUSR1, once the state is written, and `FloatingPointError` as soon as the loss is not finite.
     """
     average = copy.deepcopy(network).to(accelerator.device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=optimisation.learning_rate)
+    optimiser = torch.optim.Adam(network.parameters(), lr=optimisation.learning_rate, fused=True)
     done, history = load_state(state_file, network, average, optimiser)
     if done:
         log.info("resuming at step %d of %d from %s", done, steps, state_file)
