@@ -27,6 +27,12 @@ def test_the_conda_file_has_the_bounds_of_the_package():
     assert bounds([*(text for text in conda if text != "pip"), *from_pip["pip"]]) == wanted
 
 
+def test_what_snakemake_needs_for_a_report_comes_with_the_package():
+    """It asks for it only when the report is made, after everything else."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "pygments" in bounds(project["dependencies"])
+
+
 def test_the_container_has_the_python_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (image,) = re.findall(r"^FROM python:([\d.]+)", (ROOT / "envs/Dockerfile").read_text(), re.MULTILINE)
