@@ -21,9 +21,11 @@ class Lpips:
 
     def __init__(self, state: Mapping[str, torch.Tensor]) -> None:
         """Take the weights of `conversion.convert_vgg16`."""
-        features = vgg16(weights=None).features[:-1]  # nothing is compared after the last pool
+        with torch.device("meta"):  # a network of that size takes seconds to fill with random numbers
+            features = vgg16(weights=None).features[:-1]  # nothing is compared after the last pool
         prefix = "features."
-        features.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        features.load_state_dict(weights, assign=True)
         heads = [state[f"lin{layer}"].reshape(1, -1, 1, 1) for layer in range(VGG16_LAYERS)]
         self._distance = piq.ContentLoss(
             features.eval(), layers=COMPARED, weights=heads, normalize_features=True, reduction="none"
