@@ -267,6 +267,7 @@ def draw(weights: tuple[float, float]) -> np.ndarray:
             step_decay=1.0,
             noise_level=RightColumn.noise,
             prior_score="exact",
+            prior_score_every=1,
             prior_score_sigma=0.005,
             gaussian_width=1.0,
             gradient_clip=None,

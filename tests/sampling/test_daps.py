@@ -14,6 +14,7 @@ from gaussians import (
 from step.config.tasks import Annealing, Mcmc, Ode, Sampler
 from step.diffusion.denoiser import score
 from step.sampling.daps import PosteriorGivenNoisy, annealing_levels, sample_posterior, step_size_at
+from step.sampling.evaluations import CountedPrior
 from step.sampling.mcmc import sample_damped_hamiltonian
 from step.sampling.noise.independent import IndependentNoise
 from step.sampling.posterior import LatentLikelihood
@@ -30,6 +31,7 @@ def sampler(**mcmc) -> Sampler:
         "step_decay": 1.0,
         "noise_level": 0.4,
         "prior_score": "exact",
+        "prior_score_every": 1,
         "prior_score_sigma": 0.01,
         "gaussian_width": 1.0,
         "gradient_clip": None,
@@ -95,10 +97,10 @@ def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size
 
 
 @pytest.mark.parametrize("damping", [0.0, 0.7])
-@pytest.mark.parametrize("prior_score", ["exact", "frozen", "gaussian"])
-def test_the_chain_of_one_level_samples_the_target_of_its_prior_score(prior_score, damping):
+@pytest.mark.parametrize(("prior_score", "every"), [("exact", 1), ("exact", 4), ("frozen", 1), ("gaussian", 1)])
+def test_the_chain_of_one_level_samples_the_target_of_its_prior_score(prior_score, every, damping):
     sigma = 0.8
-    settings = sampler(prior_score=prior_score, damping=damping, gaussian_width=0.7)
+    settings = sampler(prior_score=prior_score, prior_score_every=every, damping=damping, gaussian_width=0.7)
     prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.mcmc.noise_level)
     measurement = one_measurement(forward_model)
     one_row = torch.randn(1, 2, 1, 1, 3, generator=torch.Generator().manual_seed(7))
@@ -126,6 +128,22 @@ def test_the_chain_of_one_level_samples_the_target_of_its_prior_score(prior_scor
         information = information + as_rows(score(prior.denoise, ode_solution, 0.01))[0, 0].double()
     mean, covariance = gaussian_from(precision, information)
     assert_distributed_as(samples, mean, covariance, bias=0.08)
+
+
+def test_the_prior_s_score_is_evaluated_at_every_few_steps_and_the_rest_of_the_gradient_at_each():
+    settings = sampler(prior_score_every=3)
+    prior = CountedPrior(GaussianPrior())
+    noisy = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(7))
+    measured = likelihood(one_measurement(LinearGaussianModel(0.4)), 1, settings)
+    target = PosteriorGivenNoisy(prior, measured, noisy, noisy, 0.8, settings.mcmc)
+    counts = []
+    for number in range(7):
+        latent = noisy + 0.1 * number
+        rest = measured.gradient(latent)[0] + (noisy - latent) / 0.8**2
+        scored = noisy + 0.1 * (number // 3 * 3)  # where the score was taken last
+        assert torch.allclose(target(latent), rest + score(GaussianPrior().denoise, scored, 0.01), rtol=1e-4, atol=1e-2)
+        counts.append(prior.denoiser_evaluations)
+    assert counts == [1, 1, 1, 2, 2, 2, 3]
 
 
 def test_a_sample_is_the_same_in_any_batch_and_order():

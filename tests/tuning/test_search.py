@@ -44,6 +44,7 @@ def mcmc(**changes) -> Mcmc:
         "step_decay": 0.01,
         "noise_level": 0.1,
         "prior_score": "exact",
+        "prior_score_every": 1,
         "prior_score_sigma": 0.01,
         "gaussian_width": 1.0,
         "gradient_clip": None,

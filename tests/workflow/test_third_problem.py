@@ -74,6 +74,7 @@ tasks:
         step_decay: 0.011
         noise_level: 0.05
         prior_score: frozen
+        prior_score_every: 1
         prior_score_sigma: 0.05
         gaussian_width: 1.0
         gradient_clip: 0.2

@@ -5,6 +5,7 @@ Without --config it is the study of config/config.yaml.
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 from step.config.keys import DEMO_CONFIG, keys_as_markdown
@@ -95,7 +96,8 @@ def _describe_task(config: Config, task: str) -> dict:
     settings = config.tasks[task]
     sampler = settings.sampler
     mcmc_steps = sampler.annealing.levels * sampler.mcmc.steps
-    denoiser_in_mcmc = {"exact": mcmc_steps, "frozen": sampler.annealing.levels, "gaussian": 0}
+    scores = math.ceil(sampler.mcmc.steps / sampler.mcmc.prior_score_every)
+    denoiser_in_mcmc = {"exact": sampler.annealing.levels * scores, "frozen": sampler.annealing.levels, "gaussian": 0}
     n_shards = len(sampling_shards(config, task))
     n_methods, n_references = len(config.methods), len(settings.references)
     return {

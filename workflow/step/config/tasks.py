@@ -113,8 +113,12 @@ class Mcmc(Section):
         "level): of the measurement's noise and the decoder's error together"
     )
     prior_score: Literal["exact", "frozen", "gaussian"] = Field(
-        description="how the prior's score is had: at every step (`exact`), once per annealing level "
+        description="how the prior's score is had: along the chain (`exact`), once per annealing level "
         "(`frozen`), or from a `gaussian` around the PF-ODE's solution"
+    )
+    prior_score_every: Count = Field(
+        description="with prior_score `exact`: steps from one evaluation of the network to the next, between which its "
+        "last value serves; 1 is at every step"
     )
     prior_score_sigma: Positive = Field(
         description="noise level at which the network gives the prior's score, in units of the latent"

@@ -1,5 +1,6 @@
 """Decoupled annealing posterior sampling (Algorithm 1)."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -61,7 +62,8 @@ def sample_posterior(
 class PosteriorGivenNoisy:
     """The gradient of ``log p(z0 | z_sigma, y)``: measurement, noisy latent and prior, the last in one of three ways.
 
-    `exact` evaluates the prior's score at every step. `frozen` evaluates it once, at the PF-ODE's solution.
+    `exact` evaluates the prior's score along the chain, at every step or at every few: it changes slowly beside the
+    measurement's part, and costs a network. `frozen` evaluates it once, at the PF-ODE's solution.
     `gaussian` replaces it, together with the noisy latent's term, by a Gaussian around the PF-ODE's solution.
     """
 
@@ -109,8 +111,22 @@ def _prior_gradient(
         frozen = score(prior.denoise, ode_solution, mcmc.prior_score_sigma)
         prior_score = lambda latent: frozen  # noqa: E731
     else:
-        prior_score = lambda latent: score(prior.denoise, latent, mcmc.prior_score_sigma)  # noqa: E731
+        exact = lambda latent: score(prior.denoise, latent, mcmc.prior_score_sigma)  # noqa: E731
+        prior_score = _reused(exact, mcmc.prior_score_every)
     return lambda latent: (noisy - latent) / sigma**2 + prior_score(latent)
+
+
+def _reused(gradient: Gradient, steps: int) -> Gradient:
+    """Return `gradient` evaluated at every `steps`-th call, the first among them, and its last value in between."""
+    last: list[torch.Tensor] = []
+    calls = itertools.count()
+
+    def reused(latent: torch.Tensor) -> torch.Tensor:
+        if next(calls) % steps == 0:
+            last[:] = [gradient(latent)]
+        return last[0]
+
+    return reused
 
 
 def _solve(prior: VideoPrior, noisy: torch.Tensor, sigma: float, ode: Ode) -> torch.Tensor:
