@@ -64,6 +64,29 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights_and_losse
     assert [row["step"] for row in losses.rows] == list(range(1, STEPS + 1))
 
 
+def test_a_network_with_its_channels_innermost_resumes_to_the_same_weights(tmp_path):
+    """Adam's one kernel goes through weights and moments as they lie in memory, so they must lie alike."""
+
+    def images(step: int) -> torch.Tensor:
+        return torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(step))
+
+    def fit_convolution(state_file, stop_at: int | None):
+        def batch(step: int) -> torch.Tensor:
+            if step == stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return images(step)
+
+        torch.manual_seed(0)
+        network = torch.nn.Conv2d(3, 3, 3, padding=1).to(memory_format=torch.channels_last)
+        fitted = Objective(batch, lambda network, x: (network(x) - x).square().mean(), lambda average: 0.0)
+        return train(network, fitted, optimisation(), STEPS, 4, state_file, Accelerator(cpu=True))[0]
+
+    whole = fit_convolution(tmp_path / "whole/state.safetensors", None)
+    with pytest.raises(Interrupted):
+        fit_convolution(tmp_path / "stopped/state.safetensors", 6)
+    assert torch.equal(whole.weight, fit_convolution(tmp_path / "stopped/state.safetensors", None).weight)
+
+
 def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
     class Killed(BaseException):
         """Stands for SIGKILL: nothing of the run's own gets to act."""

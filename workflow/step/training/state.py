@@ -59,10 +59,11 @@ def load_state(
         raise InputError(f"the training state {path} is damaged ({error}); delete it to start over") from None
     network.load_state_dict(_under("network", tensors))
     average.load_state_dict(_under("average", tensors))
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, tensor in _under("optimiser", tensors).items():
         number, moment = name.split(".")
-        moments.setdefault(int(number), {})[moment] = tensor
+        moments.setdefault(int(number), {})[moment] = _laid_out_as(parameters[int(number)], tensor)
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     rows, pending = (json.loads(metadata[name]) for name in ("rows", "pending"))
     return int(metadata["step"]), History(rows, pending, float(metadata["seconds"]))
@@ -96,6 +97,13 @@ def remove_state(state_file: Path) -> None:
 
 def _kept_file(state_file: Path, step: int) -> Path:
     return state_file.with_suffix(".kept") / f"{step}.safetensors"
+
+
+def _laid_out_as(parameter: torch.Tensor, moment: torch.Tensor) -> torch.Tensor:
+    """Return `moment` with the strides of `parameter`: Adam's one kernel goes through both as they lie in memory."""
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter, dtype=moment.dtype, device=moment.device).copy_(moment)
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
