@@ -88,7 +88,7 @@ def test_the_three_metrics_are_drawn_in_their_colours_with_the_studys_value_mark
 
 
 def test_words_are_places_side_by_side_without_a_line_between_them(tmp_path):
-    curve = read_curve(tabulate(tmp_path, values={"0": "", "10": "", "100": ""}), "curve.csv")
+    curve = read_curve(tabulate(tmp_path, values={"0": "-", "10": "-", "100": "-"}), "curve.csv")
     axes = draw_ablation(curve).axes[2]
     assert curve.values is None
     assert axes.lines[0].get_xdata().tolist() == [0, 1, 2]
@@ -132,10 +132,10 @@ def test_points_that_do_not_fit_are_refused_before_anything_is_written(tmp_path)
         tabulate(tmp_path, "--point", "10", "10", tmp_path / "10.csv")
     write_metrics(tmp_path / "other.csv", GAIN["0"], first_video=1)
     with pytest.raises(InputError, match=r"point other has the videos .*video003.*; evaluate the same"):
-        tabulate(tmp_path, "--point", "other", "", tmp_path / "other.csv")
+        tabulate(tmp_path, "--point", "other", "-", tmp_path / "other.csv")
     write_table(tmp_path / "other.csv", [{"video": "video000", "psnr": 1}])
     with pytest.raises(InputError, match=r"other\.csv has no ssim"):
-        tabulate(tmp_path, "--point", "other", "", tmp_path / "other.csv")
+        tabulate(tmp_path, "--point", "other", "-", tmp_path / "other.csv")
     assert not (tmp_path / "curve.csv").exists()
 
 

@@ -96,9 +96,9 @@ def label_of(value):
 
 
 def point_arguments(w, files):
-    """Return label, number if it is one, and metrics of each point of an axis."""
+    """Return label, number ('-' where it is a word) and metrics of each point of an axis."""
     values = points(w.ablation).values()
-    return [(label_of(value), value if is_number(value) else "", file) for value, file in zip(values, files)]
+    return [(label_of(value), value if is_number(value) else "-", file) for value, file in zip(values, files)]
 
 
 def study_arguments(w):

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         nargs=3,
         metavar=("LABEL", "VALUE", "CSV"),
-        help="a value as text, as a number ('' where it is a word), and its metrics per video; once per point, in the "
+        help="a value as text, as a number ('-' where it is a word), and its metrics per video; once per point, in the "
         "order of the picture",
     )
     parser.add_argument("--study", metavar="LABEL", help="the point that is the study's own, if one is")
@@ -46,10 +46,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         raise InputError(f"--study is {arguments.study!r}; the points are {', '.join(labels)}")
     rows = []
     for label, value, file in arguments.points:
-        if value and not _is_number(value):
-            raise InputError(f"--point {label} has the value {value!r}; give a finite number, or '' for a word")
+        if value != "-" and not _is_number(value):
+            raise InputError(f"--point {label} has the value {value!r}; give a finite number, or '-' for a word")
         own = "yes" if label == arguments.study else ""
-        point = {"axis": arguments.axis, "label": label, "value": value, "is_study": own}
+        number = "" if value == "-" else value
+        point = {"axis": arguments.axis, "label": label, "value": number, "is_study": own}
         rows += [point | scores for scores in _read_scores(Path(file))]
     _check_videos(rows, labels)
     write_table(arguments.output, rows)
