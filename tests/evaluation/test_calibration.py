@@ -21,7 +21,7 @@ from step.evaluation.calibration import (
 )
 from step.evaluation.exchange import draw, examine, mean, root_of_ratio, smallest_p
 from step.evaluation.quantiles import take_quantiles
-from step.evaluation.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT, tabulate
+from step.evaluation.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT, UNEVEN, tabulate
 
 N_VIDEOS, N_SAMPLES = 12, 7
 SHAPE = (3, 8, 8)  # time, y, x
@@ -89,6 +89,19 @@ def test_a_bias_as_large_as_the_spread_is_over_confidence(problem):
         members[1:] += 2 * members[1:].std(axis=0).mean()
     judged = [judge_video(members, np.arange(8.0), np.empty((0, *SHAPE)), JUDGEMENT, 0) for members in videos]
     assert tabulate(judged, JUDGEMENT, 0)[0][0]["verdict"] == OVER_CONFIDENT
+
+
+def test_samples_that_spread_as_far_as_they_err_but_have_another_shape_are_not_called_calibrated():
+    """Truths are exponential, samples normal, both of the same mean and width."""
+    generator = np.random.default_rng(0)
+    judged = []
+    for _ in range(4 * N_VIDEOS):
+        members = np.concatenate([generator.exponential(size=(1, *SHAPE)) - 1, generator.normal(size=(7, *SHAPE))])
+        members = (0.5 + 0.05 * members).astype(np.float32)
+        judged.append(judge_video(members, members.mean(axis=(1, 2, 3)), np.empty((0, *SHAPE)), JUDGEMENT, 0))
+    [first, *_], _ = tabulate(judged, JUDGEMENT, 0)
+    assert first["p"] > JUDGEMENT.significance
+    assert first["verdict"] == UNEVEN
 
 
 def test_an_exact_posterior_gives_uniform_ranks_nominal_coverage_and_a_ratio_of_one(problem):

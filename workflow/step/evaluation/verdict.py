@@ -1,6 +1,6 @@
 """From what each video says of its samples to the tables of calibration, and to a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -8,11 +8,13 @@ from step.config.calibration import Judgement
 from step.errors import InputError
 from step.evaluation.calibration import PIXEL, REFERENCE_DISTANCE, VideoCalibration
 from step.evaluation.exchange import Draws, Finding, draw, examine, mean, root_of_ratio, smallest_p
+from step.evaluation.significance import holm
 
 Row = dict[str, object]
 
 OVER_CONFIDENT = "over-confident"
 UNDER_CONFIDENT = "under-confident"
+UNEVEN = "not calibrated: uneven ranks"
 CONSISTENT = "consistent with calibrated"
 UNDECIDED = "too few videos to tell"
 
@@ -34,7 +36,10 @@ def tabulate(videos: Sequence[VideoCalibration], judgement: Judgement, seed: int
     common = {"interval": judgement.interval, "videos": len(videos), "samples": n_members - 1}
     bright_share = np.mean([video.bright_share for video in videos])
     ratio = examine(_stack(videos, "errors", "spreads"), root_of_ratio, draws, judgement.interval)
-    verdict = reach_verdict(ratio, len(videos), n_members, judgement)
+    by_quantity = {name: np.stack([video.ranks[name] for video in videos]) for name in videos[0].ranks}
+    unevenness = {name: _unevenness(name, shares, draws, judgement) for name, shares in by_quantity.items()}
+    uneven = find_uneven({name: row["p"] for name, row in unevenness.items()}, judgement.significance)
+    verdict = reach_verdict(ratio, uneven, len(videos), n_members, judgement)
     rows = [
         _row("error_over_spread", ratio, level=judgement.significance, expected=1.0, verdict=verdict),
         _row("crps", _examine_mean(videos, "crps", draws, judgement)),
@@ -44,27 +49,32 @@ def tabulate(videos: Sequence[VideoCalibration], judgement: Judgement, seed: int
     rows += _coverage(videos, draws, judgement)
     rows += _spread_against_error(videos, draws, judgement)
     ranks: list[Row] = []
-    for quantity in videos[0].ranks:
-        shares = np.stack([video.ranks[quantity] for video in videos])
-        rows.append(_unevenness(quantity, shares, draws, judgement))
+    for quantity, shares in by_quantity.items():
+        rows.append(unevenness[quantity])
         if quantity == REFERENCE_DISTANCE:
             rows += _expected_coverage(shares, draws, judgement)
         ranks += _rank_rows(quantity, shares, draws, judgement)
     return [row | common for row in rows], [row | common for row in ranks]
 
 
-def reach_verdict(ratio: Finding, n_videos: int, n_members: int, judgement: Judgement) -> str:
-    """Return in words what `ratio`, of rms error to rms spread over bright pixels and all videos, says.
+def reach_verdict(ratio: Finding, uneven: Sequence[str], n_videos: int, n_members: int, judgement: Judgement) -> str:
+    """Return in words what `ratio`, of rms error to rms spread over bright pixels and all videos, and the ranks say.
 
     Calibration is given up where the two-sided p of the exchange of truths for samples is at most the significance:
     an exact posterior is called over- or under-confident that often and no more. A bias of the samples is
-    over-confidence too: they err farther than they spread.
+    over-confidence too: they err farther than they spread. Where the spread is as large as the errors, the ranks of a
+    quantity can still be `uneven`.
     """
     if smallest_p(n_videos, n_members, judgement.resamples) > judgement.significance:
         return UNDECIDED
-    if ratio.p > judgement.significance:
-        return CONSISTENT
-    return OVER_CONFIDENT if ratio.p_above < ratio.p_below else UNDER_CONFIDENT
+    if ratio.p <= judgement.significance:
+        return OVER_CONFIDENT if ratio.p_above < ratio.p_below else UNDER_CONFIDENT
+    return UNEVEN if uneven else CONSISTENT
+
+
+def find_uneven(p_values: Mapping[str, float], significance: float) -> list[str]:
+    """Return the quantities whose ranks are not uniform, with p corrected for their number (Holm)."""
+    return [name for name, p in holm(p_values).items() if p is not None and p <= significance]
 
 
 def _count_members(videos: Sequence[VideoCalibration]) -> int:

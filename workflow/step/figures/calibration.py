@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,8 +12,7 @@ from matplotlib.image import AxesImage
 
 from step.errors import InputError
 from step.evaluation.calibration import PIXEL, REFERENCE_DISTANCE
-from step.evaluation.significance import holm
-from step.evaluation.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT
+from step.evaluation.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT, UNEVEN, find_uneven
 from step.figures import style
 from step.io.tables import read_table, write_table
 
@@ -23,6 +23,7 @@ RANK_SHARE = "rank_share"  # what the picture's data call the rows of the ranks
 VERDICT_COLOURS = {
     OVER_CONFIDENT: "tab:red",
     UNDER_CONFIDENT: "tab:purple",
+    UNEVEN: "tab:orange",
     CONSISTENT: "tab:green",
     UNDECIDED: "0.35",
 }
@@ -90,11 +91,8 @@ class MethodCalibration:
     def uneven(self) -> list[str]:
         """Return the quantities whose ranks are not uniform, at the verdict's level and corrected for their number."""
         p_values = {name: float(self.points("rank_unevenness", name).p[0]) for name in self.quantities}
-        return [
-            QUANTITY_LABELS[name].replace("\n", " ")
-            for name, p in holm(p_values).items()
-            if p is not None and p <= float(self.rows[0]["level"])
-        ]
+        found = find_uneven(p_values, float(self.rows[0]["level"]))
+        return [QUANTITY_LABELS[name].replace("\n", " ") for name in found]
 
     @property
     def verdict(self) -> str:
@@ -160,7 +158,7 @@ def _draw_words(axes: Axes, method: MethodCalibration) -> None:
         f"error / spread: {_interval(ratio)}; p = {ratio.p[0]:.2g}",
         f"CRPS: {_interval(crps)}; if calibrated {crps.expected[0]:.3g}",
         f"correlation of spread with error: {correlation.value[0]:.2f}; if calibrated {correlation.expected[0]:.2f}",
-        f"uneven ranks: {', '.join(method.uneven) or 'none'}",
+        fill(f"uneven ranks: {', '.join(method.uneven) or 'none'}", width=50),
     ]
     axes.text(0.5, 0.72, "\n".join(lines), fontsize=6.5, linespacing=1.4, **centred)
 
@@ -254,7 +252,7 @@ def _caption(method: MethodCalibration) -> str:
         f"samples exceeds {fraction} of its maximum.\n"
         f"Bars: {interval} by resampling videos. Grey: {interval} of what calibration gives, by exchanging truths for "
         "samples,\nwhich assumes nothing on the pixels of one video; p is by that too. The verdict is by error / "
-        f"spread (rms; spread\ncorrected for few samples) at the level {float(first['level']):g}, uneven ranks are at "
+        f"spread (rms; spread\ncorrected for few samples) at the level {float(first['level']):g}, then by ranks at "
         "that level too, corrected for their\nnumber (Holm). TARP: distances from random points between other videos' "
         "means."
     )
