@@ -7,6 +7,10 @@ min_version("9.10")
 configfile: "config/config.yaml"
 
 
+# With --sdm apptainer; envs/step.def says how it is built.
+container: "envs/step.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/prepare.smk"

@@ -3,7 +3,9 @@
 import re
 import tomllib
 
+import pytest
 import yaml
+from packaging.version import Version
 from step.config.study import BASE_CONFIG
 
 ROOT = BASE_CONFIG.parents[1]
@@ -33,10 +35,26 @@ def test_what_snakemake_needs_for_a_report_comes_with_the_package():
     assert "pygments" in bounds(project["dependencies"])
 
 
-def test_the_container_has_the_python_of_the_package():
+@pytest.mark.parametrize("recipe", ["Dockerfile", "step.def"])
+def test_a_container_has_the_python_of_the_package_and_the_locked_versions(recipe):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (image,) = re.findall(r"^FROM python:([\d.]+)", (ROOT / "envs/Dockerfile").read_text(), re.MULTILINE)
-    assert image == project["requires-python"].removeprefix(">=")
+    text = (ROOT / "envs" / recipe).read_text()
+    (python,) = re.findall(r"^(?:From:|FROM) python:([\d.]+)-slim$", text, re.MULTILINE)
+    assert python == project["requires-python"].removeprefix(">=")
+    assert "-r /opt/step/step.lock.txt" in text
+
+
+def test_the_locked_versions_are_within_the_bounds_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "envs/step.lock.txt").read_text().splitlines()
+    locked = dict(re.fullmatch(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if not line.startswith("#"))
+    for name, bound in bounds(project["dependencies"] + project["optional-dependencies"]["slurm"]).items():
+        assert Version(locked[name]) >= Version(bound), name
+
+
+def test_the_workflow_runs_in_the_image_that_the_recipe_makes():
+    (image,) = re.findall(r'^container: "(.*)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    assert f"apptainer build {image} envs/step.def" in (ROOT / "envs/step.def").read_text()
 
 
 def test_the_workflow_and_the_package_ask_for_the_same_snakemake():
