@@ -49,16 +49,27 @@ class Copy:
 
     def snakemake(self, *arguments: str | Path, overlays: tuple[str | Path, ...] = ()) -> Run:
         """Run the workflow on the paper's configuration with `overlays` laid over it, in their order."""
+        run = self.start(*arguments, overlays=overlays)
+        stdout, stderr = run.communicate()
+        return Run(run.returncode, stdout, stderr)
+
+    def start(self, *arguments: str | Path, overlays: tuple[str | Path, ...] = ()) -> subprocess.Popen:
+        """Start what `snakemake` runs to its end, in a session of its own."""
         configfiles = ["--configfile", *overlays] if overlays else []
         command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "2", "--nocolor", *configfiles]
         # The copy's library, and no other one that the test run has in its path.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
         environment["OMP_NUM_THREADS"] = "1"
-        job = subprocess.run(
-            [str(word) for word in command], cwd=self.folder, env=environment, capture_output=True, text=True
+        return subprocess.Popen(
+            [str(word) for word in command],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
-        return Run(job.returncode, job.stdout, job.stderr)
 
     def overlay(self, name: str, text: str) -> Path:
         """Return a new configuration file with `text`."""

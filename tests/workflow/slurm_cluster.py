@@ -5,14 +5,13 @@ import re
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
-T = TypeVar("T")
+import psutil
+from waiting import wait_for
+
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CLIENT_CONFIG = Path("/run/slurm/conf")
 """Where clients look whose environment names no configuration, such as those that a job starts."""
@@ -105,6 +104,18 @@ class Cluster:
                 daemon.kill()
         CLIENT_CONFIG.unlink(missing_ok=True)
 
+    def crash_node(self) -> None:
+        """Kill the node's daemon and all that it runs, without a warning, and start the daemon again."""
+        node = self._daemons.pop()
+        ours = self.environment["SLURM_CONF"]
+        named = [process for process in psutil.process_iter() if process.name() == "slurmstepd"]
+        for job in [process for process in named if process.environ().get("SLURM_CONF") == ours]:
+            for process in [*job.children(recursive=True), job]:
+                process.kill()
+        node.kill()
+        node.wait()
+        self._spawn(["slurmd", "-D"])
+
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a user of the cluster."""
@@ -150,16 +161,6 @@ class Cluster:
         CLIENT_CONFIG.parent.mkdir(parents=True, exist_ok=True)
         CLIENT_CONFIG.unlink(missing_ok=True)
         CLIENT_CONFIG.symlink_to(self.folder / "conf")
-
-
-def wait_for(ready: Callable[[], T], describe: Callable[[], str], seconds: float = 60) -> T:
-    """Return what `ready` returns as soon as it is true; raises `TimeoutError` with the text of `describe`."""
-    deadline = time.monotonic() + seconds
-    while not (result := ready()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nothing came within {seconds} s: {describe()}")
-        time.sleep(0.1)
-    return result
 
 
 def why_not() -> str:

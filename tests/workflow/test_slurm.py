@@ -11,14 +11,15 @@ import h5py
 import numpy as np
 import pytest
 from project_copy import ONE_THREAD, PROJECT, Copy, copy_of_project, run_miniature
-from slurm_cluster import Cluster, Record, wait_for, why_not
+from slurm_cluster import Cluster, Record, why_not
+from waiting import wait_for
 
 GPU_RULES = {"train_autoencoder", "train_denoiser", "sample"}
 TABLE = "results/miniature/mri8/tour/metrics.csv"
 AUTOENCODER = Path("results/miniature/mri/priors/autoencoder")
 LONG_TRAINING = "priors: {mri: {autoencoder_training: {optimisation: {epochs: 300, checkpoint_minutes: 0.02}}}}"
 STUDY = ["--configfile", "config/miniature.yaml", "--", TABLE]
-FAST = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
+FAST = ["--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1", "--latency-wait", "5"]
 
 pytestmark = [
     pytest.mark.slurm,
@@ -62,7 +63,7 @@ def wait_for_job(cluster: Cluster, rule: str) -> str:
         lines = cluster.ask("squeue", "--noheader", "--states=RUNNING", "--format=%i rule: %k").splitlines()
         return next((line.split()[0] for line in lines if f"rule: rule_{rule}" in line), None)
 
-    return wait_for(running, lambda: f"no job of {rule} ran", seconds=120)
+    return wait_for(running, lambda: f"no job of {rule} ran", seconds=300)
 
 
 def most_at_once(records: list[Record]) -> int:
@@ -126,25 +127,45 @@ def test_an_interrupt_leaves_no_job_in_the_queue(cluster, tmp_path):
     wait_for(lambda: cluster.ask("squeue", "--format=%i").split() == ["JOBID"], lambda: "jobs are left", seconds=20)
 
 
-def test_a_training_that_is_warned_of_its_time_limit_goes_on_in_the_next_try(cluster, tmp_path):
-    study = ["--configfile", "config/miniature.yaml", "long.yaml", "--", str(AUTOENCODER)]
-    copies = [tmp_path / name for name in ("warned", "local")]
-    for folder in copies:
-        folder.mkdir()
-        copy_for_slurm(folder).overlay("long", LONG_TRAINING)
-    warned, local = map(Copy, copies)
-    run = start(cluster, warned, *study)
+@pytest.fixture(scope="module")
+def undisturbed(cluster, tmp_path_factory) -> bytes:
+    """The weights of a long training that nothing happened to, without Slurm."""
+    copy = copy_with_long_training(tmp_path_factory.mktemp("undisturbed"))
+    run = copy.snakemake(AUTOENCODER, *ONE_THREAD, overlays=("config/miniature.yaml", "long.yaml"))
+    assert run.status == 0, run.stdout + run.stderr
+    return weights_in(copy)
+
+
+@pytest.mark.parametrize("disturb", ["warning", "termination", "crash of the node"])
+def test_a_training_that_is_stopped_goes_on_in_the_next_try_to_the_same_weights(
+    cluster, undisturbed, tmp_path, disturb
+):
+    copy = copy_with_long_training(tmp_path)
+    run = start(cluster, copy, "--configfile", "config/miniature.yaml", "long.yaml", "--", str(AUTOENCODER))
     number = wait_for_job(cluster, "train_autoencoder")
-    state = warned.folder / AUTOENCODER.with_name(".state")
+    state = copy.folder / AUTOENCODER.with_name(".state")
     wait_for(lambda: list(state.rglob("*.safetensors")), lambda: f"no state of a training in {state}")
-    cluster.ask("scancel", "--signal=USR1", number)
-    assert local.snakemake(AUTOENCODER, *ONE_THREAD, overlays=("config/miniature.yaml", "long.yaml")).status == 0
-    assert run.wait(timeout=200) == 0, (warned.folder / "snakemake.out").read_text()[-4000:]
-    logs = "".join(log.read_text() for log in (warned.folder / "results/logs/slurm").rglob("*.log"))
-    assert "the same command goes on from there" in logs
+    if disturb == "warning":  # what Slurm sends before the end of the time
+        cluster.ask("scancel", "--signal=USR1", number)
+    elif disturb == "termination":
+        cluster.ask("scancel", number)
+    else:
+        cluster.crash_node()
+    assert run.wait(timeout=200) == 0, (copy.folder / "snakemake.out").read_text()[-4000:]
+    logs = "".join(log.read_text() for log in (copy.folder / "results/logs/slurm").rglob("*.log"))
+    assert ("the same command goes on from there" in logs) == (disturb != "crash of the node")
     assert "resuming at step" in logs
-    weights = [(folder / AUTOENCODER / "diffusion_pytorch_model.safetensors").read_bytes() for folder in copies]
-    assert weights[0] == weights[1]
+    assert weights_in(copy) == undisturbed
+
+
+def copy_with_long_training(folder: Path) -> Copy:
+    copy = copy_for_slurm(folder)
+    copy.overlay("long", LONG_TRAINING)
+    return copy
+
+
+def weights_in(copy: Copy) -> bytes:
+    return (copy.folder / AUTOENCODER / "diffusion_pytorch_model.safetensors").read_bytes()
 
 
 def assert_same_samples(one: Path, other: Path) -> None:
