@@ -1,11 +1,17 @@
 """The whole graph: run in miniature, and planned for the paper's study."""
 
+import argparse
 import csv
 import math
+import shlex
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from project_copy import ONE_THREAD
+from step.cli import tabulate_ablation
+from step.io.reconstructions import read_reconstructions
 
 MINIATURE = "config/miniature.yaml"
 RESULTS = "results/miniature"
@@ -269,6 +275,37 @@ def test_measured_data_end_in_samples_chi_squares_pictures_and_the_formats_of_th
         rows = {row["video"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["sample000", "sample001", "sample002", "mean"]
     assert all(float(row["closure_phase"]) > 0 for row in rows.values())
+
+
+def test_samples_are_the_same_number_for_number_in_one_job_and_in_four(miniature):
+    ring = "{video: video001, samples: 4, samples_per_job: %d}"
+    overlay = miniature.overlay("shards", f"posteriors: {{one_job: {ring % 4}, four_jobs: {ring % 1}}}")
+    folders = [f"{RESULTS}/posteriors/{name}" for name in ("one_job", "four_jobs")]
+    run = miniature.snakemake(*(f"{f}/posterior.h5" for f in folders), *ONE_THREAD, overlays=(MINIATURE, overlay))
+    assert run.jobs == {"sample_posterior": 1 + 4, "summarise": 2}
+    samples = [
+        np.concatenate([read_samples(file) for file in sorted((miniature.folder / f / "samples").glob("*.h5"))])
+        for f in folders
+    ]
+    assert len(samples[0]) == 4
+    np.testing.assert_array_equal(*samples)
+
+
+def read_samples(file: Path) -> np.ndarray:
+    [reconstruction] = read_reconstructions([file]).values()
+    return reconstruction.samples
+
+
+def test_the_curve_over_words_is_tabulated_with_all_its_points(project_copy):
+    """The shell would drop a word that is empty."""
+    target = f"{RESULTS}/ablations/prior_score/curve.csv"
+    run = project_copy.snakemake("-n", "-p", target, overlays=(MINIATURE,))
+    assert run.status == 0, run.stdout + run.stderr
+    [command] = [line for line in (run.stdout + run.stderr).splitlines() if "step tabulate_ablation" in line]
+    parser = argparse.ArgumentParser()
+    tabulate_ablation.add_arguments(parser)
+    points = parser.parse_known_args(shlex.split(command))[0].points
+    assert [point[:2] for point in points] == [["exact", "-"], ["frozen", "-"], ["gaussian", "-"]]
 
 
 @pytest.mark.parametrize("target", ["results/mri8/metrics.csv", "all"])

@@ -378,6 +378,15 @@ def test_a_touched_file_of_the_configuration_makes_nothing_stale(miniature):
     assert planned(miniature) == NONE
 
 
+def test_no_value_of_a_profile_makes_anything_stale(miniature):
+    """How the jobs run is not what they compute: threads, memory, time, GPUs, retries, groups."""
+    of_rules = ["--set-threads", "sample=7", "train_denoiser=3", "--set-resources", "train_denoiser:gpu=4"]
+    of_rules += ["sample:mem_mb=99000", "evaluate:runtime=7", "--groups", "evaluate=scores", "featurise=scores"]
+    of_all = ["--default-resources", "mem_mb=123", "runtime=7", "--retries", "4", "--latency-wait", "9", "--keep-going"]
+    run = miniature.snakemake("-n", "all", *of_rules, *of_all, overlays=(MINIATURE,))
+    assert run.jobs == NONE
+
+
 def test_the_order_of_the_methods_is_that_of_the_table(miniature):
     def rewrite(text: str) -> str:
         study = yaml.safe_load(text)
