@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -53,7 +54,9 @@ def start(cluster: Cluster, copy: Copy, *arguments: str) -> subprocess.Popen:
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
     command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--nocolor", *FAST, *ONE_THREAD, *arguments]
     output = (copy.folder / "snakemake.out").open("ab")
-    return subprocess.Popen(command, cwd=copy.folder, env=environment, stdout=output, stderr=output)
+    # Where the tests run in the background, interrupts are ignored, and so they would be here.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, cwd=copy.folder, env=environment, stdout=output, stderr=output, preexec_fn=heed)
 
 
 def wait_for_job(cluster: Cluster, rule: str) -> str:
@@ -123,7 +126,10 @@ def test_an_interrupt_leaves_no_job_in_the_queue(cluster, tmp_path):
     run = start(cluster, copy, *STUDY)
     wait_for_job(cluster, "simulate_mri")
     run.send_signal(signal.SIGINT)
-    run.wait(timeout=60)
+    try:
+        run.wait(timeout=60)
+    finally:
+        run.kill()
     wait_for(lambda: cluster.ask("squeue", "--format=%i").split() == ["JOBID"], lambda: "jobs are left", seconds=20)
 
 
