@@ -106,12 +106,14 @@ class Cluster:
 
     def crash_node(self) -> None:
         """Kill the node's daemon and all that it runs, without a warning, and start the daemon again."""
+        lines = self.ask("scontrol", "listpids").splitlines()[1:]
+        running = [psutil.Process(int(line.split()[0])) for line in lines]
+        steps = {process.parent() for process in running if process.parent().name() == "slurmstepd"}
+        if not steps:
+            raise RuntimeError(f"no job runs on the node: {lines}")
         node = self._daemons.pop()
-        ours = self.environment["SLURM_CONF"]
-        named = [process for process in psutil.process_iter() if process.name() == "slurmstepd"]
-        for job in [process for process in named if process.environ().get("SLURM_CONF") == ours]:
-            for process in [*job.children(recursive=True), job]:
-                process.kill()
+        for process in [*steps, *running]:
+            process.kill()
         node.kill()
         node.wait()
         self._spawn(["slurmd", "-D"])

@@ -278,7 +278,7 @@ def test_measured_data_end_in_samples_chi_squares_pictures_and_the_formats_of_th
 
 
 def test_samples_are_the_same_number_for_number_in_one_job_and_in_four(miniature):
-    ring = "{video: video001, samples: 4, samples_per_job: %d}"
+    ring = "{task: blackhole, method: step_joint, video: video001, samples: 4, samples_per_job: %d}"
     overlay = miniature.overlay("shards", f"posteriors: {{one_job: {ring % 4}, four_jobs: {ring % 1}}}")
     folders = [f"{RESULTS}/posteriors/{name}" for name in ("one_job", "four_jobs")]
     run = miniature.snakemake(*(f"{f}/posterior.h5" for f in folders), *ONE_THREAD, overlays=(MINIATURE, overlay))
