@@ -157,7 +157,7 @@ def test_a_training_that_is_stopped_goes_on_in_the_next_try_to_the_same_weights(
         cluster.ask("scancel", number)
     else:
         cluster.crash_node()
-    assert run.wait(timeout=200) == 0, (copy.folder / "snakemake.out").read_text()[-4000:]
+    assert run.wait(timeout=400) == 0, (copy.folder / "snakemake.out").read_text()[-4000:]
     logs = "".join(log.read_text() for log in (copy.folder / "results/logs/slurm").rglob("*.log"))
     assert ("the same command goes on from there" in logs) == (disturb != "crash of the node")
     assert "resuming at step" in logs
