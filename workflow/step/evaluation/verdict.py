@@ -63,7 +63,7 @@ def reach_verdict(ratio: Finding, uneven: Sequence[str], n_videos: int, n_member
     Calibration is given up where the two-sided p of the exchange of truths for samples is at most the significance:
     an exact posterior is called over- or under-confident that often and no more. A bias of the samples is
     over-confidence too: they err farther than they spread. Where the spread is as large as the errors, the ranks of a
-    quantity can still be `uneven`.
+    quantity can still be `uneven`, of an exact posterior's too as often as the significance says.
     """
     if smallest_p(n_videos, n_members, judgement.resamples) > judgement.significance:
         return UNDECIDED
