@@ -71,6 +71,10 @@ class Copy:
             start_new_session=True,
         )
 
+    def weights(self, model: Path) -> bytes:
+        """Return the weights in the folder of a model, as they lie in their file."""
+        return (self.folder / model / "diffusion_pytorch_model.safetensors").read_bytes()
+
     def overlay(self, name: str, text: str) -> Path:
         """Return a new configuration file with `text`."""
         file = self.folder / f"{name}.yaml"

@@ -46,7 +46,7 @@ def weights(prepared, tmp_path_factory) -> bytes:
     folder = tmp_path_factory.mktemp("whole") / "study"
     shutil.copytree(prepared.folder, folder)
     finish(Copy(folder), AUTOENCODER)
-    return weights_in(Copy(folder))
+    return Copy(folder).weights(AUTOENCODER)
 
 
 def run(copy: Copy, *arguments: str | Path, overlays: tuple[str | Path, ...] = ()) -> Run:
@@ -69,10 +69,6 @@ def start_training(copy: Copy) -> tuple[subprocess.Popen, psutil.Process]:
     return workflow, training
 
 
-def weights_in(copy: Copy) -> bytes:
-    return (copy.folder / AUTOENCODER / "diffusion_pytorch_model.safetensors").read_bytes()
-
-
 def finished_files(copy: Copy) -> dict[Path, int]:
     """Return when each file of the videos was written."""
     folder = copy.folder / "results/miniature/mri"
@@ -85,7 +81,7 @@ def assert_goes_on(copy: Copy, before: dict[Path, int], weights: bytes) -> None:
     jobs = finish(copy, AUTOENCODER, "--rerun-incomplete").jobs
     assert jobs == {"train_autoencoder": 1}
     assert "resuming at step" in (copy.folder / LOG).read_text()
-    assert weights_in(copy) == weights
+    assert copy.weights(AUTOENCODER) == weights
     assert finished_files(copy) == before
 
 
@@ -131,7 +127,7 @@ def test_a_second_snakemake_is_refused_and_the_first_is_not_disturbed(copy, weig
     assert training.is_running()
     stdout, stderr = workflow.communicate()
     assert workflow.returncode == 0, stdout + stderr
-    assert weights_in(copy) == weights
+    assert copy.weights(AUTOENCODER) == weights
 
 
 def test_a_state_that_was_cut_short_is_named_with_the_remedy(copy, weights):
@@ -147,7 +143,7 @@ def test_a_state_that_was_cut_short_is_named_with_the_remedy(copy, weights):
     assert "delete it to start over" in (copy.folder / LOG).read_text()
     state.unlink()
     finish(copy, AUTOENCODER, "--rerun-incomplete")
-    assert weights_in(copy) == weights
+    assert copy.weights(AUTOENCODER) == weights
 
 
 def test_a_disk_that_is_full_costs_what_was_being_written(copy, weights, mount):
@@ -162,7 +158,7 @@ def test_a_disk_that_is_full_costs_what_was_being_written(copy, weights, mount):
     subprocess.run(["umount", str(priors)], check=True)
     jobs = finish(copy, AUTOENCODER, "--rerun-incomplete").jobs
     assert jobs == {"train_autoencoder": 1}
-    assert weights_in(copy) == weights
+    assert copy.weights(AUTOENCODER) == weights
     assert finished_files(copy) == before
 
 

@@ -139,7 +139,7 @@ def undisturbed(cluster, tmp_path_factory) -> bytes:
     copy = copy_with_long_training(tmp_path_factory.mktemp("undisturbed"))
     run = copy.snakemake(AUTOENCODER, *ONE_THREAD, overlays=("config/miniature.yaml", "long.yaml"))
     assert run.status == 0, run.stdout + run.stderr
-    return weights_in(copy)
+    return copy.weights(AUTOENCODER)
 
 
 @pytest.mark.parametrize("disturb", ["warning", "termination", "crash of the node"])
@@ -161,17 +161,13 @@ def test_a_training_that_is_stopped_goes_on_in_the_next_try_to_the_same_weights(
     logs = "".join(log.read_text() for log in (copy.folder / "results/logs/slurm").rglob("*.log"))
     assert ("the same command goes on from there" in logs) == (disturb != "crash of the node")
     assert "resuming at step" in logs
-    assert weights_in(copy) == undisturbed
+    assert copy.weights(AUTOENCODER) == undisturbed
 
 
 def copy_with_long_training(folder: Path) -> Copy:
     copy = copy_for_slurm(folder)
     copy.overlay("long", LONG_TRAINING)
     return copy
-
-
-def weights_in(copy: Copy) -> bytes:
-    return (copy.folder / AUTOENCODER / "diffusion_pytorch_model.safetensors").read_bytes()
 
 
 def assert_same_samples(one: Path, other: Path) -> None:
