@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from step.config.priors import Optimisation
 from step.errors import InputError, Interrupted
 from step.training.loop import Objective, train
-from step.training.state import read_kept, remove_state
+from step.training.state import read_kept, remove_older_states
 
 STEPS = 12
 
@@ -152,8 +152,30 @@ def test_what_the_average_was_earlier_is_kept_although_the_run_was_stopped(tmp_p
         assert torch.equal(read_kept(stopped, step, last).weight, shorter.weight)
     torch.manual_seed(0)
     assert torch.equal(read_kept(stopped, 0, last).weight, torch.nn.Linear(1, 1).weight)
-    remove_state(stopped)
-    assert list(stopped.parent.iterdir()) == []
+
+
+def test_a_complete_run_gives_its_weights_back_without_a_step_more(tmp_path):
+    state_file = tmp_path / "state.safetensors"
+    whole, losses = fit(state_file, objective(), kept_steps=(4,))
+    kept = read_kept(state_file, 4, whole)
+    again, losses_again = fit(state_file, objective(nan_at=0), kept_steps=(4,))  # no step could be made
+    assert torch.equal(whole.weight, again.weight)
+    assert losses == losses_again
+    assert torch.equal(kept.weight, read_kept(state_file, 4, again).weight)
+
+
+def test_of_other_runs_only_the_complete_ones_are_forgotten(tmp_path):
+    complete, stopped, damaged, own = (
+        tmp_path / f"{name}.safetensors" for name in ("complete", "stopped", "damaged", "own")
+    )
+    for state_file in (complete, own):
+        fit(state_file, objective(), kept_steps=(4,))
+    with pytest.raises(Interrupted):
+        fit(stopped, objective(stop_at=6), kept_steps=(4,))
+    damaged.write_bytes(b"not a state")
+    remove_older_states(own)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"own.safetensors", "own.kept", "stopped.safetensors", "stopped.kept", "damaged.safetensors"}
 
 
 def test_weights_that_were_kept_and_lost_are_one_clear_line(tmp_path):

@@ -1,5 +1,6 @@
 """What a fault costs the study: nothing that was finished, and one command to go on."""
 
+import csv
 import os
 import shutil
 import signal
@@ -117,6 +118,20 @@ def test_a_machine_that_goes_down_costs_an_unlock(copy, weights):
     assert "--unlock" in again.stdout + again.stderr
     assert run(copy, "--unlock").status == 0
     assert_goes_on(copy, before, weights)
+
+
+def test_a_training_that_ends_after_snakemake_was_killed_is_not_made_again(copy, weights):
+    """Nobody notes that its outputs are complete, so snakemake deletes them; its last state gives them back."""
+    before = finished_files(copy)
+    workflow, training = start_training(copy)
+    os.kill(workflow.pid, signal.SIGKILL)
+    workflow.communicate()
+    wait_for(lambda: not training.is_running(), lambda: "the training did not end")
+    assert copy.weights(AUTOENCODER) == weights
+    assert run(copy, "--unlock").status == 0
+    assert_goes_on(copy, before, weights)
+    steps = _losses(copy)[-1]["step"]
+    assert f"resuming at step {steps} of {steps}" in (copy.folder / LOG).read_text()
 
 
 def test_a_second_snakemake_is_refused_and_the_first_is_not_disturbed(copy, weights):
@@ -243,6 +258,12 @@ def small_memory() -> Iterator[Callable[[int], None]]:
 
     yield lambda pid: (group / "cgroup.procs").write_text(str(pid))
     group.rmdir()
+
+
+def _losses(copy: Copy) -> list[dict[str, str]]:
+    """Return the rows of the autoencoder's history."""
+    with (copy.folder / AUTOENCODER / "losses.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 def _quoted(text: str) -> str:

@@ -121,7 +121,7 @@ def test_the_whole_study_runs_from_nothing(first_run, project_copy):
         assert videos | losses | pictures | {f"{task}/metrics.csv"} <= made
     assert {"mri/figures/masks.png", "blackhole/figures/coverage.png", "blackhole/figures/dirty.png"} <= made
     assert {f"tables/table{number}{end}" for number in range(1, 5) for end in (".csv", ".md", ".tex")} <= made
-    assert [name for name in made if ".part" in name or ".state" in name] == []
+    assert [name for name in made if ".part" in name] == []
 
 
 def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):

@@ -34,7 +34,8 @@ use rule train_denoiser as train_ablation with:
     benchmark:
         RESULTS / "benchmarks/ablations/{ablation}/train-{point}.tsv"
     params:
-        state=RESULTS / "ablations/.state",
+        # Of its own: a training removes the states of others in its folder.
+        state=lambda w: RESULTS / "ablations/.state" / w.ablation / w.point,
         initial=lambda w, input: ["--initial", input.initial] if input.initial else [],
         settings=lambda w: settings_of_point(
             "train", w.ablation, w.point, domain=domain_of(ablation_of(w).task), prior=method_of_point(w).prior

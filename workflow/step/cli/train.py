@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.model_folders import write_model_folder
     from step.io.videos import VideoStore
     from step.training.batches import ImageSet
-    from step.training.state import remove_state
+    from step.training.state import remove_older_states
 
     store = VideoStore(arguments.index)
     training = VideoStore(arguments.index, [r for r in store.records if r.split == "train" and r.use != "unused"])
@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         card = _model_card(settings, network, len(training), len(images), history.rows)
         record = _training_record(settings, network, n_videos, len(images), history, accelerator)
         write_model_folder(arguments.output, network, facts, card, history.rows, record, kept)
-        remove_state(state_file)
+        remove_older_states(state_file)
         log.info("wrote %s", arguments.output)
 
 

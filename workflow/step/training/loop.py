@@ -67,7 +67,8 @@ def train(
     def save(step: int) -> None:
         history.seconds = seconds_before + time.monotonic() - started
         if accelerator.is_main_process:
-            save_state(state_file, step, accelerator.unwrap_model(wrapped), average, optimiser.optimizer, history)
+            network = accelerator.unwrap_model(wrapped)
+            save_state(state_file, step, network, average, optimiser.optimizer, history, complete=step == steps)
 
     progress = tqdm(
         prefetch(objective.batch, done, steps),

@@ -30,14 +30,18 @@ def save_state(
     average: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
     history: History,
+    complete: bool,
 ) -> None:
-    """Write everything that the run needs to go on after `step` steps as if it had not stopped."""
+    """Write everything that the run needs to go on after `step` steps as if it had not stopped.
+
+    `complete` says that these are all its steps.
+    """
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for number, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in moments.items()}
     metadata = {"step": str(step), "rows": json.dumps(history.rows), "pending": json.dumps(history.pending)}
-    metadata["seconds"] = str(history.seconds)
+    metadata |= {"seconds": str(history.seconds), "complete": str(complete)}
     with whole_file(path) as part:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, metadata)
 
@@ -89,10 +93,24 @@ def read_kept(state_file: Path, step: int, network: torch.nn.Module) -> torch.nn
     return kept
 
 
-def remove_state(state_file: Path) -> None:
-    """Remove the state of a run that is complete, and what it kept."""
-    state_file.unlink(missing_ok=True)
-    shutil.rmtree(_kept_file(state_file, 0).parent, ignore_errors=True)
+def remove_older_states(state_file: Path) -> None:
+    """Remove the states beside `state_file` of other runs that are complete, and what they kept.
+
+    The run's own state stays: where its weights are lost before anyone noted that they are there, it gives them back.
+    That of a run that was stopped stays too, since it may go on.
+    """
+    for other in state_file.parent.glob("*.safetensors"):
+        if other != state_file and _is_complete(other):
+            other.unlink()
+            shutil.rmtree(_kept_file(other, 0).parent, ignore_errors=True)
+
+
+def _is_complete(state_file: Path) -> bool:
+    try:
+        with safe_open(state_file, "pt") as file:
+            return file.metadata()["complete"] == str(True)
+    except SafetensorError:  # a damaged one is for its owner to delete
+        return False
 
 
 def _kept_file(state_file: Path, step: int) -> Path:
