@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -113,7 +114,8 @@ class Cluster:
             raise RuntimeError(f"no job runs on the node: {lines}")
         node = self._daemons.pop()
         for process in [*steps, *running]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # some end as soon as their step is gone
+                process.kill()
         node.kill()
         node.wait()
         # Slurm finds out by itself, after minutes; an administrator who knows says so, and so does this.
