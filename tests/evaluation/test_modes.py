@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from step.config.modes import Clustering
-from step.config.tasks import Annealing, Mcmc, Ode, Sampler
+from step.config.tasks import Annealing, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.errors import InputError
 from step.evaluation.descriptors import general
 from step.evaluation.descriptors.description import Description, Feature, Vectors
@@ -260,9 +260,12 @@ def draw(weights: tuple[float, float]) -> np.ndarray:
     sampler = Sampler(
         annealing=Annealing(levels=16, sigma_max=2.0, sigma_min=0.01, rho=5),
         ode=Ode(steps=8, sigma_min=1e-3, rho=7),
+        pixel_space=PixelSpace(above_sigma=None, spread=0.1, iterations=1),
         mcmc=Mcmc(
+            algorithm="damped",
             steps=10,
             damping=0.5,
+            acceptance=0.65,
             step_size_squared=1e-3,
             step_decay=1.0,
             noise_level=RightColumn.noise,
@@ -273,6 +276,7 @@ def draw(weights: tuple[float, float]) -> np.ndarray:
             gradient_clip=None,
             limit_step_to_sigma=True,
         ),
+        networks=Networks(precision="float32", channels_last=False, compile=False, frames_per_chunk=1),
         videos_per_batch=2,
         frames_per_chunk=2,
     )

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from step.config.priors import Autoencoder
+from step.config.tasks import Networks
 from step.contracts import VideoPrior
 from step.diffusion.schedule import LinearBetaSchedule
 from step.errors import InputError
@@ -41,6 +42,28 @@ def prior() -> LatentDiffusionPrior:
     autoencoder, denoiser = networks()
     frames = FrameAutoencoder(autoencoder, [0.1, -0.2], [1.5, 0.5], 1)
     return LatentDiffusionPrior(frames, denoiser, LinearBetaSchedule(**SCHEDULE), SHAPE)
+
+
+def test_networks_of_half_precision_take_and_give_what_they_would_in_float32(prior):
+    latent = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(0))
+    video = prior.decode(latent)
+    exact = video, prior.encode(video), prior.denoise(latent, 0.3)
+    prior.autoencoder.network.to(torch.bfloat16)
+    prior.network.to(torch.bfloat16)
+    for found, expected in zip(
+        (prior.decode(latent), prior.encode(video), prior.denoise(latent, 0.3)), exact, strict=True
+    ):
+        assert found.dtype == torch.float32
+        assert 0 < (found - expected).norm() < 0.05 * expected.norm()
+
+
+def test_a_processor_evaluates_the_networks_as_they_are(prior):
+    networks = Networks(precision="bfloat16", channels_last=True, compile=True, frames_per_chunk=1)
+    latent = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(0))
+    before = prior.decode(latent), prior.denoise(latent, 0.3)
+    prepared = prior.prepare(networks)
+    assert torch.equal(prepared.decode(latent), before[0])
+    assert torch.equal(prepared.denoise(latent, 0.3), before[1])
 
 
 @pytest.fixture

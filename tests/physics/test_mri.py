@@ -51,6 +51,14 @@ def test_noise_has_its_standard_deviation_on_the_mask_and_is_nowhere_else():
     assert (kspace[:, :, ~equispaced_mask(16, 4, 4)] == 0).all()
 
 
+def test_half_the_squared_residuals_is_the_negative_log_likelihood():
+    forward = model(noise_level=0.2)
+    video, truth = random_video(1, 2, 3, 2, 16, 12), random_video(2, 2, 3, 2, 16, 12)
+    measurement = forward.measure(truth, torch.Generator().manual_seed(0))
+    half_squares = forward.residuals(video, measurement).square().sum(dim=1) / 2
+    assert torch.allclose(half_squares, forward.negative_log_likelihood(video, measurement))
+
+
 def test_gradient_of_the_likelihood_is_the_adjoint_of_the_residual_over_the_variance():
     forward = model(noise_level=0.2)
     video, truth = random_video(1, 1, 2, 2, 16, 12).requires_grad_(), random_video(2, 1, 2, 2, 16, 12)

@@ -185,6 +185,16 @@ def test_the_gradient_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(lambda x: model.negative_log_likelihood(x, measured), start, rtol=1e-4)
 
 
+def test_half_the_squared_residuals_is_the_negative_log_likelihood_and_both_derivatives_agree(measured, model):
+    other = crescent(64, seed=5)
+    residuals = model.residuals(other, measured)
+    torch.testing.assert_close(residuals.square().sum(dim=1) / 2, model.negative_log_likelihood(other, measured))
+    small = forward_model(n_frames=2, n_pixels=6)
+    data = small.measure(crescent(2, 6).double() * 0.9, torch.Generator().manual_seed(0))
+    start = crescent(2, 6, seed=1).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: small.residuals(x, data), start, rtol=1e-4, check_forward_ad=True)
+
+
 def test_closures_do_not_see_stations_gains_and_phases_but_see_those_of_baselines(measured):
     generator = torch.Generator().manual_seed(3)
     values = measured["visibility"]

@@ -57,6 +57,9 @@ class LinearGaussianModel:
         residual = self._apply(video) - measurement["y"]
         return residual.square().sum(dim=(1, 2, 3)) / (2 * self.noise_level**2)
 
+    def residuals(self, video: torch.Tensor, measurement: dict[str, torch.Tensor]) -> torch.Tensor:
+        return (self._apply(video) - measurement["y"]).flatten(1) / self.noise_level
+
     def misfit(self, video: torch.Tensor, measurement: dict[str, torch.Tensor]) -> torch.Tensor:
         return (self._apply(video) - measurement["y"]).square().mean(dim=(1, 2, 3))
 

@@ -11,7 +11,7 @@ from gaussians import (
     assert_distributed_as,
     gaussian_from,
 )
-from step.config.tasks import Annealing, Mcmc, Ode, Sampler
+from step.config.tasks import Annealing, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.diffusion.denoiser import score
 from step.sampling.daps import PosteriorGivenNoisy, annealing_levels, sample_posterior, step_size_at
 from step.sampling.evaluations import CountedPrior
@@ -25,8 +25,10 @@ N_VIDEOS = 40  # of 50 independent rows each
 
 def sampler(**mcmc) -> Sampler:
     values = {
+        "algorithm": "damped",
         "steps": 60,
         "damping": 0.7,
+        "acceptance": 0.65,
         "step_size_squared": 8e-3,
         "step_decay": 1.0,
         "noise_level": 0.4,
@@ -40,7 +42,9 @@ def sampler(**mcmc) -> Sampler:
     return Sampler(
         annealing=Annealing(levels=12, sigma_max=10.0, sigma_min=0.02, rho=3),
         ode=Ode(steps=5, sigma_min=1e-3, rho=7),
+        pixel_space=PixelSpace(above_sigma=None, spread=0.1, iterations=1),
         mcmc=Mcmc(**(values | mcmc)),
+        networks=Networks(precision="float32", channels_last=False, compile=False, frames_per_chunk=1),
         videos_per_batch=2,
         frames_per_chunk=1,
     )

@@ -38,8 +38,10 @@ def space(**changes) -> Space:
 
 def mcmc(**changes) -> Mcmc:
     values = {
+        "algorithm": "damped",
         "steps": 1,
         "damping": 0.0,
+        "acceptance": 0.65,
         "step_size_squared": 1e-3,
         "step_decay": 0.01,
         "noise_level": 0.1,

@@ -67,6 +67,7 @@ tasks:
     sampler:
       annealing: {levels: 2, sigma_max: 20, sigma_min: 0.05, rho: 7}
       ode: {steps: 2, sigma_min: 0.01, rho: 7}
+      pixel_space: {above_sigma: null, spread: 0.1, iterations: 1}
       mcmc:
         steps: 2
         damping: 0.8
@@ -79,6 +80,7 @@ tasks:
         gaussian_width: 1.0
         gradient_clip: 0.2
         limit_step_to_sigma: true
+      networks: {precision: float32, channels_last: false, compile: false, frames_per_chunk: 2}
       videos_per_batch: 1
       frames_per_chunk: 2
 """

@@ -50,6 +50,15 @@ class ForwardModel(Protocol):
 
 
 @runtime_checkable
+class LeastSquaresModel(Protocol):
+    """What a forward model offers beside the rest if its likelihood is a sum of squares; some samplers need it."""
+
+    def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return r (batch, datum) in units of their errors: ``-log p(y | x) = ||r||^2 / 2``, up to a constant."""
+        ...
+
+
+@runtime_checkable
 class VideoPrior(Protocol):
     """A latent diffusion prior over videos."""
 

@@ -93,11 +93,17 @@ def _describe_domain(config: Config, domain: str) -> dict:
 
 
 def _describe_task(config: Config, task: str) -> dict:
+    from step.sampling.daps import annealing_levels
+    from step.sampling.pixel_space import DECODED_IN_PIXEL_SPACE, uses_pixel_space
+
     settings = config.tasks[task]
     sampler = settings.sampler
-    mcmc_steps = sampler.annealing.levels * sampler.mcmc.steps
-    scores = math.ceil(sampler.mcmc.steps / sampler.mcmc.prior_score_every)
-    denoiser_in_mcmc = {"exact": sampler.annealing.levels * scores, "frozen": sampler.annealing.levels, "gaussian": 0}
+    in_pixel_space = sum(uses_pixel_space(sigma, sampler.pixel_space) for sigma in annealing_levels(sampler.annealing))
+    chains = sampler.annealing.levels - in_pixel_space
+    gradients = sampler.mcmc.steps + (sampler.mcmc.algorithm == "adapted")  # which takes one where it starts, too
+    every = sampler.mcmc.prior_score_every
+    scores = gradients if every == 1 else math.ceil(sampler.mcmc.steps / every)
+    denoiser_in_mcmc = {"exact": chains * scores, "frozen": chains, "gaussian": 0}
     n_shards = len(sampling_shards(config, task))
     n_methods, n_references = len(config.methods), len(settings.references)
     return {
@@ -106,7 +112,7 @@ def _describe_task(config: Config, task: str) -> dict:
         "test_videos": len(held_out_videos(config, settings.domain)),
         "samples_per_video": settings.samples,
         "evaluations_per_sample": {
-            "decoder": mcmc_steps,
+            "decoder": chains * gradients + DECODED_IN_PIXEL_SPACE * in_pixel_space,
             "denoiser_ode": sampler.annealing.levels * sampler.ode.steps,
             "denoiser_mcmc": denoiser_in_mcmc[sampler.mcmc.prior_score],
         },

@@ -102,6 +102,7 @@ def load_problem(arguments: argparse.Namespace, settings: DrawSettings) -> Probl
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     prior = load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device)
+    prior.prepare(settings.sampler.networks)
     paths = {path.stem: path for path in arguments.measurements}
     sources, flow = _noise_sources(arguments.flow, settings, list(paths), prior.latent_shape)
     arrays = {video: to_tensors(read_measurement(path)[0]) for video, path in paths.items()}
@@ -126,7 +127,8 @@ def draw(
     from step.sampling.posterior import LatentLikelihood
     from step.seeds import derive_seed
 
-    prior, device, sampler = problem.prior, problem.device, settings.sampler
+    prior, device = problem.prior, problem.device
+    sampler = settings.sampler.on(device.type)
     pairs = [(video, number) for video in videos for number in numbers]
     places = [place + rank + number for rank in range(len(videos)) for number in numbers]
     batches = arrange_batches(places, sampler.videos_per_batch)

@@ -102,12 +102,25 @@ class Ode(Section):
 class Mcmc(Section):
     """The Markov chain at each annealing level (Eqs. 5, 6)."""
 
+    algorithm: Literal["damped", "adapted"] = Field(
+        description="`damped`: Eqs. 5, 6, whose step size must suit the problem; `adapted`: a Metropolis test at every "
+        "step, and a step size that each sample finds for itself, for problems that nobody tuned"
+    )
     steps: Count = Field(description="steps per annealing level (Table 2: number of steps)")
     damping: Annotated[float, Field(ge=0, lt=1)] = Field(
         description="gamma (Table 2: scaling factor); 0 is Langevin Monte Carlo"
     )
-    step_size_squared: Positive = Field(description="eta = h^2 at the first level (Table 2: step size square)")
-    step_decay: Positive = Field(description="r: eta_k = eta (1 + k / (K + 1) (r - 1))")
+    acceptance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="with algorithm `adapted`: share of accepted steps that the step size is adapted to"
+    )
+    step_size_squared: Positive = Field(
+        description="eta = h^2 at the first level (Table 2: step size square); with algorithm `adapted` only where the "
+        "adaptation starts"
+    )
+    step_decay: Positive = Field(
+        description="with algorithm `damped`: r of eta_k = eta (1 + k / (K + 1) (r - 1)); the adapted h goes on from "
+        "one level to the next"
+    )
     noise_level: Positive = Field(
         description="tau, the standard deviation that the likelihood assumes (Table 2: observation noise "
         "level): of the measurement's noise and the decoder's error together"
@@ -132,12 +145,40 @@ class Mcmc(Section):
     limit_step_to_sigma: bool = Field(description="whether h is kept at or below the annealing level's sigma")
 
 
+class PixelSpace(Section):
+    """The annealing levels that are drawn in pixel space, by conjugate gradients and re-encoding, not by the chain."""
+
+    above_sigma: NonNegative | None = Field(
+        description="levels above this sigma are drawn so, in units of the latent; null: none, the Markov chain draws "
+        "all, as in the paper"
+    )
+    spread: Positive = Field(
+        description="s: the standard deviation of the prior around the decoded PF-ODE's solution is "
+        "s sigma / sqrt(1 + sigma^2), in units of the video"
+    )
+    iterations: Count = Field(description="iterations of conjugate gradients")
+
+
+class Networks(Section):
+    """How a GPU evaluates the prior's networks. A CPU evaluates them in float32, as they are."""
+
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = Field(
+        description="of the networks' weights and layers; `tensorfloat32` rounds the inputs of convolutions alone. The "
+        "forward model, its gradient and the latents are float32 always"
+    )
+    channels_last: bool = Field(description="whether images lie in memory with their channels innermost")
+    compile: bool = Field(description="whether the networks are compiled, which takes a minute before the first step")
+    frames_per_chunk: Count = Field(description="what `sampler.frames_per_chunk` is on a GPU, whose memory is another")
+
+
 class Sampler(Section):
     """Decoupled annealing posterior sampling (Algorithm 1)."""
 
     annealing: Annealing
     ode: Ode
+    pixel_space: PixelSpace
     mcmc: Mcmc
+    networks: Networks
     videos_per_batch: Count = Field(
         description="videos whose networks are evaluated at once; more are faster up to a point, and need more memory. "
         "Fewer are filled up to as many, so jobs of a multiple of it waste nothing. Rounding depends on it, and on no "
@@ -146,6 +187,12 @@ class Sampler(Section):
     frames_per_chunk: Count = Field(
         description="frames of a video whose decoder gradient is computed at once; bounds the memory, not the result"
     )
+
+    def on(self, device: Literal["cpu", "cuda"]) -> "Sampler":
+        """Return the settings as they are on a `device`: a GPU has chunks of its own."""
+        if device == "cpu":
+            return self
+        return self.model_copy(update={"frames_per_chunk": self.networks.frames_per_chunk})
 
 
 class TotalVariation(Section):

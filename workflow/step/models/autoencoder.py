@@ -67,11 +67,11 @@ class FrameAutoencoder:
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         """Return the latents (batch, time, latent_channel, latent_y, latent_x): the posterior's mean, standardised."""
         patches = pixel_unshuffle(video.flatten(0, 1), self.patch_size)
-        latent = self.network.encode(patches).latent_dist.mode()
-        return ((latent - self.mean) / self.std).unflatten(0, video.shape[:2])
+        latent = self.network.encode(patches.to(self.network.dtype)).latent_dist.mode()
+        return ((latent.to(video.dtype) - self.mean) / self.std).unflatten(0, video.shape[:2])
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Return the videos (batch, time, channel, y, x) of standardised `latent`; differentiable."""
         frames = latent.flatten(0, 1) * self.std + self.mean
-        patches = self.network.decode(frames).sample
-        return pixel_shuffle(patches, self.patch_size).unflatten(0, latent.shape[:2])
+        patches = self.network.decode(frames.to(self.network.dtype)).sample
+        return pixel_shuffle(patches.to(latent.dtype), self.patch_size).unflatten(0, latent.shape[:2])

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
+from step.config.tasks import Networks
 from step.diffusion.denoiser import denoise_from_noise_prediction
 from step.diffusion.schedule import LinearBetaSchedule
 from step.errors import InputError
@@ -35,6 +36,26 @@ class LatentDiffusionPrior:
         self.network.to(device)
         return self
 
+    def prepare(self, networks: Networks) -> "LatentDiffusionPrior":
+        """Return the prior with its networks evaluated as `networks` says, which holds on a GPU alone.
+
+        What goes in and comes out stays float32.
+        """
+        if self.autoencoder.mean.device.type != "cuda":
+            return self
+        # Of convolutions alone: a forward model may be made of matrix products, and has none of these.
+        torch.backends.cudnn.allow_tf32 = networks.precision == "tensorfloat32"
+        parts = [self.autoencoder.network.encoder, self.autoencoder.network.decoder, self.network]
+        if networks.precision == "bfloat16":
+            for network in (self.autoencoder.network, self.network):
+                torch.nn.Module.to(network, torch.bfloat16)  # diffusers' own warns of layers that these do not have
+        for part in parts:
+            if networks.channels_last:
+                _lay_out_with_channels_last(part)
+            if networks.compile:
+                part.compile()
+        return self
+
     def encode(self, video: torch.Tensor) -> torch.Tensor:
         """Return the latents of `video` (batch, time, channel, y, x)."""
         return self.autoencoder.encode(video)
@@ -49,7 +70,16 @@ class LatentDiffusionPrior:
         return denoise_from_noise_prediction(self._predict_noise, self.schedule, latent, sigma)
 
     def _predict_noise(self, latent: torch.Tensor, t: float) -> torch.Tensor:
-        return self.network(latent, t, temporal=self.network.config.temporal)
+        timestep = torch.tensor(t, dtype=torch.float32, device=latent.device)  # a number would be compiled in
+        noise = self.network(latent.to(self.network.dtype), timestep, temporal=self.network.config.temporal)
+        return noise.to(latent.dtype)
+
+
+def _lay_out_with_channels_last(network: torch.nn.Module) -> None:
+    """Lay out the weights of two-dimensional convolutions so; what they are applied to follows."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def load_autoencoder(folder: Path, domain: str | None = None) -> FrameAutoencoder:

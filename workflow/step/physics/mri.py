@@ -46,6 +46,10 @@ class CartesianMri:
         """Return ``|| m F(x) - y ||^2 / (2 noise_level^2)`` (Eq. 15), shape (batch,)."""
         return self._squared_residual(video, measurement).sum(dim=(1, 2, 3)) / (2 * self.noise_level**2)
 
+    def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``(m F(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured."""
+        return torch.view_as_real(self._residual(video, measurement)).flatten(1) / self.noise_level
+
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the paper's data misfit: the mean squared error per measured sample, *unnormalised* FFT.
 
@@ -63,10 +67,13 @@ class CartesianMri:
         image = fit_rows(ifft2c(measurement["kspace"]), len(self.mask))
         return torch.view_as_real(image).movedim(-1, 2).contiguous()
 
-    def _squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+    def _residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         mask = measurement["mask"]
         image = fit_rows(_complex(video), mask.shape[-1])
-        residual = mask[..., None] * (fft2c(image) - measurement["kspace"])
+        return mask[..., None] * (fft2c(image) - measurement["kspace"])
+
+    def _squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        residual = self._residual(video, measurement)
         return residual.real**2 + residual.imag**2
 
     def _mean_squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:

@@ -61,6 +61,20 @@ class ClosureImaging:
         phase, amplitude, flux = (sum_ for sum_, _ in self._chi_square_sums(video, measurement).values())
         return (phase + amplitude + self.settings.flux_weight * flux) / (2 * self.noise_level**2)
 
+    def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return closures and flux minus data in units of their errors (batch, datum); 0 where there is no data.
+
+        For a closure phase it is the chord ``2 sin(difference / 2)``, whose square is Eq. 12's.
+        """
+        weights = {"closure_phase": 1.0, "log_closure_amplitude": 1.0, "flux": self.settings.flux_weight**0.5}
+        differences = self._differences(video, measurement)
+        differences["closure_phase"] = 2 * (differences["closure_phase"].angle() / 2).sin()
+        parts = [
+            weights[name] * _in_errors(difference, measurement[f"{name}_sigma"]).flatten(1)
+            for name, difference in differences.items()
+        ]
+        return torch.cat(parts, dim=1) / self.noise_level
+
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
         """Return ``chi2_cp``, ``chi2_camp`` and ``chi2_flux`` (Eq. 12), shape (batch,); nan where there are no data."""
         return {name: sum_ / n for name, (sum_, n) in self._chi_square_sums(video, measurement).items()}
@@ -96,17 +110,25 @@ class ClosureImaging:
         self, video: torch.Tensor, measurement: Measurement
     ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """Return, for each kind of data, its number of data times chi-square, and that number, shape (batch,) each."""
+        differences = self._differences(video, measurement)
+        squares = {name: difference**2 for name, difference in differences.items() if name != "closure_phase"}
+        # 1 - cos of the difference; the phasors' product has no jump at half a turn.
+        phase = 2 * (1 - differences["closure_phase"].real)
+        squares = {"closure_phase": phase} | squares
+        return {name: _weigh(square, measurement[f"{name}_sigma"]) for name, square in squares.items()}
+
+    def _differences(self, video: torch.Tensor, measurement: Measurement) -> dict[str, torch.Tensor]:
+        """Return what `video` would measure minus the data, (batch, time, ...); of the closure phases as a phasor."""
         image = brightness(video)
         visibilities = self._visibilities(image, measurement["uv"])
         phasor = closure_phasor(visibilities, measurement["triangle"])
         turn = torch.polar(torch.ones_like(measurement["closure_phase"]), -measurement["closure_phase"])
-        # 1 - cos of the difference; the phasors' product has no jump at half a turn.
-        phase = 2 * (1 - (phasor * turn.to(phasor.dtype)).real)
-        difference = log_closure_amplitude(visibilities, measurement["quadrangle"])
-        difference = difference - measurement["log_closure_amplitude"].to(difference.dtype)
-        flux = image.sum(dim=(-2, -1)) - measurement["flux"].to(image.dtype)
-        squares = {"closure_phase": phase, "log_closure_amplitude": difference**2, "flux": flux**2}
-        return {name: _weigh(square, measurement[f"{name}_sigma"]) for name, square in squares.items()}
+        amplitude = log_closure_amplitude(visibilities, measurement["quadrangle"])
+        return {
+            "closure_phase": phasor * turn.to(phasor.dtype),
+            "log_closure_amplitude": amplitude - measurement["log_closure_amplitude"].to(amplitude.dtype),
+            "flux": image.sum(dim=(-2, -1)) - measurement["flux"].to(image.dtype),
+        }
 
     def _observe(self, image: torch.Tensor, generator: torch.Generator) -> dict[str, np.ndarray]:
         """Return the measurement of one video's brightness `image` (time, y, x)."""
@@ -151,3 +173,9 @@ def _weigh(square: torch.Tensor, sigma: torch.Tensor) -> tuple[torch.Tensor, tor
     variance = torch.where(present, sigma, torch.ones_like(sigma)).square().to(square.dtype)
     axes = tuple(range(1, square.ndim))
     return (present * square / variance).sum(dim=axes), present.sum(dim=axes)
+
+
+def _in_errors(difference: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Return ``difference / sigma``, and 0 where sigma is 0."""
+    present = sigma > 0
+    return present * difference / torch.where(present, sigma, torch.ones_like(sigma)).to(difference.dtype)

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from tqdm import tqdm
@@ -12,8 +12,9 @@ from step.contracts import NoiseSource, VideoPrior
 from step.diffusion.denoiser import score
 from step.diffusion.ode import solve_probability_flow
 from step.diffusion.schedule import rho_grid
-from step.sampling.mcmc import Gradient, sample_damped_hamiltonian
-from step.sampling.posterior import LatentLikelihood
+from step.sampling.mcmc import Gradient, sample_adapted_hamiltonian, sample_damped_hamiltonian
+from step.sampling.pixel_space import draw_in_pixel_space, uses_pixel_space
+from step.sampling.posterior import Evaluation, LatentLikelihood
 
 Trace = dict[str, list[torch.Tensor]]
 
@@ -41,26 +42,37 @@ def sample_posterior(
     trace: Trace = {"sigma": [], "misfit": []}
     sigmas = [*annealing_levels(sampler.annealing), 0.0]
     noisy = sigmas[0] * draw()
+    step_sizes = [math.sqrt(sampler.mcmc.step_size_squared)] * len(generators)  # of algorithm `adapted`, carried along
     for k, sigma in enumerate(tqdm(sigmas[:-1], desc=describe, unit="level", disable=None)):
         clean = _solve(prior, noisy, sigma, sampler.ode)
-        target = PosteriorGivenNoisy(prior, likelihood, noisy, clean, sigma, sampler.mcmc)
         step_size = step_size_at(k, sigma, sampler)
-        clean = sample_damped_hamiltonian(
-            target, clean, sampler.mcmc.steps, step_size, sampler.mcmc.damping, generators
-        )
+        if uses_pixel_space(sigma, sampler.pixel_space):
+            clean, video = draw_in_pixel_space(likelihood, clean, sigma, sampler.pixel_space, generators)
+        else:
+            target = PosteriorGivenNoisy(prior, likelihood, noisy, clean, sigma, sampler.mcmc)
+            if sampler.mcmc.algorithm == "damped":
+                clean = sample_damped_hamiltonian(
+                    target, clean, sampler.mcmc.steps, step_size, sampler.mcmc.damping, generators
+                )
+                video = target.video
+            else:
+                clean, video, step_sizes = _draw_adapted(target, clean, sigma, step_sizes, sampler.mcmc, generators)
         if not torch.isfinite(clean).all():
             raise FloatingPointError(
                 f"{describe}: a latent is not finite at annealing level {k + 1} of {len(sigmas) - 1} "
                 f"(sigma {sigma:.4g}, h {step_size:.4g}); lower sampler.mcmc.step_size_squared or set gradient_clip"
             )
         trace["sigma"].append(torch.full((len(generators),), sigma))
-        trace["misfit"].append(likelihood.misfit(target.video))
+        trace["misfit"].append(likelihood.misfit(video))
         noisy = clean + sigmas[k + 1] * draw()
     return noisy, trace
 
 
 class PosteriorGivenNoisy:
-    """The gradient of ``log p(z0 | z_sigma, y)``: measurement, noisy latent and prior, the last in one of three ways.
+    """The density ``p(z0 | z_sigma, y)``: measurement, noisy latent and prior, the last in one of three ways.
+
+    It is ``log p(y | D(z)) - |z - c|^2 / 2v + log p(z)``, c the noisy latent and v = sigma^2, and of log p(z) there is
+    the gradient alone, the prior's score.
 
     `exact` evaluates the prior's score along the chain, at every step or at every few: it changes slowly beside the
     measurement's part, and costs a network. `frozen` evaluates it once, at the PF-ODE's solution.
@@ -78,12 +90,25 @@ class PosteriorGivenNoisy:
     ):
         self.video: torch.Tensor | None = None  # decoded at the latest state
         self._likelihood = likelihood
-        self._prior_gradient = _prior_gradient(prior, noisy, ode_solution, sigma, mcmc)
+        self._centre, self._variance = noisy, sigma**2
+        if mcmc.prior_score == "gaussian":
+            self._centre, self._variance = ode_solution, (mcmc.gaussian_width * sigma) ** 2
+        self.score = _prior_score(prior, ode_solution, mcmc)
+        self.score_every = mcmc.prior_score_every if mcmc.prior_score == "exact" else 1
+        self._reused_score = _reused(self.score, self.score_every)
 
     def __call__(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return the gradient at `latent`."""
+        """Return the gradient at `latent`, with the score of the last few calls."""
         gradient, self.video = self._likelihood.gradient(latent)
-        return gradient + self._prior_gradient(latent)
+        return gradient + (self.pull(latent) + self._reused_score(latent))
+
+    def measured(self, latent: torch.Tensor) -> Evaluation:
+        """Return ``-log p(y | D(z))``, the gradient of ``log p(y | D(z))`` and the video D(z) at `latent`."""
+        return self._likelihood.evaluate(latent)
+
+    def pull(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return ``(c - z) / v``."""
+        return (self._centre - latent) / self._variance
 
 
 def annealing_levels(annealing: Annealing) -> list[float]:
@@ -100,20 +125,33 @@ def step_size_at(k: int, sigma: float, sampler: Sampler) -> float:
     return min(math.sqrt(eta), sigma) if mcmc.limit_step_to_sigma else math.sqrt(eta)
 
 
-def _prior_gradient(
-    prior: VideoPrior, noisy: torch.Tensor, ode_solution: torch.Tensor, sigma: float, mcmc: Mcmc
-) -> Gradient:
-    if mcmc.prior_score == "gaussian":
-        variance = (mcmc.gaussian_width * sigma) ** 2
-        return lambda latent: (ode_solution - latent) / variance
-    prior_score: Callable[[torch.Tensor], torch.Tensor]
+def _draw_adapted(
+    target: PosteriorGivenNoisy,
+    start: torch.Tensor,
+    sigma: float,
+    step_sizes: Sequence[float],
+    mcmc: Mcmc,
+    generators: Sequence[torch.Generator],
+) -> tuple[torch.Tensor, torch.Tensor, list[float]]:
+    """Return latents and videos after a level's adapted chain, and the step sizes that the next level starts from."""
+    longest = sigma if mcmc.limit_step_to_sigma else math.inf
+    try:
+        drawn = sample_adapted_hamiltonian(
+            target, start, mcmc.steps, step_sizes, longest, mcmc.damping, mcmc.acceptance, generators
+        )
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error} (sigma {sigma:.4g})") from error
+    return drawn.state, drawn.video, drawn.step_sizes
+
+
+def _prior_score(prior: VideoPrior, ode_solution: torch.Tensor, mcmc: Mcmc) -> Gradient:
+    if mcmc.prior_score == "exact":
+        return lambda latent: score(prior.denoise, latent, mcmc.prior_score_sigma)
     if mcmc.prior_score == "frozen":
         frozen = score(prior.denoise, ode_solution, mcmc.prior_score_sigma)
-        prior_score = lambda latent: frozen  # noqa: E731
     else:
-        exact = lambda latent: score(prior.denoise, latent, mcmc.prior_score_sigma)  # noqa: E731
-        prior_score = _reused(exact, mcmc.prior_score_every)
-    return lambda latent: (noisy - latent) / sigma**2 + prior_score(latent)
+        frozen = torch.zeros_like(ode_solution)
+    return lambda latent: frozen
 
 
 def _reused(gradient: Gradient, steps: int) -> Gradient:

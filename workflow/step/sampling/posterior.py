@@ -1,8 +1,18 @@
 """The measurement's part of the posterior: its gradient with respect to the latent, in chunks of frames."""
 
+from typing import NamedTuple
+
 import torch
 
 from step.contracts import ForwardModel, Measurement, VideoPrior
+
+
+class Evaluation(NamedTuple):
+    """What one pass through decoder and forward model gives at a latent."""
+
+    negative_log_likelihood: torch.Tensor  # (batch,), float64
+    gradient: torch.Tensor  # of the log-likelihood, with its bound; the latent's shape
+    video: torch.Tensor  # (batch, time, channel, y, x)
 
 
 class LatentLikelihood:
@@ -38,35 +48,38 @@ class LatentLikelihood:
 
     def gradient(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the gradient at `latent`, and the decoded video (batch, time, channel, y, x) it was taken at."""
+        evaluation = self.evaluate(latent)
+        return evaluation.gradient, evaluation.video
+
+    def evaluate(self, latent: torch.Tensor) -> Evaluation:
+        """Return the negative log-likelihood of every item too, from the same pass; the bound is the gradient's."""
         firsts = range(0, len(latent), self.videos_per_batch)
-        pairs = [self._gradient_of(latent[first : first + self.videos_per_batch], first) for first in firsts]
-        gradient, video = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        parts = [self._evaluate_batch(latent[first : first + self.videos_per_batch], first) for first in firsts]
+        nll, gradient, video = (torch.cat(part) for part in zip(*parts, strict=True))
         if self._largest is not None:
             gradient = gradient.clamp(-self._largest, self._largest)
-        return gradient, video
+        return Evaluation(nll, gradient, video)
 
-    def _gradient_of(self, latent: torch.Tensor, first: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return gradient and video of a batch, whose first item is number `first` of all."""
+    def _evaluate_batch(self, latent: torch.Tensor, first: int) -> Evaluation:
+        """Return what a batch has, whose first item is number `first` of all; the gradient without its bound."""
+        total = torch.zeros(len(latent), dtype=torch.float64, device=latent.device)
         gradients, videos = [], []
         for begin in range(0, latent.shape[1], self.frames_per_chunk):
             frames = slice(begin, begin + self.frames_per_chunk)
             chunk = latent[:, frames].detach().requires_grad_()
             video = self.prior.decode(chunk)
-            # Video by video: the forward model costs little, and its rounding must not depend on the batch either.
-            nll = sum(self._nll(one, first + number, frames) for number, one in enumerate(video.split(1)))
-            gradients.append(torch.autograd.grad(-nll, chunk)[0])
+            measurement = self.measurement_of(slice(first, first + len(latent)), frames)
+            nll = self.forward_model.negative_log_likelihood(video, measurement)
+            gradients.append(torch.autograd.grad(-nll.sum(), chunk)[0])
             videos.append(video.detach())
-        return torch.cat(gradients, dim=1), torch.cat(videos, dim=1)
-
-    def _nll(self, video: torch.Tensor, number: int, frames: slice) -> torch.Tensor:
-        """Return the negative log-likelihood of some frames of one video, number `number` of all."""
-        return self.forward_model.negative_log_likelihood(video, self._measurement_of(number, frames)).sum()
+            total += nll.detach()
+        return Evaluation(total, torch.cat(gradients, dim=1), torch.cat(videos, dim=1))
 
     def misfit(self, video: torch.Tensor) -> torch.Tensor:
         """Return the data misfit of decoded videos, shape (batch,)."""
         ones = enumerate(video.split(1))
-        return torch.cat([self.forward_model.misfit(one, self._measurement_of(number)) for number, one in ones])
+        return torch.cat([self.forward_model.misfit(one, self.measurement_of(slice(n, n + 1))) for n, one in ones])
 
-    def _measurement_of(self, number: int, frames: slice = slice(None)) -> Measurement:
-        """Return the measurement of some frames of video number `number`, a batch of one."""
-        return {name: array[number : number + 1, frames] for name, array in self.measurement.items()}
+    def measurement_of(self, videos: slice, frames: slice = slice(None)) -> Measurement:
+        """Return the measurement of some videos of the batch, and of some of their frames."""
+        return {name: array[videos, frames] for name, array in self.measurement.items()}

@@ -1,0 +1,114 @@
+"""The measurement's part of a draw in the space of videos instead of latents: no derivative of the decoder."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+
+from step.config.tasks import PixelSpace
+from step.contracts import LeastSquaresModel, Measurement
+from step.errors import InputError
+from step.sampling.mcmc import draw_noise
+from step.sampling.posterior import LatentLikelihood
+
+Product = Callable[[torch.Tensor], torch.Tensor]
+
+DECODED_IN_PIXEL_SPACE = 2
+"""Decoded videos of one draw; as many are encoded."""
+
+
+def uses_pixel_space(sigma: float, pixel_space: PixelSpace) -> bool:
+    """Return whether the annealing level `sigma` is drawn in pixel space."""
+    return pixel_space.above_sigma is not None and sigma > pixel_space.above_sigma
+
+
+def draw_in_pixel_space(
+    likelihood: LatentLikelihood,
+    latent: torch.Tensor,
+    sigma: float,
+    pixel_space: PixelSpace,
+    generators: Sequence[torch.Generator],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return latents given the measurement, and their videos (batch, time, channel, y, x).
+
+    With x0 the decoded `latent` z (batch, time, latent_channel, latent_y, latent_x), the PF-ODE's solution at the level
+    `sigma`, a video x is drawn from ``N(x; x0, s^2) p(y | x)``, ``s = spread * sigma / sqrt(1 + sigma^2)``, with the
+    measurement linearised at x0 (`draw_video`), and becomes ``z + E(x) - E(x0)``: what the autoencoder loses of x0 is
+    not taken for news from the measurement. Where decoder and measurement are linear and the encoder inverts the
+    decoder it is an exact draw. Raises `InputError` for a measurement that is no least-squares problem.
+    """
+    model = likelihood.forward_model
+    if not isinstance(model, LeastSquaresModel):
+        raise InputError(
+            f"sampler.pixel_space needs a measurement with residuals, {type(model).__name__} has none; "
+            "set above_sigma to null"
+        )
+    spread = pixel_space.spread * sigma / math.sqrt(1 + sigma**2)
+    with torch.no_grad():
+        before = _by_frames(likelihood.prior.decode, latent, likelihood.frames_per_chunk)
+        # Video by video, so that a sample's rounding does not depend on the others of its batch.
+        after = torch.cat(
+            [
+                draw_video(
+                    model, one, likelihood.measurement_of(slice(n, n + 1)), spread, pixel_space.iterations, [generator]
+                )
+                for n, (one, generator) in enumerate(zip(before.split(1), generators, strict=True))
+            ]
+        )
+        encoded = [_by_frames(likelihood.prior.encode, video, likelihood.frames_per_chunk) for video in (after, before)]
+        latent = latent + encoded[0] - encoded[1]
+        return latent, _by_frames(likelihood.prior.decode, latent, likelihood.frames_per_chunk)
+
+
+def draw_video(
+    model: LeastSquaresModel,
+    centre: torch.Tensor,
+    measurement: Measurement,
+    spread: float,
+    iterations: int,
+    generators: Sequence[torch.Generator],
+) -> torch.Tensor:
+    """Return one video per generator from ``N(x; centre, spread^2) exp(-||r(x)||^2 / 2)``, r linearised at `centre`.
+
+    Perturb and optimise: with J the residuals' derivative, H = J^T J + 1 / spread^2 and standard normal n1 and n2, the
+    solution of ``H d = -J^T (r + n1) + n2 / spread`` is distributed as x - centre is. `iterations` of conjugate
+    gradients solve it; as many as H has different eigenvalues do so exactly, which for Cartesian k-space is two.
+    """
+
+    def residuals(video: torch.Tensor) -> torch.Tensor:
+        return model.residuals(video, measurement)
+
+    at_centre, transposed = torch.func.vjp(residuals, centre)
+    disturbed = at_centre + draw_noise(at_centre, generators)
+    right = draw_noise(centre, generators) / spread - transposed(disturbed)[0]
+
+    def curvature(direction: torch.Tensor) -> torch.Tensor:
+        forward = torch.func.jvp(residuals, (centre,), (direction,))[1]
+        return transposed(forward)[0] + direction / spread**2
+
+    return centre + conjugate_gradients(curvature, right, iterations)
+
+
+def conjugate_gradients(product: Product, right: torch.Tensor, iterations: int) -> torch.Tensor:
+    """Return x after `iterations` towards ``product(x) = right``, from 0, for each item of the batch.
+
+    `product` is linear, symmetric and positive definite. It stops where the residual is as small as rounding.
+    """
+    axes = tuple(range(1, right.ndim))
+    solution, residual = torch.zeros_like(right), right
+    direction, squared = residual, residual.square().sum(axes, keepdim=True)
+    smallest = squared * torch.finfo(right.dtype).eps ** 2
+    for _ in range(iterations):
+        if (squared <= smallest).all():
+            break
+        image = product(direction)
+        length = squared / (direction * image).sum(axes, keepdim=True)
+        solution, residual = solution + length * direction, residual - length * image
+        before, squared = squared, residual.square().sum(axes, keepdim=True)
+        direction = residual + squared / before * direction
+    return solution
+
+
+def _by_frames(function: Product, videos: torch.Tensor, n_frames: int) -> torch.Tensor:
+    """Return `function` of `videos` or latents, which treats frames separately, `n_frames` at a time."""
+    return torch.cat([function(part) for part in videos.split(n_frames, dim=1)], dim=1)
