@@ -26,6 +26,7 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/observations.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/benchmark.smk"
 
 
 rule tour:
@@ -64,6 +65,12 @@ rule ablations:
 rule tuning:
     input:
         tuning_results(CONFIG.tuning.tasks),
+
+
+rule benchmark:
+    input:
+        RESULTS / "benchmark/table.md",
+        RESULTS / "benchmark/costs.png",
 
 
 # Each figure of the paper by its number, of all tasks, domains or posteriors that have it.

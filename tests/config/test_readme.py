@@ -96,7 +96,7 @@ def test_the_masks_of_the_paper_stand_in_the_configuration(study, task):
     assert shared(study["tasks"][task]["measurement"], MASKS[task]) == MASKS[task]
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "cine_archive.yaml"])
+@pytest.mark.parametrize("name", ["demo.yaml", "intermediate.yaml", "cine_archive.yaml"])
 def test_a_file_laid_over_the_study_adds_no_key(name):
     study, above = (yaml.safe_load(path.read_text()) for path in (BASE_CONFIG, BASE_CONFIG.with_name(name)))
     assert keys_of(above) - keys_of(study) == set()
@@ -120,6 +120,9 @@ def test_every_key_of_the_study_is_listed(study):
     leaves = {path for path in keys_of(study) if not isinstance(at(study, ".".join(path)), dict)}
     wanted = {(path[0], names[path[0]], *path[2:]) if path[0] in names else path for path in leaves}
     wanted = {(*path[:2], "<domain>") if path[:2] == ("modes", "descriptors") else path for path in wanted}
+    wanted = {(*path[:2], "<size>", *path[3:]) if path[:2] == ("benchmark", "sizes") else path for path in wanted}
+    by_task = ("frames", "sides")
+    wanted = {(*path[:-1], "<task>") if path[0] == "benchmark" and path[-2] in by_task else path for path in wanted}
     # The paper's study has no measured data and no noise of its own, and a section that is null is listed key by key.
     listed = {key.path for table in tables() for key in table.keys if key.path[0] != "observations"}
     listed.remove(("methods", "<method>", "noise", "uses_flow"))

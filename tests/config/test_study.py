@@ -47,6 +47,8 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         "methods: {bis: {noise: {length: 1}}}",
         ["methods.bis.noise.length", "unknown key"],
     ),
+    "benchmark of a task that is none": ("benchmark: {tasks: [mri7]}", ["benchmark.tasks", "mri7", "mri8"]),
+    "benchmark of noise that moves": ("benchmark: {method: bicubic}", ["benchmark.method", "bicubic", "flow"]),
     "warped noise without a flow": ("tasks: {mri8: {flow: null}}", ["tasks.mri8.flow", "null", "bilinear"]),
     "flow of a truth that a real measurement has not": (
         "observations: {night: {task: blackhole, method: bicubic, samples: 1, samples_per_job: 1, data: {format: eht, "

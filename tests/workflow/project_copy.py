@@ -15,7 +15,8 @@ import numpy as np
 
 PROJECT = Path(__file__).parents[2]
 MINIATURE = Path(__file__).with_name("miniature.yaml")
-TARGETS = {"all", "tour", "total", "tuning", "ablations", "posteriors", *(f"figure{number}" for number in range(1, 13))}
+TARGETS = {"all", "tour", "total", "tuning", "ablations", "posteriors", "benchmark"}
+TARGETS |= {f"figure{number}" for number in range(1, 13)}
 ONE_THREAD = [
     "--set-threads",
     *(f"{rule}=1" for rule in ("train_autoencoder", "train_denoiser", "train_ablation", "generate", "sample")),

@@ -232,6 +232,18 @@ def test_tuning_measures_validation_videos_and_samples_no_test_video(project_cop
     assert run.jobs == total(DATA, BLACK_HOLE_DATA, priors, priors, of_each, of_each)
 
 
+def test_the_benchmark_needs_no_result_and_measures_every_size_and_task(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "benchmark", overlays=(paper_overlay,))
+    assert run.jobs == {"bench": 3 * 2, "table_benchmark": 1, "plot_benchmark": 1}
+
+
+def test_an_overlay_of_the_benchmark_that_is_not_there_is_one_line(project_copy, paper_overlay):
+    missing = project_copy.overlay("missing", "benchmark: {sizes: {demo: {overlays: [config/dmeo.yaml]}}}")
+    line = only_line(project_copy.snakemake("-n", "benchmark", overlays=(paper_overlay, missing)))
+    assert "benchmark.sizes.demo.overlays" in line
+    assert "config/dmeo.yaml" in line
+
+
 FIGURES = {
     "figure1": {"plot_modes": 1},
     "figure5": {"plot_methods": 3},

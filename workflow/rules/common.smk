@@ -63,6 +63,7 @@ wildcard_constraints:
     video=r"(video|validation)\d+",
     shard=r"\d+",
     network="|".join(type(CONFIG.weights).model_fields),
+    size="|".join(CONFIG.benchmark.sizes) or "none",
 
 
 def stage_module(stage):
@@ -289,6 +290,12 @@ def ablation_results(ablations):
 def tuning_results(tasks):
     """Return the tuned settings of some tasks, and what was tried."""
     return [RESULTS / task / "tuning" / name for task in tasks for name in ["tuned.yaml", "trials.png"]]
+
+
+def benchmark_files():
+    """Return what was measured of the sampler's cost, by size and task."""
+    chosen = CONFIG.benchmark
+    return [RESULTS / "benchmark" / f"{size}-{task}.csv" for size in chosen.sizes for task in chosen.tasks]
 
 
 def paper_figures():

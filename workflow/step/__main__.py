@@ -38,6 +38,8 @@ STAGES = {
     "generate": "step.cli.generate",
     "tune": "step.cli.tune",
     "tabulate_ablation": "step.cli.tabulate_ablation",
+    "bench": "step.cli.bench",
+    "table_benchmark": "step.cli.table_benchmark",
     "account": "step.cli.account",
     "export": "step.cli.export",
     "plot_comparison": "step.cli.plot_comparison",
@@ -59,6 +61,7 @@ STAGES = {
     "plot_calibration": "step.cli.plot_calibration",
     "plot_ablation": "step.cli.plot_ablation",
     "plot_tuning": "step.cli.plot_tuning",
+    "plot_benchmark": "step.cli.plot_benchmark",
 }
 
 EXIT_INPUT = 1

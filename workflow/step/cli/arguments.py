@@ -55,6 +55,7 @@ def _choices(config: Config) -> dict[str, list[str]]:
         "reference": list(get_args(Reference)),
         "network": list(get_args(Network)),
         "table": list(config.tables),
+        "size": list(config.benchmark.sizes),
     }
 
 

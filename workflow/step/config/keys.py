@@ -43,8 +43,8 @@ list replaces the whole list below it.
 ## The keys
 
 The tables below are printed by `python -m step describe --keys`, and a test holds that they are up to date.
-`<domain>`, `<task>`, `<method>`, `<observation>`, `<posterior>`, `<ablation>` and `<table>` stand for names; a value
-that differs between names is given for each. The column `demo.yaml` has only what the demo changes.
+`<domain>`, `<task>`, `<method>`, `<observation>`, `<posterior>`, `<ablation>`, `<size>` and `<table>` stand for names;
+a value that differs between names is given for each. The column `demo.yaml` has only what the demo changes.
 """
 
 # What the keys of a mapping are: a section that is written once for each name.
@@ -57,6 +57,9 @@ NAMES_OF = {
     "ablations": "<ablation>",
     "descriptors": "<domain>",
     "tables": "<table>",
+    "sizes": "<size>",
+    "frames": "<task>",
+    "sides": "<task>",
 }
 
 

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from step.config.ablations import EPOCH, Ablation, with_value
+from step.config.benchmark import Benchmark
 from step.config.calibration import Calibration, Uncertainty
 from step.config.data import BlackHoleData, MriData
 from step.config.generation import Generation
@@ -74,6 +75,7 @@ class Config(Section):
     generation: Generation
     ablations: dict[Name, Ablation] = Field(description="axes along which the study is varied, each with its folder")
     tuning: Tuning
+    benchmark: Benchmark
     weights: Weights
     evaluation: Evaluation
     tables: dict[Name, tuple[Name, ...]] = Field(
@@ -110,10 +112,17 @@ class Config(Section):
             ("calibration.methods", self.calibration.methods, self.methods),
             ("tuning.tasks", self.tuning.tasks, self.tasks),
             ("tuning.method", [self.tuning.method], self.methods),
+            ("benchmark.tasks", self.benchmark.tasks, self.tasks),
+            ("benchmark.method", [self.benchmark.method], self.methods),
         ):
             for name in names:
                 if name not in known:
                     raise ValueError(f"{key} names {name!r}; the study has {list(known)}")
+        if self.methods[self.benchmark.method].uses_flow:
+            raise ValueError(
+                f"benchmark.method is {self.benchmark.method!r}, which moves its noise with a flow; noise has none: "
+                "take another one"
+            )
         for name, observation in self.observations.items():
             if self.methods[observation.method].uses_flow and self.tasks[observation.task].flow.source == "truth":
                 raise ValueError(

@@ -1,0 +1,38 @@
+"""Write the table of what the sampler costs, of all sizes and tasks."""
+
+import argparse
+from pathlib import Path
+
+from step.cli.files import add_tables
+from step.config.sections import Section
+from step.config.study import Config
+
+
+class Settings(Section):
+    """The table uses nothing of the configuration."""
+
+
+def select(config: Config) -> Settings:
+    """Return the part of `config` that the table uses: nothing."""
+    return Settings()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of the stage."""
+    parser.add_argument(
+        "--benchmarks", required=True, type=Path, nargs="+", metavar="CSV", help="tables of benchmarks, in their order"
+    )
+    add_tables(parser)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Write the table; as CSV it has the rows of all benchmarks."""
+    from step.figures.benchmark import read_benchmark
+    from step.figures.benchmark_tables import benchmark_document
+    from step.figures.tables import write_document
+    from step.io.tables import read_table
+
+    tables = {path: read_table(path) for path in arguments.benchmarks}
+    benchmarks = [read_benchmark(rows, str(path)) for path, rows in tables.items()]
+    document = benchmark_document(benchmarks, [row for rows in tables.values() for row in rows])
+    write_document(document, arguments.output)

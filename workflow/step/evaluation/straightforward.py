@@ -1,0 +1,72 @@
+"""Algorithm 1 as it is written down: one sample at a time, the whole video in one graph, the score at every step.
+
+What the library's sampler is compared with, in what it draws and in what it takes. It shares with it the denoiser and
+the probability-flow ODE, and nothing of `step.sampling`.
+"""
+
+import math
+
+import torch
+
+from step.config.tasks import Sampler
+from step.contracts import ForwardModel, Measurement, NoiseSource, VideoPrior
+from step.diffusion.denoiser import score
+from step.diffusion.ode import solve_probability_flow
+from step.diffusion.schedule import rho_grid
+
+
+def sample_straightforward(
+    prior: VideoPrior,
+    forward_model: ForwardModel,
+    measurement: Measurement,
+    source: NoiseSource,
+    generator: torch.Generator,
+    sampler: Sampler,
+    device: torch.device,
+) -> torch.Tensor:
+    """Return one posterior latent (1, time, latent_channel, latent_y, latent_x) given a `measurement`, a batch of one.
+
+    It takes its noise from `generator` in the order in which `step.sampling.daps` does, so that both draw the same
+    sample up to rounding, where the sampler has the damped chain, ``prior_score_every`` 1 and no levels in pixel space.
+    Raises `ValueError` for another chain, or a prior score that is not the exact one.
+    """
+    annealing, ode, mcmc = sampler.annealing, sampler.ode, sampler.mcmc
+    if (mcmc.algorithm, mcmc.prior_score) != ("damped", "exact"):
+        raise ValueError(f"the chain is {mcmc.algorithm}, the score {mcmc.prior_score}; Algorithm 1: damped and exact")
+
+    def draw() -> torch.Tensor:
+        return source.draw(prior.latent_shape, generator)[None].to(device)
+
+    def normal() -> torch.Tensor:
+        return torch.randn(prior.latent_shape, generator=generator)[None].to(device)
+
+    sigmas = [annealing.sigma_max]
+    if annealing.levels > 1:
+        sigmas = rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels - 1, annealing.rho)
+    noisy = sigmas[0] * draw()
+    for k, (sigma, following) in enumerate(zip(sigmas, [*sigmas[1:], 0.0], strict=True)):
+        state = solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho)
+        h = math.sqrt(mcmc.step_size_squared * (1 + k / (annealing.levels + 1) * (mcmc.step_decay - 1)))
+        h = min(h, sigma) if mcmc.limit_step_to_sigma else h
+        momentum = normal()
+        for _ in range(mcmc.steps):
+            noise = normal()
+            gradient = _likelihood_gradient(prior, forward_model, measurement, state, sampler)
+            gradient = gradient + (noisy - state) / sigma**2 + score(prior.denoise, state, mcmc.prior_score_sigma)
+            momentum = mcmc.damping * momentum + h * gradient + math.sqrt(2 * (1 - mcmc.damping)) * noise
+            state = state + h * momentum
+        noisy = state + following * draw()
+    return noisy
+
+
+def _likelihood_gradient(
+    prior: VideoPrior, forward_model: ForwardModel, measurement: Measurement, state: torch.Tensor, sampler: Sampler
+) -> torch.Tensor:
+    """Return the gradient of ``log p(y | D(z))`` at `state`, through decoder and likelihood at once."""
+    latent = state.detach().requires_grad_()
+    nll = forward_model.negative_log_likelihood(prior.decode(latent), measurement).sum()
+    gradient = torch.autograd.grad(-nll, latent)[0]
+    if sampler.mcmc.gradient_clip is not None:
+        largest = sampler.mcmc.gradient_clip / sampler.mcmc.noise_level**2
+        gradient = gradient.clamp(-largest, largest)
+    return gradient
