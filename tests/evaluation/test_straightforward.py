@@ -5,7 +5,7 @@ import torch
 from gaussians import SHAPE, GaussianPrior, LinearGaussianModel
 from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
 from step.config.study import load_config
-from step.config.tasks import Annealing, Ode, Sampler
+from step.config.tasks import Annealing, Ode, PixelSpace, Sampler
 from step.evaluation.costs import Workload, draw_samples, draw_straightforward, reduced
 from step.evaluation.straightforward import sample_straightforward
 from step.models.untrained import untrained_prior
@@ -95,18 +95,23 @@ def test_evaluations_are_counted_per_sample():
     assert (drawn.n_drawn, drawn.decoder_evaluations, drawn.denoiser_evaluations) == (4, 3 * 5, 3 * (2 + 5))
 
 
-def test_algorithm_1_has_the_exact_score():
-    problem = gaussian_workload()
-    with pytest.raises(ValueError, match="the score frozen"):
-        sample_straightforward(
-            problem.prior,
-            problem.forward_model,
-            problem.measurement,
-            problem.source,
-            problem.generator(0),
-            sampler(prior_score="frozen"),
-            CPU,
-        )
+def in_pixel_space() -> Sampler:
+    return sampler().model_copy(update={"pixel_space": PixelSpace(above_sigma=1.0, spread=0.1, iterations=1)})
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (sampler(prior_score="frozen"), "the score frozen"),
+        (sampler(algorithm="adapted"), "the chain is adapted"),
+        (in_pixel_space(), "above sigma 1.0 are in pixel space"),
+    ],
+    ids=["score", "chain", "pixel space"],
+)
+def test_what_is_not_algorithm_1_is_refused(settings, says):
+    of = gaussian_workload()
+    with pytest.raises(ValueError, match=says):
+        sample_straightforward(of.prior, of.forward_model, of.measurement, of.source, of.generator(0), settings, CPU)
 
 
 def test_a_reduced_sampler_has_the_same_share_of_the_ode_and_never_more_than_it_had():

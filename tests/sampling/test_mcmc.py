@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from gaussians import SHAPE, GaussianPrior, LinearGaussianModel, as_rows, assert_distributed_as, gaussian_from
-from step.config.tasks import Sampler
+from step.config.tasks import PixelSpace, Sampler
 from step.diffusion.denoiser import score
 from step.sampling import mcmc
 from step.sampling.daps import PosteriorGivenNoisy, sample_posterior
@@ -323,23 +323,27 @@ class Itself:
     noise = 1.0
 
     def negative_log_likelihood(self, video: torch.Tensor, measurement: dict) -> torch.Tensor:
-        return (video[..., 0] - measurement["y"]).square().flatten(1).sum(1) / (2 * self.noise**2)
+        return self.residuals(video, measurement).square().sum(1) / 2
+
+    def residuals(self, video: torch.Tensor, measurement: dict) -> torch.Tensor:
+        return (video[..., 0] - measurement["y"]).flatten(1) / self.noise
 
     def misfit(self, video: torch.Tensor, measurement: dict) -> torch.Tensor:
         return (video[..., 0] - measurement["y"]).square().flatten(1).mean(1)
 
 
-def settings_of_two_modes(algorithm: str) -> Sampler:
-    return sampler(algorithm=algorithm, steps=80, damping=0.6, step_size_squared=2e-2, noise_level=Itself.noise)
+def settings_of_two_modes(algorithm: str, above_sigma: float | None) -> Sampler:
+    own = sampler(algorithm=algorithm, steps=80, damping=0.6, step_size_squared=2e-2, noise_level=Itself.noise)
+    return own.model_copy(update={"pixel_space": PixelSpace(above_sigma=above_sigma, spread=0.5, iterations=2)})
 
 
-@pytest.mark.parametrize("algorithm", ["damped", "adapted"])
-def test_two_modes_are_found_with_their_weights_and_widths(algorithm):
+@pytest.mark.parametrize(("algorithm", "above_sigma"), [("damped", None), ("adapted", None), ("damped", 1.5)])
+def test_two_modes_are_found_with_their_weights_and_widths(algorithm, above_sigma):
     n_videos, y = 24, 0.5
     prior, measurement = TwoModes(), {"y": torch.full((n_videos, 1, 1, 50), y)}
     likelihood = LatentLikelihood(prior, Itself(), measurement, n_videos, 1, None, Itself.noise)
     sources, own = [IndependentNoise()] * n_videos, generators(range(n_videos))
-    samples, _ = sample_posterior(prior, likelihood, sources, own, settings_of_two_modes(algorithm), CPU)
+    samples, _ = sample_posterior(prior, likelihood, sources, own, settings_of_two_modes(algorithm, above_sigma), CPU)
     z, count = samples.flatten().double(), 50 * n_videos
 
     precision = 1 / prior.width**2 + 1 / Itself.noise**2

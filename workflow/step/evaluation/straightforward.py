@@ -28,11 +28,14 @@ def sample_straightforward(
 
     It takes its noise from `generator` in the order in which `step.sampling.daps` does, so that both draw the same
     sample up to rounding, where the sampler has the damped chain, ``prior_score_every`` 1 and no levels in pixel space.
-    Raises `ValueError` for another chain, or a prior score that is not the exact one.
+    Raises `ValueError` for another chain, a prior score that is not the exact one, or levels in pixel space.
     """
     annealing, ode, mcmc = sampler.annealing, sampler.ode, sampler.mcmc
     if (mcmc.algorithm, mcmc.prior_score) != ("damped", "exact"):
         raise ValueError(f"the chain is {mcmc.algorithm}, the score {mcmc.prior_score}; Algorithm 1: damped and exact")
+
+    if sampler.pixel_space.above_sigma is not None:
+        raise ValueError(f"levels above sigma {sampler.pixel_space.above_sigma} are in pixel space; Algorithm 1: none")
 
     def draw() -> torch.Tensor:
         return source.draw(prior.latent_shape, generator)[None].to(device)
