@@ -142,7 +142,7 @@ def cost_of_step(workload: Workload, sampler: Sampler, n_samples: int, repeats: 
         "decoder_forward": lambda: _decode(workload.prior, latents, None, sampler),
         "decoder_gradient": lambda: _decode(workload.prior, latents, upstream, sampler),
         "denoiser": lambda: batched.denoise(latents, mcmc.prior_score_sigma),
-        "forward_model": lambda: _differentiate_likelihood(workload, upstream, sampler.frames_per_chunk),
+        "forward_model": lambda: _differentiate_likelihood(workload, upstream, sampler),
         "step": chain,
     }
     seconds = fastest(tasks, repeats, workload.device)
@@ -261,14 +261,15 @@ def _decode(prior: VideoPrior, latents: torch.Tensor, upstream: torch.Tensor | N
                 torch.autograd.grad(video, chunk, upstream[videos, frames])
 
 
-def _differentiate_likelihood(workload: Workload, videos: torch.Tensor, frames_per_chunk: int) -> None:
-    """Take the likelihood's gradient with respect to the pixels of each of `videos`, some frames at a time."""
-    for video in videos.split(1):
-        for begin in range(0, video.shape[1], frames_per_chunk):
-            frames = slice(begin, begin + frames_per_chunk)
-            pixels = video[:, frames].detach().requires_grad_()
-            measurement = {name: array[:, frames] for name, array in workload.measurement.items()}
-            nll = workload.forward_model.negative_log_likelihood(pixels, measurement).sum()
+def _differentiate_likelihood(workload: Workload, videos: torch.Tensor, sampler: Sampler) -> None:
+    """Take the likelihood's gradient with respect to the pixels of `videos`, in the batches and chunks of `sampler`."""
+    likelihood = workload.likelihood(workload.prior, sampler, len(videos))
+    for first in range(0, len(videos), sampler.videos_per_batch):
+        of = slice(first, first + sampler.videos_per_batch)
+        for begin in range(0, videos.shape[1], sampler.frames_per_chunk):
+            frames = slice(begin, begin + sampler.frames_per_chunk)
+            pixels = videos[of, frames].detach().requires_grad_()
+            nll = workload.forward_model.negative_log_likelihood(pixels, likelihood.measurement_of(of, frames)).sum()
             torch.autograd.grad(nll, pixels)
 
 
