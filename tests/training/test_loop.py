@@ -4,6 +4,7 @@ import signal
 import pytest
 import torch
 from accelerate import Accelerator
+from safetensors.torch import save_file
 from step.config.priors import Optimisation
 from step.errors import InputError, Interrupted
 from step.training.loop import Objective, train
@@ -173,9 +174,11 @@ def test_of_other_runs_only_the_complete_ones_are_forgotten(tmp_path):
     with pytest.raises(Interrupted):
         fit(stopped, objective(stop_at=6), kept_steps=(4,))
     damaged.write_bytes(b"not a state")
+    save_file({"weight": torch.ones(1)}, tmp_path / "other.safetensors")
     remove_older_states(own)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"own.safetensors", "own.kept", "stopped.safetensors", "stopped.kept", "damaged.safetensors"}
+    left = {path.stem for path in tmp_path.glob("*.safetensors")}
+    assert left == {"own", "stopped", "damaged", "other"}
+    assert {path.stem for path in tmp_path.glob("*.kept")} == {"own", "stopped"}
 
 
 def test_weights_that_were_kept_and_lost_are_one_clear_line(tmp_path):

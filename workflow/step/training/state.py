@@ -108,7 +108,7 @@ def remove_older_states(state_file: Path) -> None:
 def _is_complete(state_file: Path) -> bool:
     try:
         with safe_open(state_file, "pt") as file:
-            return file.metadata()["complete"] == str(True)
+            return (file.metadata() or {}).get("complete") == str(True)
     except SafetensorError:  # a damaged one is for its owner to delete
         return False
 
