@@ -69,8 +69,10 @@ tasks:
       ode: {steps: 2, sigma_min: 0.01, rho: 7}
       pixel_space: {above_sigma: null, spread: 0.1, iterations: 1}
       mcmc:
+        algorithm: damped
         steps: 2
         damping: 0.8
+        acceptance: 0.65
         step_size_squared: 1.0e-3
         step_decay: 0.011
         noise_level: 0.05
