@@ -101,8 +101,8 @@ def load_problem(arguments: argparse.Namespace, settings: DrawSettings) -> Probl
     from step.physics.forward_models import to_tensors
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    prior = load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device)
-    prior.prepare(settings.sampler.networks)
+    prior = load_prior(arguments.autoencoder, arguments.denoiser, settings.domain)
+    prior = prior.to(device).prepare(settings.sampler.networks)
     paths = {path.stem: path for path in arguments.measurements}
     sources, flow = _noise_sources(arguments.flow, settings, list(paths), prior.latent_shape)
     arrays = {video: to_tensors(read_measurement(path)[0]) for video, path in paths.items()}

@@ -28,6 +28,13 @@ def add_weights(parser: argparse.ArgumentParser, network: str) -> None:
     parser.add_argument("--checksums", required=True, type=Path, metavar="CSV", help="table of the known files")
 
 
+def add_benchmarks(parser: argparse.ArgumentParser) -> None:
+    """Declare `--benchmarks`, the tables that the bench stage wrote."""
+    parser.add_argument(
+        "--benchmarks", required=True, type=Path, nargs="+", metavar="CSV", help="tables of benchmarks, in their order"
+    )
+
+
 def add_methods(parser: argparse.ArgumentParser) -> None:
     """Declare `--method NAME FILE...`, given once per method; `arguments.methods` maps names to files."""
     parser.add_argument(

@@ -1,9 +1,8 @@
 """Draw what the sampler costs: where a step's time goes, and how time and memory grow."""
 
 import argparse
-from pathlib import Path
 
-from step.cli.files import add_pictures
+from step.cli.files import add_benchmarks, add_pictures
 from step.config.sections import Section
 from step.config.study import Config
 
@@ -19,9 +18,7 @@ def select(config: Config) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument(
-        "--benchmarks", required=True, type=Path, nargs="+", metavar="CSV", help="tables of benchmarks, in their order"
-    )
+    add_benchmarks(parser)
     add_pictures(parser)
 
 

@@ -1,9 +1,8 @@
 """Write the table of what the sampler costs, of all sizes and tasks."""
 
 import argparse
-from pathlib import Path
 
-from step.cli.files import add_tables
+from step.cli.files import add_benchmarks, add_tables
 from step.config.sections import Section
 from step.config.study import Config
 
@@ -19,9 +18,7 @@ def select(config: Config) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument(
-        "--benchmarks", required=True, type=Path, nargs="+", metavar="CSV", help="tables of benchmarks, in their order"
-    )
+    add_benchmarks(parser)
     add_tables(parser)
 
 

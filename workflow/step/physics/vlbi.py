@@ -111,10 +111,9 @@ class ClosureImaging:
     ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """Return, for each kind of data, its number of data times chi-square, and that number, shape (batch,) each."""
         differences = self._differences(video, measurement)
-        squares = {name: difference**2 for name, difference in differences.items() if name != "closure_phase"}
         # 1 - cos of the difference; the phasors' product has no jump at half a turn.
-        phase = 2 * (1 - differences["closure_phase"].real)
-        squares = {"closure_phase": phase} | squares
+        squares = {"closure_phase": 2 * (1 - differences.pop("closure_phase").real)}
+        squares |= {name: difference**2 for name, difference in differences.items()}
         return {name: _weigh(square, measurement[f"{name}_sigma"]) for name, square in squares.items()}
 
     def _differences(self, video: torch.Tensor, measurement: Measurement) -> dict[str, torch.Tensor]:
