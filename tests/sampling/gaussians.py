@@ -4,6 +4,8 @@ The rows (axis y) of a latent video are independent copies of one small problem,
 """
 
 import torch
+from step.config.tasks import Mcmc
+from step.diffusion.denoiser import score
 
 ROWS = 50
 SHAPE = (2, 1, ROWS, 3)  # time, latent channel, y, x
@@ -83,6 +85,39 @@ def gaussian_from(precision: torch.Tensor, information: torch.Tensor) -> tuple[t
     """Return mean and covariance of the Gaussian with this precision matrix and ``precision @ mean``."""
     covariance = torch.linalg.inv(precision)
     return covariance @ information, covariance
+
+
+def exact_posterior(
+    forward_model: LinearGaussianModel, measurement: dict[str, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and covariance of a row under `GaussianPrior`, given a measurement that all rows share."""
+    prior = GaussianPrior()
+    precision = torch.linalg.inv(prior.covariance)
+    information = forward_model.information(measurement) + precision @ prior.mean
+    return gaussian_from(forward_model.precision() + precision, information)
+
+
+def exact_level(
+    forward_model: LinearGaussianModel,
+    measurement: dict[str, torch.Tensor],
+    noisy: torch.Tensor,
+    ode_solution: torch.Tensor,
+    sigma: float,
+    mcmc: Mcmc,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and covariance of a row of what the chain of the level `sigma` samples, all rows being alike."""
+    prior, identity = GaussianPrior(), torch.eye(N, dtype=torch.float64)
+    gaussian = mcmc.prior_score == "gaussian"
+    centre, width = (ode_solution, mcmc.gaussian_width * sigma) if gaussian else (noisy, sigma)
+    precision = forward_model.precision() + identity / width**2
+    information = forward_model.information(measurement) + as_rows(centre)[0, 0].double() / width**2
+    if mcmc.prior_score == "exact":
+        smoothed = torch.linalg.inv(prior.covariance + mcmc.prior_score_sigma**2 * identity)
+        precision, information = precision + smoothed, information + smoothed @ prior.mean
+    if mcmc.prior_score == "frozen":
+        frozen = score(prior.denoise, ode_solution, mcmc.prior_score_sigma)
+        information = information + as_rows(frozen)[0, 0].double()
+    return gaussian_from(precision, information)
 
 
 def assert_distributed_as(samples: torch.Tensor, mean: torch.Tensor, covariance: torch.Tensor, bias: float) -> None:

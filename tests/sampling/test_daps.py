@@ -7,9 +7,9 @@ from gaussians import (
     SHAPE,
     GaussianPrior,
     LinearGaussianModel,
-    as_rows,
     assert_distributed_as,
-    gaussian_from,
+    exact_level,
+    exact_posterior,
 )
 from step.config.tasks import Annealing, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.diffusion.denoiser import score
@@ -89,11 +89,7 @@ def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size
     settings = sampler(damping=damping, step_size_squared=step_size_squared, steps=steps)
     samples, _ = draw(range(N_VIDEOS), settings)
     prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.mcmc.noise_level)
-    prior_precision = torch.linalg.inv(prior.covariance)
-    mean, covariance = gaussian_from(
-        forward_model.precision() + prior_precision,
-        forward_model.information(one_measurement(forward_model)) + prior_precision @ prior.mean,
-    )
+    mean, covariance = exact_posterior(forward_model, one_measurement(forward_model))
     assert_distributed_as(samples, mean, covariance, bias=0.06)
     # The test can fail: the prior alone is not the posterior.
     with pytest.raises(AssertionError):
@@ -117,20 +113,7 @@ def test_the_chain_of_one_level_samples_the_target_of_its_prior_score(prior_scor
     h = math.sqrt(1e-2 if damping == 0 else 4e-3)
     samples = sample_damped_hamiltonian(target, start, 150, h, damping, generators(range(N_VIDEOS)))
 
-    identity = torch.eye(6, dtype=torch.float64)
-    precision, information = forward_model.precision(), forward_model.information(measurement)
-    if prior_score == "gaussian":
-        precision = precision + identity / (0.7 * sigma) ** 2
-        information = information + as_rows(ode_solution)[0, 0].double() / (0.7 * sigma) ** 2
-    else:
-        precision = precision + identity / sigma**2
-        information = information + as_rows(noisy)[0, 0].double() / sigma**2
-    if prior_score == "exact":
-        smoothed = torch.linalg.inv(prior.covariance + settings.mcmc.prior_score_sigma**2 * identity)
-        precision, information = precision + smoothed, information + smoothed @ prior.mean
-    if prior_score == "frozen":
-        information = information + as_rows(score(prior.denoise, ode_solution, 0.01))[0, 0].double()
-    mean, covariance = gaussian_from(precision, information)
+    mean, covariance = exact_level(forward_model, measurement, noisy, ode_solution, sigma, settings.mcmc)
     assert_distributed_as(samples, mean, covariance, bias=0.08)
 
 

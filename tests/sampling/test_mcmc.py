@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from gaussians import SHAPE, GaussianPrior, LinearGaussianModel, as_rows, assert_distributed_as, gaussian_from
+from gaussians import SHAPE, GaussianPrior, LinearGaussianModel, assert_distributed_as, exact_level, exact_posterior
 from step.config.tasks import PixelSpace, Sampler
 from step.diffusion.denoiser import score
 from step.sampling import mcmc
@@ -23,13 +23,8 @@ UNREACHABLE = 1e-9  # a share of accepted steps so low that the step size stays 
 def test_samples_have_the_exact_posterior_mean_and_covariance_from_a_step_far_too_large():
     settings = sampler(algorithm="adapted", steps=40, step_size_squared=1.0, limit_step_to_sigma=False)
     samples, _ = draw(range(40), settings.model_copy(update={"videos_per_batch": 40, "frames_per_chunk": 2}))
-    prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.mcmc.noise_level)
-    prior_precision = torch.linalg.inv(prior.covariance)
-    mean, covariance = gaussian_from(
-        forward_model.precision() + prior_precision,
-        forward_model.information(one_measurement(forward_model)) + prior_precision @ prior.mean,
-    )
-    assert_distributed_as(samples, mean, covariance, bias=0.06)
+    forward_model = LinearGaussianModel(settings.mcmc.noise_level)
+    assert_distributed_as(samples, *exact_posterior(forward_model, one_measurement(forward_model)), bias=0.06)
     with pytest.raises(FloatingPointError):
         draw(range(1), sampler(algorithm="damped", step_size_squared=1.0, limit_step_to_sigma=False))
 
@@ -48,17 +43,7 @@ class Level:
         self.prior = CountedPrior(prior)
         likelihood = LatentLikelihood(self.prior, forward_model, measurement, n_videos, 2, None, 0.4)
         self.target = PosteriorGivenNoisy(self.prior, likelihood, noisy, self.start, SIGMA, settings.mcmc)
-
-        identity = torch.eye(6, dtype=torch.float64)
-        centre, width = (self.start, 0.7 * SIGMA) if settings.mcmc.prior_score == "gaussian" else (noisy, SIGMA)
-        precision = forward_model.precision() + identity / width**2
-        information = forward_model.information(one) + as_rows(centre)[0, 0].double() / width**2
-        if settings.mcmc.prior_score == "exact":
-            smoothed = torch.linalg.inv(prior.covariance + settings.mcmc.prior_score_sigma**2 * identity)
-            precision, information = precision + smoothed, information + smoothed @ prior.mean
-        if settings.mcmc.prior_score == "frozen":
-            information = information + as_rows(score(prior.denoise, self.start, 0.01))[0, 0].double()
-        self.moments = gaussian_from(precision, information)
+        self.moments = exact_level(forward_model, one, noisy, self.start, SIGMA, settings.mcmc)
 
     def sample(self, steps: int, h: float, damping: float, acceptance: float, longest: float = math.inf) -> AdaptedDraw:
         n = len(self.start)

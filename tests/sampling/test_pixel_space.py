@@ -8,15 +8,17 @@ from gaussians import (
     N,
     as_rows,
     assert_distributed_as,
+    exact_posterior,
     gaussian_from,
 )
-from step.config.tasks import Annealing, Mcmc, Networks, Ode, PixelSpace, Sampler
+from step.config.tasks import PixelSpace
 from step.contracts import LeastSquaresModel
 from step.errors import InputError
 from step.sampling.daps import sample_posterior
 from step.sampling.noise.independent import IndependentNoise
 from step.sampling.pixel_space import conjugate_gradients, draw_in_pixel_space, uses_pixel_space
 from step.sampling.posterior import LatentLikelihood
+from test_daps import CPU, generators, one_measurement, sampler
 
 NOISE_LEVEL = 0.4
 N_VIDEOS = 40  # of 50 independent rows each
@@ -44,19 +46,9 @@ def settings(**changes) -> PixelSpace:
     return PixelSpace(**({"above_sigma": 1.0, "spread": 0.5, "iterations": 8} | changes))
 
 
-def generators(n: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(1000 + number) for number in range(n)]
-
-
 def likelihood(prior, model, measurement: dict, n: int) -> LatentLikelihood:
     repeated = {name: array.expand(n, *array.shape[1:]) for name, array in measurement.items()}
     return LatentLikelihood(prior, model, repeated, 2, 1, None, NOISE_LEVEL)
-
-
-def one_measurement(model: LinearGaussianModel) -> dict[str, torch.Tensor]:
-    truth = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(5))
-    one_row = LinearGaussianModel(NOISE_LEVEL).measure(truth, torch.Generator().manual_seed(6))["y"][:, :, :1]
-    return {"y": one_row.repeat(1, 1, ROWS, 1)}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +58,7 @@ def one_measurement(model: LinearGaussianModel) -> dict[str, torch.Tensor]:
 )
 def test_one_draw_is_exact_for_a_linear_measurement(prior, model, scale):
     """The latents' prior is N(start, (spread of the video / scale)^2), where the decoder multiplies by `scale`."""
-    measurement = one_measurement(model)
+    measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))
     one_row = torch.randn(1, 2, 1, 1, 3, generator=torch.Generator().manual_seed(7))
     start = one_row.repeat(1, 1, 1, ROWS, 1)
     samples, videos = draw_in_pixel_space(
@@ -74,7 +66,7 @@ def test_one_draw_is_exact_for_a_linear_measurement(prior, model, scale):
         start.expand(N_VIDEOS, *SHAPE),
         SIGMA,
         settings(),
-        generators(N_VIDEOS),
+        generators(range(N_VIDEOS)),
     )
     spread = 0.5 * SIGMA / (1 + SIGMA**2) ** 0.5
     precision = scale**2 * (model.precision() + torch.eye(N, dtype=torch.float64) / spread**2)
@@ -89,11 +81,13 @@ def test_one_draw_is_exact_for_a_linear_measurement(prior, model, scale):
 
 def test_a_draw_is_the_same_whatever_is_drawn_with_it():
     model, prior = LinearGaussianModel(NOISE_LEVEL), GaussianPrior()
-    measurement = one_measurement(model)
+    measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))
     start = torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(7))
-    together, _ = draw_in_pixel_space(likelihood(prior, model, measurement, 4), start, SIGMA, settings(), generators(4))
+    together, _ = draw_in_pixel_space(
+        likelihood(prior, model, measurement, 4), start, SIGMA, settings(), generators(range(4))
+    )
     alone, _ = draw_in_pixel_space(
-        likelihood(prior, model, measurement, 2), start[2:], SIGMA, settings(), generators(4)[2:]
+        likelihood(prior, model, measurement, 2), start[2:], SIGMA, settings(), generators(range(4))[2:]
     )
     assert torch.equal(together[2:], alone)
 
@@ -121,44 +115,17 @@ def test_samples_that_begin_in_pixel_space_have_the_exact_posterior_mean_and_cov
     """The chain of the levels below forgets how the ones above were drawn."""
     prior, model = GaussianPrior(), LinearGaussianModel(NOISE_LEVEL)
     assert isinstance(model, LeastSquaresModel)
-    measurement = one_measurement(model)
-    mcmc = Mcmc(
-        algorithm="damped",
-        steps=60,
-        damping=0.7,
-        acceptance=0.65,
-        step_size_squared=8e-3,
-        step_decay=1.0,
-        noise_level=NOISE_LEVEL,
-        prior_score="exact",
-        prior_score_every=1,
-        prior_score_sigma=0.01,
-        gaussian_width=1.0,
-        gradient_clip=None,
-        limit_step_to_sigma=True,
-    )
-    sampler = Sampler(
-        annealing=Annealing(levels=12, sigma_max=10.0, sigma_min=0.02, rho=3),
-        ode=Ode(steps=5, sigma_min=1e-3, rho=7),
-        pixel_space=settings(above_sigma=2.0),
-        mcmc=mcmc,
-        networks=Networks(precision="float32", channels_last=False, compile=False, frames_per_chunk=1),
-        videos_per_batch=2,
-        frames_per_chunk=1,
-    )
+    measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))
+    own = sampler().model_copy(update={"pixel_space": settings(above_sigma=2.0)})
     samples, trace = sample_posterior(
         prior,
         likelihood(prior, model, measurement, N_VIDEOS),
         [IndependentNoise()] * N_VIDEOS,
-        generators(N_VIDEOS),
-        sampler,
-        torch.device("cpu"),
+        generators(range(N_VIDEOS)),
+        own,
+        CPU,
     )
-    prior_precision = torch.linalg.inv(prior.covariance)
-    mean, covariance = gaussian_from(
-        model.precision() + prior_precision, model.information(measurement) + prior_precision @ prior.mean
-    )
-    assert_distributed_as(samples, mean, covariance, bias=0.08)
+    assert_distributed_as(samples, *exact_posterior(model, measurement), bias=0.08)
     assert len(trace["misfit"]) == 12
 
 
@@ -168,4 +135,4 @@ def test_a_measurement_without_residuals_is_one_clear_line():
 
     measured = likelihood(GaussianPrior(), OtherModel(), {"y": torch.zeros(1, 2, ROWS, 2)}, 2)
     with pytest.raises(InputError, match=r"OtherModel has none; set above_sigma to null"):
-        draw_in_pixel_space(measured, torch.zeros(2, *SHAPE), SIGMA, settings(), generators(2))
+        draw_in_pixel_space(measured, torch.zeros(2, *SHAPE), SIGMA, settings(), generators(range(2)))
