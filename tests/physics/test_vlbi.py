@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from eht_observations import PROJECT, crescent, eht_image, forward_model, schedule, table_of
+from step.contracts import PreparedModel
 from step.errors import InputError
 from step.physics.array import read_array
 from step.physics.closures import closure_phase, log_closure_amplitude, to_measurement
-from step.physics.visibilities import Visibilities, dirty_image, transform
+from step.physics.visibilities import Visibilities, dirty_image, transform, waves_at
 from step.physics.vlbi import brightness
 
 FRAMES = (0, 21, 42, 63)
@@ -58,11 +59,15 @@ def test_ideal_visibilities_are_those_of_eht_imaging(model, video, frame):
     oracle = eht_image(model, image[0, 0].double().numpy())
     expected = oracle.observe_same_nonoise(observation, ttype="direct", verbose=False).data["vis"]
     uv = torch.from_numpy(np.stack([observation.data["u"], observation.data["v"]], axis=-1))[None, None]
-    found = transform(image, uv, model.pixel_rad)[0, 0].numpy()
+
+    def visibilities(image: torch.Tensor) -> np.ndarray:
+        return transform(image, waves_at(uv, (32, 32), model.pixel_rad, image.dtype))[0, 0].numpy()
+
+    found = visibilities(image)
     assert len(expected) == 21
     # float32; relative to the flux, which is what rounding is relative to.
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * abs(expected).max())
-    precise = transform(image.double(), uv, model.pixel_rad)[0, 0].numpy()
+    precise = visibilities(image.double())
     np.testing.assert_allclose(precise, expected, rtol=1e-10)
 
 
@@ -129,6 +134,18 @@ def test_the_likelihood_is_the_chi_squares(model, video, measured):
     torch.testing.assert_close(model.negative_log_likelihood(other, measured), expected / 2)
     louder = forward_model().__class__(model.settings, 64, model.n_pixels, noise_level=2.0)
     torch.testing.assert_close(louder.negative_log_likelihood(other, measured), expected / 8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_prepared_once_changes_no_result(model, measured, dtype):
+    assert isinstance(model, PreparedModel)
+    other, prepared = crescent(64, seed=5).to(dtype), model.prepare(measured, dtype)
+    assert {array.shape[:2] for array in prepared.values()} == {(1, 64)}
+    assert prepared["waves_x"].dtype == dtype
+    for method in (model.negative_log_likelihood, model.residuals, model.misfit):
+        assert torch.equal(method(other, prepared), method(other, measured))
+    spared = {name: array for name, array in prepared.items() if name not in ("uv", "closure_phase", "flux_sigma")}
+    assert torch.equal(*(model.negative_log_likelihood(other, one) for one in (spared, measured)))
 
 
 def test_chunks_of_frames_add_up(model, measured):
@@ -272,7 +289,7 @@ def test_the_dirty_image_is_the_adjoint_of_the_transform_without_pulse():
     values = torch.randn(1, 2, 5, generator=generator, dtype=torch.complex128)
     weight = torch.rand(1, 2, 5, generator=generator, dtype=torch.float64)
     pulse = torch.special.sinc(uv * pixel_rad).square().prod(-1)
-    seen = transform(image, uv, pixel_rad) / pulse
+    seen = transform(image, waves_at(uv, (8, 8), pixel_rad, torch.float64)) / pulse
     dirty = dirty_image(values, weight, uv, 8, pixel_rad)
     left = (seen.conj() * values * weight).real.sum(-1) / weight.sum(-1)
     torch.testing.assert_close(left, (image * dirty).sum((-2, -1)))

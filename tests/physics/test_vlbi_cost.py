@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from eht_observations import PROJECT, crescent, forward_model
+from step.contracts import Measurement
 from step.physics.vlbi import ClosureImaging, brightness
 
 N_FRAMES, N_PIXELS = 64, 256
@@ -37,7 +38,7 @@ class DenseImaging(ClosureImaging):
         super().__init__(model.settings, model.n_frames, model.n_pixels, model.noise_level)
         self.matrix = matrix
 
-    def _visibilities(self, image: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
+    def _visibilities(self, image: torch.Tensor, prepared: Measurement) -> torch.Tensor:
         pixels = image.flatten(-2)[0, ..., None].to(torch.complex64)
         return (self.matrix @ pixels)[None, ..., 0]
 

@@ -44,7 +44,8 @@ def arguments(index: Path, prior: str, output: Path, *models: str) -> list[str]:
 
 
 def assert_learned_the_same(one: Path, two: Path) -> None:
-    assert [devices(folder) for folder in (one, two)] == ["1", "2"]
+    (processes, _), (shared_by, threads) = devices(one), devices(two)
+    assert (processes, shared_by, threads) == (1, 2, 1)  # two processes had two threads between them
     losses = [list(csv.DictReader((folder / "losses.csv").open())) for folder in (one, two)]
     for first, second in zip(*losses, strict=True):
         assert float(first["loss"]) == pytest.approx(float(second["loss"]), rel=1e-5)
@@ -67,14 +68,15 @@ def test_two_processes_learn_what_one_does(index, tmp_path):
     assert_learned_the_same(tmp_path / "joint", tmp_path / "joint2")
 
 
-def devices(folder: Path) -> str:
-    """Return how many processes trained a model."""
+def devices(folder: Path) -> tuple[int, int]:
+    """Return how many processes trained a model, and with how many threads each."""
     with (folder / "training.csv").open() as file:
-        return next(csv.DictReader(file))["device"].split()[0]
+        words = next(csv.DictReader(file))["device"].split()
+    return int(words[0]), int(words[-2])
 
 
 def in_two(command: list[str]) -> None:
-    environment = os.environ | {"PYTHONPATH": str(BASE_CONFIG.parents[1] / "workflow"), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(BASE_CONFIG.parents[1] / "workflow"), "OMP_NUM_THREADS": "2"}
     run = subprocess.run([sys.executable, "-m", "step", *command], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 

@@ -59,6 +59,18 @@ class LeastSquaresModel(Protocol):
 
 
 @runtime_checkable
+class PreparedModel(Protocol):
+    """What a forward model offers beside the rest if part of its likelihood is the same for every video."""
+
+    def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
+        """Return `measurement` with more arrays, of leading axes (batch, time), which spare its likelihood that part.
+
+        All the model's methods take it in place of `measurement`, of videos of `dtype`, with the same result.
+        """
+        ...
+
+
+@runtime_checkable
 class VideoPrior(Protocol):
     """A latent diffusion prior over videos."""
 

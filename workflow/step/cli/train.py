@@ -122,6 +122,7 @@ def _become_launcher(processes: int, batch_size: int) -> None:
         raise InputError(f"--processes asks for {processes} GPUs, {available} are here; lower it, or ask for more")
     if batch_size % processes:
         raise InputError(f"{processes} processes cannot share a batch of {batch_size}; change one of them")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // processes))  # each has its share of the cores
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     os.execv(sys.executable, [*launcher, "-m", "step", *sys.argv[1:]])
 

@@ -46,7 +46,8 @@ def closure_phasor(visibilities: torch.Tensor, triangle: torch.Tensor) -> torch.
     """
     phasors = visibilities / visibilities.abs().clamp_min(torch.finfo(visibilities.dtype).tiny)
     both = torch.cat([phasors, phasors.conj()], dim=-1)
-    return _gather(both, triangle).prod(-1)
+    ab, bc, ca = _gather(both, triangle).unbind(-1)
+    return ab * bc * ca
 
 
 def log_closure_amplitude(visibilities: torch.Tensor, quadrangle: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Visibilities: the Fourier transform of a frame at the baselines of an interferometer, and tables of them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,21 +26,34 @@ class Visibilities:
         return len(self.value)
 
 
-def transform(image: torch.Tensor, uv: torch.Tensor, pixel_rad: float) -> torch.Tensor:
+class Waves(NamedTuple):
+    """The separable parts of the transform of a grid of pixels, at some baselines."""
+
+    along_x: torch.Tensor  # (batch, time, x, 2 baseline), real: cosine and sine of each baseline in turn
+    along_y: torch.Tensor  # (batch, time, y, baseline), complex
+
+
+def waves_at(uv: torch.Tensor, shape: tuple[int, int], pixel_rad: float, dtype: torch.dtype) -> Waves:
+    """Return the waves at `uv` (batch, time, baseline, 2) in wavelengths over frames of `shape` (y, x), pulse included.
+
+    They are for images of the real `dtype`. Pixels are triangles of half width `pixel_rad`. l grows towards the left
+    and m upwards, both from the centre of the frame: the convention of eht-imaging.
+    """
+    n_rows, n_columns = shape
+    along_x = torch.stack(_waves(uv[..., 0], n_columns, pixel_rad, dtype), dim=-1).transpose(-3, -2).flatten(-2)
+    along_y = torch.complex(*_waves(uv[..., 1], n_rows, pixel_rad, dtype)).transpose(-2, -1)
+    return Waves(along_x.contiguous(), along_y.contiguous())
+
+
+def transform(image: torch.Tensor, waves: Waves) -> torch.Tensor:
     """Return the visibilities (batch, time, baseline), complex, of `image` (batch, time, y, x), frame by frame (Eq. 7).
 
-    ``V = sum_pixels I(l, m) pulse(u, v) exp(2 pi i (u l + v m))`` at `uv` (batch, time, baseline, 2) in wavelengths, in
-    the unit of the pixels. Pixels are triangles of half width `pixel_rad`. l grows towards the left and m
-    upwards, both from the centre of the frame: the convention of eht-imaging. On a regular grid it is separable,
-    ``V = sum_y e_v(y) sum_x I(y, x) e_u(x)``: a product of matrices for each frame.
+    ``V = sum_pixels I(l, m) pulse(u, v) exp(2 pi i (u l + v m))`` at the baselines of `waves`, in the unit of the
+    pixels. On a regular grid it is separable, ``V = sum_y e_v(y) sum_x I(y, x) e_u(x)``: a product of matrices for each
+    frame.
     """
-    n_rows, n_columns = image.shape[-2:]
-    cos_u, sin_u = _waves(uv[..., 0], n_columns, pixel_rad, image.dtype)
-    cos_v, sin_v = _waves(uv[..., 1], n_rows, pixel_rad, image.dtype)
-    n_baselines = uv.shape[-2]
-    along_x = image @ torch.cat([cos_u, sin_u], dim=-2).transpose(-1, -2)  # (batch, time, y, 2 baselines)
-    real, imag = along_x.transpose(-1, -2).split(n_baselines, dim=-2)  # (batch, time, baseline, y) each
-    return torch.complex((cos_v * real - sin_v * imag).sum(-1), (cos_v * imag + sin_v * real).sum(-1))
+    along_x = torch.view_as_complex((image @ waves.along_x).unflatten(-1, (-1, 2)))  # (batch, time, y, baseline)
+    return (along_x * waves.along_y).sum(-2)
 
 
 def dirty_image(

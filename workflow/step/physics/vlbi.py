@@ -12,8 +12,11 @@ from step.errors import InputError
 from step.physics.array import read_array
 from step.physics.closures import closure_phasor, log_closure_amplitude, to_measurement
 from step.physics.observing import observe
-from step.physics.visibilities import dirty_image, transform
+from step.physics.visibilities import Waves, dirty_image, transform, waves_at
 from step.units import RAD_PER_UAS
+
+KINDS = ("closure_phase", "log_closure_amplitude", "flux")
+"""What the likelihood compares with data."""
 
 
 class Settings(Vlbi):
@@ -58,7 +61,7 @@ class ClosureImaging:
         w is the settings' `flux_weight` (0.26 in the paper). The terms are those of Eq. 12; the half makes it, at noise
         level 1, the negative log-likelihood of independent Gaussian errors (of von Mises errors, for the phases).
         """
-        phase, amplitude, flux = (sum_ for sum_, _ in self._chi_square_sums(video, measurement).values())
+        phase, amplitude, flux = self._chi_square_sums(video, self._prepared(video, measurement)).values()
         return (phase + amplitude + self.settings.flux_weight * flux) / (2 * self.noise_level**2)
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
@@ -66,18 +69,33 @@ class ClosureImaging:
 
         For a closure phase it is the chord ``2 sin(difference / 2)``, whose square is Eq. 12's.
         """
-        weights = {"closure_phase": 1.0, "log_closure_amplitude": 1.0, "flux": self.settings.flux_weight**0.5}
-        differences = self._differences(video, measurement)
+        prepared = self._prepared(video, measurement)
+        differences = self._differences(video, prepared)
         differences["closure_phase"] = 2 * (differences["closure_phase"].angle() / 2).sin()
+        factors = {"closure_phase": 1.0, "log_closure_amplitude": 1.0, "flux": self.settings.flux_weight**0.5}
         parts = [
-            weights[name] * _in_errors(difference, measurement[f"{name}_sigma"]).flatten(1)
-            for name, difference in differences.items()
+            (factors[kind] * prepared[f"{kind}_weight"].sqrt() * difference).flatten(1)
+            for kind, difference in differences.items()
         ]
         return torch.cat(parts, dim=1) / self.noise_level
 
+    def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
+        """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
+
+        Added are, per frame, the transform's `waves_x` and `waves_y`, the phasors `closure_turn` of the negative
+        closure phases, and of every kind of data the `_weight`, 1 / sigma^2 or 0 where there is none.
+        """
+        waves = waves_at(measurement["uv"], (self.n_pixels, self.n_pixels), self.pixel_rad, dtype)
+        data = {kind: measurement[kind].to(dtype) for kind in KINDS}
+        prepared = {**measurement, **data, "waves_x": waves.along_x, "waves_y": waves.along_y}
+        prepared["closure_turn"] = torch.polar(torch.ones_like(data["closure_phase"]), -data["closure_phase"])
+        return prepared | {f"{kind}_weight": _weight(measurement[f"{kind}_sigma"]).to(dtype) for kind in KINDS}
+
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
         """Return ``chi2_cp``, ``chi2_camp`` and ``chi2_flux`` (Eq. 12), shape (batch,); nan where there are no data."""
-        return {name: sum_ / n for name, (sum_, n) in self._chi_square_sums(video, measurement).items()}
+        prepared = self._prepared(video, measurement)
+        sums = self._chi_square_sums(video, prepared).items()
+        return {kind: sum_ / (prepared[f"{kind}_weight"] > 0).flatten(1).sum(1) for kind, sum_ in sums}
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the unified statistic (Eq. 13): ``max(chi2, 1 / chi2)``, mean of both kinds of closures, (batch,)."""
@@ -101,32 +119,32 @@ class ClosureImaging:
 
     def ideal_visibilities(self, video: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
         """Return the visibilities (batch, time, baseline) of `video` without errors, in units of its brightness."""
-        return self._visibilities(brightness(video), uv)
+        image = brightness(video)
+        return transform(image, waves_at(uv, tuple(image.shape[-2:]), self.pixel_rad, image.dtype))
 
-    def _visibilities(self, image: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
-        return transform(image, uv, self.pixel_rad)
+    def _visibilities(self, image: torch.Tensor, prepared: Measurement) -> torch.Tensor:
+        return transform(image, Waves(prepared["waves_x"], prepared["waves_y"]))
 
-    def _chi_square_sums(
-        self, video: torch.Tensor, measurement: Measurement
-    ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-        """Return, for each kind of data, its number of data times chi-square, and that number, shape (batch,) each."""
-        differences = self._differences(video, measurement)
+    def _prepared(self, video: torch.Tensor, measurement: Measurement) -> Measurement:
+        return measurement if "waves_x" in measurement else self.prepare(measurement, video.dtype)
+
+    def _chi_square_sums(self, video: torch.Tensor, prepared: Measurement) -> dict[str, torch.Tensor]:
+        """Return, for each kind of data, its number of data times chi-square, shape (batch,)."""
+        differences = self._differences(video, prepared)
         # 1 - cos of the difference; the phasors' product has no jump at half a turn.
         squares = {"closure_phase": 2 * (1 - differences.pop("closure_phase").real)}
-        squares |= {name: difference**2 for name, difference in differences.items()}
-        return {name: _weigh(square, measurement[f"{name}_sigma"]) for name, square in squares.items()}
+        squares |= {kind: difference**2 for kind, difference in differences.items()}
+        return {kind: (prepared[f"{kind}_weight"] * square).flatten(1).sum(1) for kind, square in squares.items()}
 
-    def _differences(self, video: torch.Tensor, measurement: Measurement) -> dict[str, torch.Tensor]:
+    def _differences(self, video: torch.Tensor, prepared: Measurement) -> dict[str, torch.Tensor]:
         """Return what `video` would measure minus the data, (batch, time, ...); of the closure phases as a phasor."""
         image = brightness(video)
-        visibilities = self._visibilities(image, measurement["uv"])
-        phasor = closure_phasor(visibilities, measurement["triangle"])
-        turn = torch.polar(torch.ones_like(measurement["closure_phase"]), -measurement["closure_phase"])
-        amplitude = log_closure_amplitude(visibilities, measurement["quadrangle"])
+        visibilities = self._visibilities(image, prepared)
         return {
-            "closure_phase": phasor * turn.to(phasor.dtype),
-            "log_closure_amplitude": amplitude - measurement["log_closure_amplitude"].to(amplitude.dtype),
-            "flux": image.sum(dim=(-2, -1)) - measurement["flux"].to(image.dtype),
+            "closure_phase": closure_phasor(visibilities, prepared["triangle"]) * prepared["closure_turn"],
+            "log_closure_amplitude": log_closure_amplitude(visibilities, prepared["quadrangle"])
+            - prepared["log_closure_amplitude"],
+            "flux": image.sum(dim=(-2, -1)) - prepared["flux"],
         }
 
     def _observe(self, image: torch.Tensor, generator: torch.Generator) -> dict[str, np.ndarray]:
@@ -141,7 +159,8 @@ class ClosureImaging:
             values = np.empty(len(frame), complex)
             for number in np.unique(frame):
                 rows = torch.from_numpy(uv[frame == number])
-                values[frame == number] = transform(jy * image[None, number].double(), rows[None], self.pixel_rad)[0]
+                waves = waves_at(rows[None], tuple(image.shape[-2:]), self.pixel_rad, torch.float64)
+                values[frame == number] = transform(jy * image[None, number].double(), waves)[0]
             return values
 
         stations = read_array(self.settings.array)
@@ -166,15 +185,7 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
     return ClosureImaging(settings, n_frames, n_rows, 1.0 if noise_level is None else noise_level)
 
 
-def _weigh(square: torch.Tensor, sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the sum of ``square / sigma^2`` (batch, time, ...) and its number of terms, where sigma is above 0."""
+def _weight(sigma: torch.Tensor) -> torch.Tensor:
+    """Return ``1 / sigma^2``, and 0 where sigma is 0."""
     present = sigma > 0
-    variance = torch.where(present, sigma, torch.ones_like(sigma)).square().to(square.dtype)
-    axes = tuple(range(1, square.ndim))
-    return (present * square / variance).sum(dim=axes), present.sum(dim=axes)
-
-
-def _in_errors(difference: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-    """Return ``difference / sigma``, and 0 where sigma is 0."""
-    present = sigma > 0
-    return present * difference / torch.where(present, sigma, torch.ones_like(sigma)).to(difference.dtype)
+    return present / torch.where(present, sigma, torch.ones_like(sigma)).square()

@@ -64,4 +64,5 @@ class FixedBatches:
     def _in_batches(self, function: Callable[[torch.Tensor], torch.Tensor], videos: torch.Tensor) -> torch.Tensor:
         if len(videos) % self.size:
             raise ValueError(f"{len(videos)} videos are not whole batches of {self.size}; arrange_batches fills them")
-        return torch.cat([function(part) for part in videos.split(self.size)])
+        parts = [function(part) for part in videos.split(self.size)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)  # which would copy one alone, too

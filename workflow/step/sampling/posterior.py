@@ -1,10 +1,11 @@
 """The measurement's part of the posterior: its gradient with respect to the latent, in chunks of frames."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
-from step.contracts import ForwardModel, Measurement, VideoPrior
+from step.contracts import ForwardModel, Measurement, PreparedModel, VideoPrior
 
 
 class Evaluation(NamedTuple):
@@ -41,7 +42,8 @@ class LatentLikelihood:
         """
         self.prior = prior
         self.forward_model = forward_model
-        self.measurement = measurement
+        ready = isinstance(forward_model, PreparedModel)
+        self.measurement = forward_model.prepare(measurement, torch.float32) if ready else measurement
         self.videos_per_batch = videos_per_batch
         self.frames_per_chunk = frames_per_chunk
         self._largest = None if gradient_clip is None else gradient_clip / noise_level**2
@@ -53,33 +55,41 @@ class LatentLikelihood:
 
     def evaluate(self, latent: torch.Tensor) -> Evaluation:
         """Return the negative log-likelihood of every item too, from the same pass; the bound is the gradient's."""
-        firsts = range(0, len(latent), self.videos_per_batch)
-        parts = [self._evaluate_batch(latent[first : first + self.videos_per_batch], first) for first in firsts]
-        nll, gradient, video = (torch.cat(part) for part in zip(*parts, strict=True))
+        parts = [self._evaluate_batch(latent[batch], batch) for batch in self._batches(latent)]
+        nll, gradient, video = (_join(part) for part in zip(*parts, strict=True))
         if self._largest is not None:
             gradient = gradient.clamp(-self._largest, self._largest)
         return Evaluation(nll, gradient, video)
 
-    def _evaluate_batch(self, latent: torch.Tensor, first: int) -> Evaluation:
-        """Return what a batch has, whose first item is number `first` of all; the gradient without its bound."""
+    def _batches(self, videos: torch.Tensor) -> list[slice]:
+        """Return where the batches of `videos` are."""
+        size = self.videos_per_batch
+        return [slice(first, first + size) for first in range(0, len(videos), size)]
+
+    def _evaluate_batch(self, latent: torch.Tensor, batch: slice) -> Evaluation:
+        """Return what the `latent` of a batch has; the gradient without its bound."""
         total = torch.zeros(len(latent), dtype=torch.float64, device=latent.device)
         gradients, videos = [], []
         for begin in range(0, latent.shape[1], self.frames_per_chunk):
             frames = slice(begin, begin + self.frames_per_chunk)
             chunk = latent[:, frames].detach().requires_grad_()
             video = self.prior.decode(chunk)
-            measurement = self.measurement_of(slice(first, first + len(latent)), frames)
-            nll = self.forward_model.negative_log_likelihood(video, measurement)
+            nll = self.forward_model.negative_log_likelihood(video, self.measurement_of(batch, frames))
             gradients.append(torch.autograd.grad(-nll.sum(), chunk)[0])
             videos.append(video.detach())
             total += nll.detach()
-        return Evaluation(total, torch.cat(gradients, dim=1), torch.cat(videos, dim=1))
+        return Evaluation(total, _join(gradients, dim=1), _join(videos, dim=1))
 
     def misfit(self, video: torch.Tensor) -> torch.Tensor:
         """Return the data misfit of decoded videos, shape (batch,)."""
-        ones = enumerate(video.split(1))
-        return torch.cat([self.forward_model.misfit(one, self.measurement_of(slice(n, n + 1))) for n, one in ones])
+        batches = self._batches(video)
+        return torch.cat([self.forward_model.misfit(video[batch], self.measurement_of(batch)) for batch in batches])
 
     def measurement_of(self, videos: slice, frames: slice = slice(None)) -> Measurement:
         """Return the measurement of some videos of the batch, and of some of their frames."""
         return {name: array[videos, frames] for name, array in self.measurement.items()}
+
+
+def _join(parts: Sequence[torch.Tensor], dim: int = 0) -> torch.Tensor:
+    """Return `parts` as one, and one alone as it is: in every step of a chain its copy would be for nothing."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=dim)
