@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -119,6 +120,30 @@ def test_a_resumed_run_does_not_repeat_the_steps_that_were_done(tmp_path):
         Objective(lambda step: made.append(step) or plain.batch(step), plain.loss, plain.validation_loss),
     )
     assert min(made) >= 6
+
+
+def test_waiting_for_batches_is_told_apart_from_learning_and_goes_on_counting_in_the_next_run(tmp_path):
+    quick = objective()
+
+    def wait(step: int) -> object:
+        time.sleep(0.05)
+        return quick.batch(step)
+
+    def learn(network: torch.nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        time.sleep(0.05)
+        return quick.loss(network, example)
+
+    def share(name: str, asked: Objective) -> float:
+        _, history = fit(tmp_path / name / "state.safetensors", asked)
+        return history.waited / history.seconds
+
+    assert share("slow data", Objective(wait, quick.loss, quick.validation_loss)) > 0.8
+    assert share("slow network", Objective(quick.batch, learn, quick.validation_loss)) < 0.2
+    # The next batch is made while this one is used: as long for both is no wait but the first.
+    assert share("both", Objective(wait, learn, quick.validation_loss)) < 0.5
+    stopped = tmp_path / "slow data/state.safetensors"
+    _, again = fit(stopped, Objective(wait, quick.loss, quick.validation_loss))
+    assert again.waited > 0.8 * again.seconds > 0
 
 
 def test_a_damaged_state_is_one_clear_line(tmp_path):

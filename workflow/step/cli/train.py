@@ -261,17 +261,24 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
 
 
 def _training_record(settings: Settings, network, n_videos: int, n_images: int, history, accelerator) -> dict:
-    """Return what the training came to (Table 3): one row, with the hours of all runs that led to the model."""
+    """Return what the training came to (Table 3): one row, with the hours of all runs that led to the model.
+
+    Samples are images, or videos (pseudo-videos too); `waiting_share` is the share of the hours in which a step waited
+    for its batch.
+    """
     import torch
 
     device = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else "CPU"
+    steps = history.rows[-1]["step"]
     return {
         "network": settings.prior,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "videos": n_videos,
         "images": n_images,
-        "steps": history.rows[-1]["step"],
+        "steps": steps,
         "hours": history.seconds / 3600,
+        "samples_per_second": steps * settings.training.optimisation.batch_size / history.seconds,
+        "waiting_share": history.waited / history.seconds,
         "device": f"{accelerator.num_processes} x {device}, {torch.get_num_threads()} threads",
     }
 

@@ -59,7 +59,7 @@ def train(
     rows_every = max(1, steps // ROWS)
     stop = StopRequest()
     writer = _tensorboard(state_file, optimisation, accelerator)
-    started = saved_at = time.monotonic()
+    started = saved_at = waits_since = time.monotonic()
     seconds_before = history.seconds
     if done == 0 and 0 in kept_steps and accelerator.is_main_process:
         keep_average(state_file, 0, average)
@@ -80,6 +80,7 @@ def train(
     )
     with stop:
         for step, batch in enumerate(progress, start=done):
+            history.waited += time.monotonic() - waits_since
             rate = optimisation.learning_rate * _rate(step, steps, optimisation)
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -111,6 +112,7 @@ def train(
             if time.monotonic() - saved_at > 60 * optimisation.checkpoint_minutes or step + 1 == steps:
                 save(step + 1)
                 saved_at = time.monotonic()
+            waits_since = time.monotonic()
     accelerator.wait_for_everyone()  # what is kept can be read by all
     return average, history
 

@@ -16,11 +16,12 @@ from step.io.atomic import whole_file
 
 @dataclass
 class History:
-    """The losses so far, those of the row that is not complete yet, and the time that they took."""
+    """The losses so far, those of the row that is not complete yet, the time that they took and what of it was lost."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     pending: list[float] = field(default_factory=list)
     seconds: float = field(default=0.0, compare=False)  # of all runs that led here
+    waited: float = field(default=0.0, compare=False)  # seconds of these in which a step waited for its batch
 
 
 def save_state(
@@ -41,7 +42,7 @@ def save_state(
     for number, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": tensor for name, tensor in moments.items()}
     metadata = {"step": str(step), "rows": json.dumps(history.rows), "pending": json.dumps(history.pending)}
-    metadata |= {"seconds": str(history.seconds), "complete": str(complete)}
+    metadata |= {"seconds": str(history.seconds), "waited": str(history.waited), "complete": str(complete)}
     with whole_file(path) as part:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, metadata)
 
@@ -70,7 +71,7 @@ def load_state(
         moments.setdefault(int(number), {})[moment] = _laid_out_as(parameters[int(number)], tensor)
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     rows, pending = (json.loads(metadata[name]) for name in ("rows", "pending"))
-    return int(metadata["step"]), History(rows, pending, float(metadata["seconds"]))
+    return int(metadata["step"]), History(rows, pending, float(metadata["seconds"]), float(metadata["waited"]))
 
 
 def keep_average(state_file: Path, step: int, average: torch.nn.Module) -> None:
