@@ -1,5 +1,6 @@
 import pytest
 import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
 from step.models.unet import DenoisingUNet, TemporalConv, inflate
 
 
@@ -49,6 +50,26 @@ def test_a_temporal_convolution_and_its_gradients_are_those_of_three_dimensions(
     pairs = [torch.autograd.grad((result * weight).sum(), leaves) for result in (ours, expected)]
     for gradient, reference in zip(*pairs, strict=True):
         torch.testing.assert_close(gradient, reference, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("block", ["spatial", "temporal"])
+def test_what_is_left_of_attention_to_a_null_context_is_the_layer_itself(block):
+    attention = getattr(network(temporal=True).middle[1], block).attn2
+    torch.nn.init.normal_(attention.to_out[0].bias)
+    hidden = torch.randn(3, 5, 16, requires_grad=True)
+    expected = AttnProcessor2_0()(attention, hidden, encoder_hidden_states=torch.zeros(3, 1, 4))
+    assert torch.equal(attention(hidden), expected)
+    weight = torch.randn_like(expected)
+    gradients = dict(
+        zip(
+            ("hidden", *dict(attention.named_parameters())),
+            torch.autograd.grad((expected * weight).sum(), (hidden, *attention.parameters())),
+            strict=True,
+        )
+    )
+    assert {name for name, gradient in gradients.items() if gradient.any()} == {"to_out.0.bias"}
+    [ours] = torch.autograd.grad((attention(hidden) * weight).sum(), attention.to_out[0].bias)
+    torch.testing.assert_close(ours, gradients["to_out.0.bias"])
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention import BasicTransformerBlock, TemporalBasicTransformerBlock
+from diffusers.models.attention_processor import Attention
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.resnet import ResnetBlock2D
@@ -86,6 +87,18 @@ class Resnet(nn.Module):
         return self.blend(spatial, temporal)
 
 
+class NullContext:
+    """Attention to a context that is a single token of zeros, for diffusers' blocks.
+
+    One token has all the weight whatever asks for it, and its value is nothing: what remains of the layer is the bias
+    of its output. The weights that it leaves alone are the paper's, and would learn nothing.
+    """
+
+    def __call__(self, attention: Attention, hidden_states: torch.Tensor, **_: torch.Tensor | None) -> torch.Tensor:
+        """Return the layer's output, of the shape of `hidden_states`."""
+        return attention.to_out[0].bias.to(hidden_states.dtype).expand_as(hidden_states)
+
+
 class Transformer(nn.Module):
     """A transformer over the pixels of a frame and, in a video network, one over the frames of a pixel."""
 
@@ -94,23 +107,25 @@ class Transformer(nn.Module):
         head = channels // heads
         self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)
+        # The paper's network has a cross-attention that an unconditional prior has nothing to feed.
         self.spatial = BasicTransformerBlock(channels, heads, head, cross_attention_dim=context)
+        self.spatial.attn2.set_processor(NullContext())
         self.temporal = self.blend = self.frame_embedding = None
         if temporal:
             self.temporal = TemporalBasicTransformerBlock(channels, channels, heads, head, context)
+            self.temporal.attn2.set_processor(NullContext())
             self.frame_number = Timesteps(channels, flip_sin_to_cos=True, downscale_freq_shift=0)
             self.frame_embedding = TimestepEmbedding(channels, 4 * channels, out_dim=channels)
             self.blend = Blend()
             for layer in _last_layers(self.temporal, self.frame_embedding):
                 _zero(layer)
         self.proj_out = nn.Linear(channels, channels)
-        self._context = context
 
     def forward(self, frames: torch.Tensor, n_frames: int | None) -> torch.Tensor:
         """Return the changed `frames` (batch * time, channel, y, x); `n_frames` is None with the switch OFF."""
         height, width = frames.shape[-2:]
         hidden = self.proj_in(self.norm(frames).flatten(2).transpose(1, 2))
-        hidden = self.spatial(hidden, encoder_hidden_states=self._null_context(hidden, len(hidden)))
+        hidden = self.spatial(hidden)
         if n_frames is not None:
             hidden = self.blend(hidden, self._attend_over_time(hidden, n_frames))
         return frames + self.proj_out(hidden).transpose(1, 2).unflatten(2, (height, width))
@@ -119,13 +134,7 @@ class Transformer(nn.Module):
         numbers = torch.arange(n_frames, device=hidden.device)
         position = self.frame_embedding(self.frame_number(numbers).to(hidden.dtype))
         position = position.repeat(len(hidden) // n_frames, 1)[:, None]
-        n_sequences = len(hidden) // n_frames * hidden.shape[1]
-        context = self._null_context(hidden, n_sequences)
-        return self.temporal(hidden + position, n_frames, encoder_hidden_states=context)
-
-    def _null_context(self, like: torch.Tensor, n_sequences: int) -> torch.Tensor:
-        # The paper's network has a cross-attention that an unconditional prior has nothing to feed.
-        return like.new_zeros(n_sequences, 1, self._context)
+        return self.temporal(hidden + position, n_frames)
 
 
 class DenoisingUNet(ModelMixin, ConfigMixin):

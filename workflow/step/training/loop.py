@@ -20,7 +20,7 @@ from step.training.state import History, keep_average, load_state, save_state
 
 log = logging.getLogger(__name__)
 
-ROWS = 100
+ROWS = 50
 """Rows of the loss history, whatever the number of steps."""
 
 
