@@ -1,14 +1,18 @@
 """The benchmark's stages end to end, at a size that takes seconds."""
 
 import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from step.__main__ import main
 from step.cli.bench import Settings, _workload, select
 from step.config.study import load_config
 from step.errors import InputError
+from step.evaluation.costs import fastest, time_in_turn
 from step.io.tables import read_table
 
 PROJECT = Path(__file__).parents[2]
@@ -20,7 +24,7 @@ TINY = {
     "levels": 1,
     "steps": 2,
     "frames": {"mri8": 2},
-    "repeats": 2,
+    "repeats": 1,
     "scaling": {"frames": {}, "sides": {"mri8": [16]}, "samples": [1], "levels": [1, 2]},
 }
 
@@ -65,6 +69,21 @@ def test_evaluations_are_those_of_the_levels_and_steps_that_were_run(rows):
     found = values(rows)
     assert (found["levels_run"], found["steps_run"], found["ode_steps_run"], found["frames_run"]) == (1, 2, 2, 2)
     assert (found["decoder_evaluations"], found["denoiser_evaluations"]) == (2, 2 + 2)
+
+
+def test_all_is_timed_in_turn_and_of_each_the_least_counts():
+    ran = []
+
+    def task(name: str, *seconds: float) -> Callable[[], None]:
+        left = iter(seconds)
+        return lambda: (ran.append(name), time.sleep(next(left)))
+
+    tasks = {"slow": task("slow", 0.05, 0.02), "quick": task("quick", 0.0, 0.01)}
+    found = time_in_turn(tasks, 2, torch.device("cpu"))
+    assert ran == ["slow", "quick", "slow", "quick"]
+    assert found["slow"][0] > 0.05 > found["slow"][1] > 0.02
+    tasks = {"slow": task("slow", 0.05, 0.02)}
+    assert 0.02 < fastest(tasks, 2, torch.device("cpu"))["slow"] < 0.05
 
 
 def test_the_overhead_and_the_speed_are_ratios_of_the_seconds(rows):

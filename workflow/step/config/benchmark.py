@@ -37,7 +37,9 @@ class BenchmarkSize(Section):
         description="for each task, frames of the video, from the first on, that are sampled; all for a task that is "
         "not named"
     )
-    repeats: Count = Field(description="runs of everything that is timed, in turn; the fastest of each counts")
+    repeats: Count = Field(
+        description="runs of everything that is timed, in turn; the fastest counts, of a ratio the median"
+    )
     scaling: Scaling
 
 

@@ -1,5 +1,6 @@
 """What the sampler costs, part by part, against its networks alone and against Algorithm 1 as it is written down."""
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -96,12 +97,14 @@ def draw_straightforward(workload: Workload, sampler: Sampler, n_samples: int) -
     return torch.cat(samples)
 
 
-def fastest(tasks: Mapping[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
-    """Return the least seconds of each of `tasks`, all run in turn `repeats` times: what else ran slows all alike.
+def time_in_turn(
+    tasks: Mapping[str, Callable[[], object]], repeats: int, device: torch.device
+) -> dict[str, list[float]]:
+    """Return the seconds of each of `tasks`, all run in turn `repeats` times: what else ran slows all alike.
 
     A GPU runs them once before, as its first run of anything makes ready what the others use.
     """
-    seconds = dict.fromkeys(tasks, float("inf"))
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
     if device.type == "cuda":
         for task in tasks.values():
             task()
@@ -111,8 +114,13 @@ def fastest(tasks: Mapping[str, Callable[[], object]], repeats: int, device: tor
         started = time.perf_counter()
         task()
         _finish(device)
-        seconds[name] = min(seconds[name], time.perf_counter() - started)
+        seconds[name].append(time.perf_counter() - started)
     return seconds
+
+
+def fastest(tasks: Mapping[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
+    """Return the least seconds of each of `tasks`, as `time_in_turn` measures them."""
+    return {name: min(seconds) for name, seconds in time_in_turn(tasks, repeats, device).items()}
 
 
 def cost_of_step(workload: Workload, sampler: Sampler, n_samples: int, repeats: int, whole_frames: int) -> list[Cost]:
@@ -142,7 +150,7 @@ def cost_of_step(workload: Workload, sampler: Sampler, n_samples: int, repeats: 
         "decoder_forward": lambda: _decode(workload.prior, latents, None, sampler),
         "decoder_gradient": lambda: _decode(workload.prior, latents, upstream, sampler),
         "denoiser": lambda: batched.denoise(latents, mcmc.prior_score_sigma),
-        "forward_model": lambda: _differentiate_likelihood(workload, upstream, sampler),
+        "forward_model": lambda: _differentiate_likelihood(likelihood, upstream),
         "step": chain,
     }
     seconds = fastest(tasks, repeats, workload.device)
@@ -163,7 +171,8 @@ def cost_of_sampling(
       else; no level in pixel space, where a decoder has no gradient.
     * `straightforward`: Algorithm 1 as it is written down; `same_algorithm`: the library's sampler with the same
       settings, which must draw the same samples (`largest_difference`, relative to the largest element); `configured`:
-      as the task has it. Seconds of all samples together.
+      as the task has it. Seconds of all samples together, the least; what compares two is the median of their ratios in
+      the same turn, as a machine is not equally fast at all times.
     * `sampler_whole`: seconds per sample of the settings `whole` and `whole_frames` frames, from `sampler`.
     """
     chain = run.model_copy(update={"pixel_space": run.pixel_space.model_copy(update={"above_sigma": None})})
@@ -184,20 +193,24 @@ def cost_of_sampling(
     tasks["bare"] = lambda: _evaluate_networks(workload, chain, drawn["sampler"])
     tasks |= {name: lambda name=name: draw(name) for name in settings if first[name] == name != "sampler"}
     tasks["straightforward"] = straightforward
-    seconds = fastest(tasks, repeats, workload.device)
+    seconds = time_in_turn(tasks, repeats, workload.device)
     seconds |= {name: seconds[first[name]] for name in settings}
+
+    def ratio_of(one: str, other: str) -> float:
+        return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=True))
+
     difference = (drawn[first["same_algorithm"]].latents - reference[0]).abs().max() / reference[0].abs().max()
     counted = drawn["sampler"]
     ratio = whole_frames / workload.prior.latent_shape[0]
     ratio *= whole.annealing.levels * whole.mcmc.steps / (run.annealing.levels * run.mcmc.steps)
-    per_sample = seconds["sampler"] / counted.n_drawn
+    per_sample = min(seconds["sampler"]) / counted.n_drawn
     return [
-        *(Cost(name, each, "s") for name, each in seconds.items()),
-        Cost("overhead", seconds["sampler"] / seconds["bare"] - 1, ""),
+        *(Cost(name, min(each), "s") for name, each in seconds.items()),
+        Cost("overhead", ratio_of("sampler", "bare") - 1, ""),
         Cost("decoder_evaluations", counted.decoder_evaluations, ""),
         Cost("denoiser_evaluations", counted.denoiser_evaluations, ""),
-        Cost("speedup_same_algorithm", seconds["straightforward"] / seconds["same_algorithm"], ""),
-        Cost("speedup_configured", seconds["straightforward"] / seconds["configured"], ""),
+        Cost("speedup_same_algorithm", ratio_of("straightforward", "same_algorithm"), ""),
+        Cost("speedup_configured", ratio_of("straightforward", "configured"), ""),
         Cost("largest_difference", difference.item(), ""),
         Cost("sampler_whole", per_sample * ratio, "s", extrapolated=(run, ratio) != (whole, 1)),
     ]
@@ -261,15 +274,15 @@ def _decode(prior: VideoPrior, latents: torch.Tensor, upstream: torch.Tensor | N
                 torch.autograd.grad(video, chunk, upstream[videos, frames])
 
 
-def _differentiate_likelihood(workload: Workload, videos: torch.Tensor, sampler: Sampler) -> None:
-    """Take the likelihood's gradient with respect to the pixels of `videos`, in the batches and chunks of `sampler`."""
-    likelihood = workload.likelihood(workload.prior, sampler, len(videos))
-    for first in range(0, len(videos), sampler.videos_per_batch):
-        of = slice(first, first + sampler.videos_per_batch)
-        for begin in range(0, videos.shape[1], sampler.frames_per_chunk):
-            frames = slice(begin, begin + sampler.frames_per_chunk)
+def _differentiate_likelihood(likelihood: LatentLikelihood, videos: torch.Tensor) -> None:
+    """Take the gradient with respect to the pixels of `videos`, in the batches and chunks of `likelihood`."""
+    for first in range(0, len(videos), likelihood.videos_per_batch):
+        of = slice(first, first + likelihood.videos_per_batch)
+        for begin in range(0, videos.shape[1], likelihood.frames_per_chunk):
+            frames = slice(begin, begin + likelihood.frames_per_chunk)
             pixels = videos[of, frames].detach().requires_grad_()
-            nll = workload.forward_model.negative_log_likelihood(pixels, likelihood.measurement_of(of, frames)).sum()
+            measurement = likelihood.measurement_of(of, frames)
+            nll = likelihood.forward_model.negative_log_likelihood(pixels, measurement).sum()
             torch.autograd.grad(nll, pixels)
 
 
