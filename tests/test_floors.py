@@ -10,7 +10,7 @@ from step.__main__ import STAGES
 from step.provenance import LIBRARY, imported_modules
 
 FLOORS = (
-    {"config", "contracts", "errors", "seeds", "units", "provenance"},
+    {"config", "contracts", "errors", "process", "seeds", "units", "provenance"},
     {"io", "physics", "diffusion"},
     {"ingest", "prepare", "observations", "models"},
     {"training", "sampling"},
@@ -21,7 +21,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms on the lowest floor that others on it may use; they import no room themselves.
-FOUNDATIONS = {"errors", "seeds", "units"}
+FOUNDATIONS = {"errors", "process", "seeds", "units"}
 # Although their floors would allow it.
 FORBIDDEN = {
     "figures": {"training", "sampling", "models", "ingest", "prepare"},

@@ -4,13 +4,13 @@ import argparse
 import errno
 import importlib
 import logging
-import os
 import sys
 from types import ModuleType
 
 from step.cli.arguments import add_settings_arguments, read_settings
 from step.errors import InputError, Interrupted
 from step.io.log import start_log
+from step.process import keep_freed_memory, share_cores
 
 STAGES = {
     "describe": "step.cli.describe",
@@ -78,6 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     share_cores()
+    keep_freed_memory()
     # A job loads its own stage alone; the help needs them all.
     names = argv[:1] if argv and argv[0] in STAGES else list(STAGES)
     stages = {name: importlib.import_module(STAGES[name]) for name in names}
@@ -98,16 +99,6 @@ def main(argv: list[str] | None = None) -> int:
         logging.getLogger("step").exception("a defect of this program; please report it with these lines")
         return EXIT_DEFECT
     return 0
-
-
-def share_cores() -> None:
-    """Let threads that wait for each other sleep, unless their number was chosen; takes effect before torch is loaded.
-
-    Threads that spin instead make a job twice as fast, and two jobs on the same cores four times slower. The workflow
-    gives each job its share of the cores, as OMP_NUM_THREADS; what runs by hand takes all, whoever else does.
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _parser(stages: dict[str, ModuleType]) -> argparse.ArgumentParser:

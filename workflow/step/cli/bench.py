@@ -16,6 +16,7 @@ from step.config.sections import Count, Name, Section
 from step.config.study import Config, load_config
 from step.config.tasks import MeasurementOfDomain, Sampler
 from step.errors import InputError
+from step.process import keep_freed_memory
 from step.provenance import noise_source_name
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def measure_gradient(settings_text: str, n_frames: int, side: int) -> dict[str, 
     from step.evaluation.costs import fastest
     from step.evaluation.memory import peak_memory, start_peak
 
+    keep_freed_memory()  # as a job does
     settings = parse_settings(settings_text, Settings)
     workload = _workload(settings, n_frames, side)
     sampler = settings.sampler.on(workload.device.type)
