@@ -11,7 +11,7 @@ from tqdm import tqdm
 from step.config.tasks import Sampler
 from step.contracts import ForwardModel, Measurement, NoiseSource, VideoPrior
 from step.evaluation.straightforward import sample_straightforward
-from step.sampling.batches import FixedBatches, arrange_batches
+from step.sampling.batches import FixedBatches, arrange_batches, divide
 from step.sampling.daps import PosteriorGivenNoisy, sample_posterior, step_size_at
 from step.sampling.evaluations import CountedPrior
 from step.sampling.mcmc import sample_damped_hamiltonian
@@ -264,10 +264,8 @@ def _upstream(workload: Workload, n_videos: int) -> torch.Tensor:
 
 def _decode(prior: VideoPrior, latents: torch.Tensor, upstream: torch.Tensor | None, sampler: Sampler) -> None:
     """Decode `latents` with a graph, as the sampler does, and go back through it where there is an `upstream`."""
-    for first in range(0, len(latents), sampler.videos_per_batch):
-        videos = slice(first, first + sampler.videos_per_batch)
-        for begin in range(0, latents.shape[1], sampler.frames_per_chunk):
-            frames = slice(begin, begin + sampler.frames_per_chunk)
+    for videos in divide(len(latents), sampler.videos_per_batch):
+        for frames in divide(latents.shape[1], sampler.frames_per_chunk):
             chunk = latents[videos, frames].detach().requires_grad_()
             video = prior.decode(chunk)
             if upstream is not None:
@@ -276,10 +274,8 @@ def _decode(prior: VideoPrior, latents: torch.Tensor, upstream: torch.Tensor | N
 
 def _differentiate_likelihood(likelihood: LatentLikelihood, videos: torch.Tensor) -> None:
     """Take the gradient with respect to the pixels of `videos`, in the batches and chunks of `likelihood`."""
-    for first in range(0, len(videos), likelihood.videos_per_batch):
-        of = slice(first, first + likelihood.videos_per_batch)
-        for begin in range(0, videos.shape[1], likelihood.frames_per_chunk):
-            frames = slice(begin, begin + likelihood.frames_per_chunk)
+    for of in divide(len(videos), likelihood.videos_per_batch):
+        for frames in divide(videos.shape[1], likelihood.frames_per_chunk):
             pixels = videos[of, frames].detach().requires_grad_()
             measurement = likelihood.measurement_of(of, frames)
             nll = likelihood.forward_model.negative_log_likelihood(pixels, measurement).sum()

@@ -37,6 +37,16 @@ def arrange_batches(places: Sequence[int], size: int) -> Batches:
     return Batches(order, rows)
 
 
+def divide(length: int, size: int) -> list[slice]:
+    """Return where the parts of `size` are, in order, that `length` items are divided into; the last may be shorter."""
+    return [slice(first, first + size) for first in range(0, length, size)]
+
+
+def join(parts: Sequence[torch.Tensor], dim: int = 0) -> torch.Tensor:
+    """Return `parts` as one, and one alone as it is: in every step of a chain its copy would be for nothing."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=dim)
+
+
 class FixedBatches:
     """A prior whose networks see `size` videos at a time, always; several at once cost less than one by one."""
 
@@ -64,5 +74,4 @@ class FixedBatches:
     def _in_batches(self, function: Callable[[torch.Tensor], torch.Tensor], videos: torch.Tensor) -> torch.Tensor:
         if len(videos) % self.size:
             raise ValueError(f"{len(videos)} videos are not whole batches of {self.size}; arrange_batches fills them")
-        parts = [function(part) for part in videos.split(self.size)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)  # which would copy one alone, too
+        return join([function(part) for part in videos.split(self.size)])

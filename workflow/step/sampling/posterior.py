@@ -1,11 +1,11 @@
 """The measurement's part of the posterior: its gradient with respect to the latent, in chunks of frames."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 
 from step.contracts import ForwardModel, Measurement, PreparedModel, VideoPrior
+from step.sampling.batches import divide, join
 
 
 class Evaluation(NamedTuple):
@@ -55,41 +55,30 @@ class LatentLikelihood:
 
     def evaluate(self, latent: torch.Tensor) -> Evaluation:
         """Return the negative log-likelihood of every item too, from the same pass; the bound is the gradient's."""
-        parts = [self._evaluate_batch(latent[batch], batch) for batch in self._batches(latent)]
-        nll, gradient, video = (_join(part) for part in zip(*parts, strict=True))
+        parts = [self._evaluate_batch(latent[batch], batch) for batch in divide(len(latent), self.videos_per_batch)]
+        nll, gradient, video = (join(part) for part in zip(*parts, strict=True))
         if self._largest is not None:
             gradient = gradient.clamp(-self._largest, self._largest)
         return Evaluation(nll, gradient, video)
-
-    def _batches(self, videos: torch.Tensor) -> list[slice]:
-        """Return where the batches of `videos` are."""
-        size = self.videos_per_batch
-        return [slice(first, first + size) for first in range(0, len(videos), size)]
 
     def _evaluate_batch(self, latent: torch.Tensor, batch: slice) -> Evaluation:
         """Return what the `latent` of a batch has; the gradient without its bound."""
         total = torch.zeros(len(latent), dtype=torch.float64, device=latent.device)
         gradients, videos = [], []
-        for begin in range(0, latent.shape[1], self.frames_per_chunk):
-            frames = slice(begin, begin + self.frames_per_chunk)
+        for frames in divide(latent.shape[1], self.frames_per_chunk):
             chunk = latent[:, frames].detach().requires_grad_()
             video = self.prior.decode(chunk)
             nll = self.forward_model.negative_log_likelihood(video, self.measurement_of(batch, frames))
             gradients.append(torch.autograd.grad(-nll.sum(), chunk)[0])
             videos.append(video.detach())
             total += nll.detach()
-        return Evaluation(total, _join(gradients, dim=1), _join(videos, dim=1))
+        return Evaluation(total, join(gradients, dim=1), join(videos, dim=1))
 
     def misfit(self, video: torch.Tensor) -> torch.Tensor:
         """Return the data misfit of decoded videos, shape (batch,)."""
-        batches = self._batches(video)
+        batches = divide(len(video), self.videos_per_batch)
         return torch.cat([self.forward_model.misfit(video[batch], self.measurement_of(batch)) for batch in batches])
 
     def measurement_of(self, videos: slice, frames: slice = slice(None)) -> Measurement:
         """Return the measurement of some videos of the batch, and of some of their frames."""
         return {name: array[videos, frames] for name, array in self.measurement.items()}
-
-
-def _join(parts: Sequence[torch.Tensor], dim: int = 0) -> torch.Tensor:
-    """Return `parts` as one, and one alone as it is: in every step of a chain its copy would be for nothing."""
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=dim)
