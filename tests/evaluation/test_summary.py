@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from step.config.metrics import Evaluation
 from step.errors import InputError
-from step.evaluation.scores import METRICS
+from step.evaluation.metrics import METRICS
 from step.evaluation.significance import DRAWS, EXACT_UP_TO, holm, sign_flip_p, smallest_p
 from step.evaluation.summary import Distance, MethodScores, format_table, measure_distance, read_scores, summarise
 from step.io.features import VideoFeatures, missing_features

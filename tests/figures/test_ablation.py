@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 from step.cli import plot_ablation, tabulate_ablation
 from step.errors import InputError
-from step.evaluation.scores import METRICS
+from step.evaluation.metrics import METRICS
 from step.figures.ablation import draw_ablation, read_curve
 from step.io.tables import read_table, write_table
 

@@ -90,12 +90,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _see(members: "np.ndarray", display: Literal["magnitude", "unit_range"]) -> "np.ndarray":
     """Return the brightness (member, time, y, x) of `members` (member, time, channel, y, x), the truth first."""
-    import torch
-
     from step.physics.display import to_unit_range
 
-    videos = torch.from_numpy(members)
-    return to_unit_range(videos, videos[0], display).numpy()
+    return to_unit_range(members, members[0], display)
 
 
 def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":

@@ -98,12 +98,12 @@ def _frames(path: Path, settings: Settings) -> "np.ndarray":
     if settings.measurement is not None:
         forward_model, measured = build_forward_model(settings.measurement, settings.shape), to_tensors(measurement)
         check_measurement(measured, forward_model, settings.shape, path)
-        video = forward_model.naive_inverse(measured)[0]
+        video = forward_model.naive_inverse(measured)[0].numpy(force=True)
     elif truth is not None:
-        video = to_tensors({"truth": truth})["truth"][0]
+        video = truth
     else:
         raise InputError(f"{path} holds no truth to take the flow of; set the task's flow.source to naive_inverse")
-    return to_unit_range(video, video, settings.display).numpy(force=True)
+    return to_unit_range(video, video, settings.display)
 
 
 def _estimator(arguments: argparse.Namespace, flow: Flow) -> "tuple[str, Estimator]":

@@ -119,15 +119,12 @@ def _describe(samples: "np.ndarray", truth: "np.ndarray | None", settings: Setti
     import importlib
 
     import numpy as np
-    import torch
 
     from step.physics.display import to_unit_range
 
-    reference = torch.from_numpy(samples.mean(axis=0) if truth is None else truth)
-    frames = np.stack(
-        [to_unit_range(torch.from_numpy(sample), reference, settings.display).numpy() for sample in samples]
-    )
-    true_frames = None if truth is None else to_unit_range(reference, reference, settings.display).numpy()
+    reference = samples.mean(axis=0) if truth is None else truth
+    frames = np.stack([to_unit_range(sample, reference, settings.display) for sample in samples])
+    true_frames = None if truth is None else to_unit_range(truth, truth, settings.display)
     descriptor = importlib.import_module(descriptor_name(settings.descriptor))
     return descriptor.describe(frames, true_frames, settings.measurement.geometry)
 

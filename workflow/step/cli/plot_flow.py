@@ -23,8 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the picture and its numbers; raises `InputError` where truth or flow lacks, or they do not fit."""
-    import torch
-
     from step.figures.flow import draw_flow, see_flow, write_flow_data
     from step.figures.style import save_figure
     from step.io.flows import read_flow_attributes, read_flows
@@ -40,8 +38,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     if flow.forward.shape != (n_frames - 1, 2, height, width):
         shapes = f"{flow.forward.shape}, its video {truth.shape}"
         raise InputError(f"{arguments.flow}: the flow of {name} is {shapes}; run the flow stage again")
-    video = torch.from_numpy(truth)
-    frames = to_unit_range(video, video, settings.display).numpy()
+    frames = to_unit_range(truth, truth, settings.display)
     picture = see_flow(frames, flow, attributes["flow"], attributes["end_point_error_px"])
     save_figure(draw_flow(picture, settings.display), arguments.output)
     write_flow_data(picture, arguments.data)

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _read_scores(path: Path) -> list[dict[str, str]]:
     """Return the metrics of each video in `path`."""
-    from step.evaluation.scores import METRICS
+    from step.evaluation.metrics import METRICS
     from step.io.tables import read_table
 
     rows = read_table(path)

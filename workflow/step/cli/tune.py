@@ -21,7 +21,7 @@ from step.config.tuning import Search
 from step.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
+    import numpy as np
 
     from step.tuning.search import Trial
 
@@ -110,16 +110,14 @@ def _check_videos(measurements: Sequence[Path]) -> None:
                 )
 
 
-def _read_truth(path: Path) -> "torch.Tensor":
+def _read_truth(path: Path) -> "np.ndarray":
     """Return the truth (time, channel, y, x) of a measured video."""
-    import torch
-
     from step.io.reconstructions import read_measurement
 
     _, truth = read_measurement(path)
     if truth is None:
         raise InputError(f"{path} holds no truth to compare with; give a simulated measurement")
-    return torch.from_numpy(truth)
+    return truth
 
 
 def _search_key(arguments: argparse.Namespace, settings: Settings) -> str:
@@ -141,11 +139,9 @@ def _search_key(arguments: argparse.Namespace, settings: Settings) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _psnr(
-    problem: Problem, settings: Settings, values: Mapping[str, float], video: str, truth: "torch.Tensor"
-) -> float:
+def _psnr(problem: Problem, settings: Settings, values: Mapping[str, float], video: str, truth: "np.ndarray") -> float:
     """Return the PSNR, dB, of the first sample of `video` that is drawn with `values`."""
-    import torch
+    import numpy as np
 
     from step.evaluation.images import psnr
     from step.physics.display import to_unit_range
@@ -155,8 +151,8 @@ def _psnr(
     # Videos come one by one, so that a trial can end early; a larger batch would be filled up with copies.
     alone = sampler.model_copy(update={"mcmc": mcmc, "videos_per_batch": 1})
     tried = drawing.model_copy(update={"sampler": alone})
-    sample = torch.from_numpy(draw(problem, tried, [video], [0]).samples[video][0])
-    if not sample.isfinite().all():
+    sample = draw(problem, tried, [video], [0]).samples[video][0]
+    if not np.isfinite(sample).all():
         raise FloatingPointError("the sample is not finite")
     return psnr(to_unit_range(sample, truth, settings.display), to_unit_range(truth, truth, settings.display))
 

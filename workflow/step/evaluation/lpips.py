@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import piq
 import torch
 from torchvision.models import vgg16
@@ -31,7 +32,7 @@ class Lpips:
             features.eval(), layers=COMPARED, weights=heads, normalize_features=True, reduction="none"
         )
 
-    def __call__(self, frames: torch.Tensor, truth: torch.Tensor) -> float:
+    def __call__(self, frames: np.ndarray, truth: np.ndarray) -> float:
         """Return the distance, averaged over frames; `frames` and `truth` are (time, y, x) in [0, 1].
 
         Grey frames are given to all three channels. Raises `InputError` where a side is below 16 pixels.
@@ -41,11 +42,12 @@ class Lpips:
                 f"frames are {frames.shape[-2]} x {frames.shape[-1]} pixels, LPIPS needs {MIN_SIDE} per side; "
                 "raise the domain's resolution or set weights.vgg16: null"
             )
-        pairs = zip(frames.float().split(FRAMES_AT_ONCE), truth.float().split(FRAMES_AT_ONCE), strict=True)
         with torch.no_grad():
-            distances = [self._distance(_as_rgb(one), _as_rgb(other)) for one, other in pairs]
+            pairs = zip(_as_rgb(frames), _as_rgb(truth), strict=True)
+            distances = [self._distance(one, other) for one, other in pairs]
         return float(torch.cat(distances).double().mean())
 
 
-def _as_rgb(frames: torch.Tensor) -> torch.Tensor:
-    return frames[:, None].expand(-1, 3, -1, -1)
+def _as_rgb(frames: np.ndarray) -> tuple[torch.Tensor, ...]:
+    """Return `frames` in pieces (frame, 3, y, x), `FRAMES_AT_ONCE` at most in each."""
+    return torch.from_numpy(frames).float()[:, None].expand(-1, 3, -1, -1).split(FRAMES_AT_ONCE)

@@ -10,7 +10,7 @@ from step.config.metrics import Evaluation
 from step.errors import InputError
 from step.evaluation.caveats import ORACLE_MARK, ORACLE_NOTE, fvd_bias, is_oracle
 from step.evaluation.frechet import bootstrap_interval, frechet_distance
-from step.evaluation.scores import MAY_BE_MISSING, METRICS
+from step.evaluation.metrics import MAY_BE_MISSING, METRICS
 from step.evaluation.significance import holm, sign_flip_p
 from step.io.features import VideoFeatures
 from step.seeds import derive_seed

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from step.evaluation.images import psnr
@@ -38,10 +37,7 @@ def see_autoencoder(videos: Sequence[ShownVideo]) -> Passage:
     truths = np.stack([video.truth[frame] for video, frame in zip(videos, shown, strict=True)])
     passed = [video.reconstructions[AUTOENCODER] for video in videos]
     reconstructions = np.stack([frames[frame] for frames, frame in zip(passed, shown, strict=True)])
-    scores = [
-        psnr(torch.from_numpy(frames), torch.from_numpy(video.truth))
-        for frames, video in zip(passed, videos, strict=True)
-    ]
+    scores = [psnr(frames, video.truth) for frames, video in zip(passed, videos, strict=True)]
     return Passage(
         videos=tuple(video.name for video in videos),
         shown=shown,

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -35,8 +34,7 @@ def compare(video: ShownVideo) -> Comparison:
     """Return what the picture of `video` shows, where and when the truth moves most."""
     frame, x = busiest_frame(video.truth), busiest_column(video.truth)
     videos = np.stack([video.truth, *video.reconstructions.values()])
-    truth = torch.from_numpy(video.truth)
-    scores = [psnr(torch.from_numpy(frames), truth) for frames in video.reconstructions.values()]
+    scores = [psnr(frames, video.truth) for frames in video.reconstructions.values()]
     return Comparison(
         columns=("truth", *video.reconstructions),
         frame=frame,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from step.errors import InputError
@@ -56,7 +55,7 @@ def read_generated(files: Mapping[str, Path], geometry: Mapping[str, float], dis
         raise InputError(f"the samples of the priors have shapes {shapes}; generate them again, in one study")
     [shape] = set(shapes.values())
     shown = min(SAMPLES_SHOWN, *map(len, samples.values()))
-    videos = [[_as_seen(sample, display) for sample in array[:shown]] for array in samples.values()]
+    videos = [[to_unit_range(sample, sample, display) for sample in array[:shown]] for array in samples.values()]
     return Generated(tuple(files), grid_of(shape, geometry, np.ones(shape[0], bool)), np.array(videos))
 
 
@@ -100,11 +99,6 @@ def _read_samples(path: Path, prior: str) -> np.ndarray:
     if prior not in found:
         raise InputError(f"{path} holds samples of {list(found) or 'nothing'}, not of the {prior} prior; generate them")
     return found[prior].samples
-
-
-def _as_seen(sample: np.ndarray, display: Display) -> np.ndarray:
-    video = torch.from_numpy(sample)
-    return to_unit_range(video, video, display).numpy()
 
 
 def _title(prior: str) -> str:

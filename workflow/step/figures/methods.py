@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -46,7 +45,6 @@ def see_methods(video: ShownVideo, flows: np.ndarray, grid: Grid) -> MethodsPict
     """
     videos, x = np.stack([video.truth, *video.reconstructions.values()]), busiest_column(video.truth)
     shown = evenly_spaced(len(video.truth), FRAMES_SHOWN)
-    truth, *others = map(torch.from_numpy, videos)
     return MethodsPicture(
         rows=("truth", *video.reconstructions),
         grid=grid,
@@ -55,7 +53,7 @@ def see_methods(video: ShownVideo, flows: np.ndarray, grid: Grid) -> MethodsPict
         frames=videos[:, shown],
         slices=videos[:, :, :, x].swapaxes(1, 2),
         flows=AveragedFlows(flows),
-        psnr_db=np.array([np.nan, *(psnr(other, truth) for other in others)]),
+        psnr_db=np.array([np.nan, *(psnr(frames, video.truth) for frames in video.reconstructions.values())]),
     )
 
 

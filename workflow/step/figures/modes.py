@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from step.errors import InputError
 from step.evaluation.descriptors.appearance import average_image
@@ -116,9 +115,9 @@ def read_modes_picture(measurement: Path, modes: Path, reconstructions: Sequence
         shapes = f"the truth is {truth.shape}, its samples are {samples.shape[1:]}"
         raise InputError(f"{measurement}: {shapes}; sample this measurement again")
     representatives = samples[found.representatives[:MODES_SHOWN]]
-    reference = torch.from_numpy(samples.mean(axis=0) if truth is None else truth)
-    videos = [to_unit_range(torch.from_numpy(video), reference, look.display).numpy() for video in representatives]
-    shown_truth = None if truth is None else to_unit_range(reference, reference, look.display).numpy()
+    reference = samples.mean(axis=0) if truth is None else truth
+    videos = [to_unit_range(video, reference, look.display) for video in representatives]
+    shown_truth = None if truth is None else to_unit_range(truth, truth, look.display)
     return see_modes(found, videos, shown_truth, (measured, measurement), look)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 
 from step.errors import InputError
 from step.figures.scales import LENGTH_UNITS, TIME_LABELS
@@ -78,12 +77,11 @@ def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[P
             f"{len(grid.times)} frame_times and {len(grid.with_data)} measured frames, the videos {len(mean)} frames"
         )
         raise InputError(f"{measurement} has {lengths}; sample it again")
-    reference = torch.from_numpy(mean)
     return Posterior(
         grid=grid,
-        mean=to_unit_range(reference, reference, display).numpy(),
+        mean=to_unit_range(mean, mean, display),
         std=_spread(std, mean, display),
-        samples=to_unit_range(torch.from_numpy(samples[:SAMPLES_KEPT]), reference, display).numpy(),
+        samples=to_unit_range(samples[:SAMPLES_KEPT], mean, display),
         light_curves=np.stack([relative_light_curve(sample, display) for sample in samples]),
     )
 
@@ -105,12 +103,11 @@ def frames_with_data(measurement: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def relative_light_curve(sample: np.ndarray, display: Display) -> np.ndarray:
     """Return the summed brightness (time,) of `sample` (time, channel, y, x), over its mean over time."""
-    video = torch.from_numpy(sample)
     # With itself as the reference nothing of it is clipped; the scale cancels.
-    sums = to_unit_range(video, video, display).sum(dim=(-2, -1), dtype=torch.float64)
+    sums = to_unit_range(sample, sample, display).sum(axis=(-2, -1), dtype=np.float64)
     if not sums.mean() > 0:
         raise InputError("a sample is dark everywhere, so it has no light curve; sample again")
-    return (sums / sums.mean()).numpy()
+    return sums / sums.mean()
 
 
 def summarise_light_curves(light_curves: np.ndarray) -> LightCurve:

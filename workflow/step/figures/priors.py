@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -50,7 +49,6 @@ def see_priors(video: ShownVideo, flows: np.ndarray, grid: Grid) -> PriorsPictur
     videos = np.stack([video.truth, *video.reconstructions.values()])
     errors = np.abs(videos - video.truth)
     shown = np.unique(np.round(np.array(FRAMES_SHOWN) * (len(video.truth) - 1)).astype(int))
-    truth, *others = map(torch.from_numpy, videos)
     return PriorsPicture(
         rows=("truth", *video.reconstructions),
         grid=grid,
@@ -60,7 +58,7 @@ def see_priors(video: ShownVideo, flows: np.ndarray, grid: Grid) -> PriorsPictur
         mean_errors=errors.mean(axis=1),
         worst=find_worst(errors[1:, shown]),
         flows=AveragedFlows(flows),
-        psnr_db=np.array([np.nan, *(psnr(other, truth) for other in others)]),
+        psnr_db=np.array([np.nan, *(psnr(frames, video.truth) for frames in video.reconstructions.values())]),
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 
 from step.errors import InputError
 from step.io.reconstructions import Reconstruction, read_measurement, read_reconstructions
@@ -44,7 +43,6 @@ def _read_one(
     _, truth = read_measurement(path)
     if truth is None:
         raise InputError(f"{path} holds no truth to show beside the methods; give a simulated measurement")
-    reference = torch.from_numpy(truth)
     frames = {}
     for method, reconstructions in by_method.items():
         if path.stem not in reconstructions:
@@ -52,9 +50,9 @@ def _read_one(
                 f"{path.stem} is not among the videos of {method}, {list(reconstructions)}; "
                 "give all files of its reconstructions"
             )
-        sample = torch.from_numpy(reconstructions[path.stem].samples[0])
-        if sample.shape != reference.shape:
-            shapes = f"{tuple(sample.shape)} by {method}, it is {tuple(reference.shape)}"
+        sample = reconstructions[path.stem].samples[0]
+        if sample.shape != truth.shape:
+            shapes = f"{sample.shape} by {method}, it is {truth.shape}"
             raise InputError(f"{path.stem} was reconstructed as {shapes}; reconstruct it again")
-        frames[method] = to_unit_range(sample, reference, display).numpy()
-    return ShownVideo(path.stem, to_unit_range(reference, reference, display).numpy(), frames)
+        frames[method] = to_unit_range(sample, truth, display)
+    return ShownVideo(path.stem, to_unit_range(truth, truth, display), frames)

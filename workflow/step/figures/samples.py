@@ -6,7 +6,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from step.errors import InputError
@@ -79,13 +78,13 @@ def read_samples(measurement: Path, reconstructions: Sequence[Path], geometry: d
 def see_samples(sampled: SampledVideos, misfits: np.ndarray, display: Display) -> ShownSamples:
     """Return what picture and film show; `misfits` (video,) are those of ``sampled.videos``."""
     known = sampled.truth is not None
-    reference = torch.from_numpy(sampled.truth if known else sampled.samples.mean(axis=0))
+    reference = sampled.truth if known else sampled.samples.mean(axis=0)
     numbers = range(1, len(sampled.samples) + 1)
     return ShownSamples(
         name=sampled.name,
         grid=sampled.grid,
         titles=(*(["truth"] if known else []), *(f"sample {n} of {sampled.n_samples}" for n in numbers)),
-        videos=to_unit_range(torch.from_numpy(sampled.videos), reference, display).numpy(),
+        videos=to_unit_range(sampled.videos, reference, display),
         misfits=misfits,
         reference="truth" if known else "mean",
     )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
 from matplotlib.figure import Figure, SubFigure
 
 from step.errors import InputError
@@ -91,14 +90,10 @@ def read_uncertainty(
         raise InputError(f"{name} has {shapes}; sample and summarise it again")
     if len(samples) < 2:
         raise InputError(f"{name} has {len(samples)} sample, which has no spread; draw two or more")
-    reference = torch.from_numpy(truth)
-    brightness = to_unit_range(reference, reference, display).numpy()
-    mean, std = _mean_and_std(samples, reference, display)
+    brightness = to_unit_range(truth, truth, display)
+    mean, std = _mean_and_std(samples, truth, display)
     # A quantile is the value of one channel, in the units of the videos.
-    low, high = (
-        to_unit_range(torch.from_numpy(video)[:, None], reference, display).numpy()
-        for video in (quantiles.videos[0], quantiles.videos[-1])
-    )
+    low, high = (to_unit_range(video[:, None], truth, display) for video in (quantiles.videos[0], quantiles.videos[-1]))
     return Uncertainty(
         name=name,
         grid=grid_of(truth.shape, geometry, frames_with_data(measured)),
@@ -181,15 +176,15 @@ def write_uncertainty_data(uncertainty: Uncertainty, path: Path) -> None:
     write_arrays(path, numbers | {name: getattr(uncertainty, name) for name in names})
 
 
-def _mean_and_std(samples: np.ndarray, reference: torch.Tensor, display: Display) -> tuple[np.ndarray, np.ndarray]:
+def _mean_and_std(samples: np.ndarray, reference: np.ndarray, display: Display) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation (time, y, x) over the brightness of `samples`, seen one at a time."""
     mean = sum(_see(sample, reference, display) for sample in samples) / len(samples)
     squares = sum(np.square(_see(sample, reference, display) - mean) for sample in samples)
     return mean.astype(np.float32), np.sqrt(squares / len(samples)).astype(np.float32)
 
 
-def _see(sample: np.ndarray, reference: torch.Tensor, display: Display) -> np.ndarray:
-    return to_unit_range(torch.from_numpy(sample), reference, display).double().numpy()
+def _see(sample: np.ndarray, reference: np.ndarray, display: Display) -> np.ndarray:
+    return to_unit_range(sample, reference, display).astype(np.float64)
 
 
 def _draw_errors(figure: SubFigure, uncertainty: Uncertainty, frames: np.ndarray, display: Display) -> None:

@@ -1,0 +1,7 @@
+"""The names of the metrics of a reconstructed video."""
+
+METRICS = ("psnr", "ssim", "lpips", "d_psnr", "d_ssim", "difference_correlation", "data_misfit")
+"""The columns of every table of metrics, in this order."""
+
+MAY_BE_MISSING = frozenset({"lpips"})
+"""Those that need learned weights: without them they are None where a video is scored, and empty in tables."""
