@@ -4,7 +4,6 @@ import csv
 import math
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import torch
@@ -14,7 +13,7 @@ from step.cli.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
 from step.evaluation.i3d import I3D
-from step.evaluation.scores import METRICS
+from step.evaluation.metrics import METRICS
 from step.io.features import VideoFeatures, missing_features, read_features, write_features
 from step.io.learned_weights import KnownWeights, write_learned_weights, write_missing
 from step.io.reconstructions import (
@@ -27,7 +26,6 @@ from step.io.tables import write_table
 from step.physics.forward_models import build_forward_model
 from torchvision.models import vgg16
 
-SHAPE = (4, 2, 24, 24)  # time, channel, y, x
 TASK = "mri6"
 
 
@@ -39,15 +37,18 @@ def config() -> Config:
 @pytest.fixture(scope="module")
 def measurements(config, tmp_path_factory) -> list[str]:
     """Return the files of two measured videos of moving blobs."""
-    forward_model = build_forward_model(config.measurement_of(TASK), SHAPE)
-    folder = tmp_path_factory.mktemp("measurements")
+    return write_measurements(config, tmp_path_factory.mktemp("measurements"), [moving_blob(0), moving_blob(1)])
+
+
+def write_measurements(config: Config, folder: Path, truths: list[torch.Tensor]) -> list[str]:
+    """Measure `truths`, each (time, channel, y, x), and return the files."""
+    forward_model = build_forward_model(config.measurement_of(TASK), tuple(truths[0].shape))
     files = []
-    for number in range(2):
-        truth = moving_blob(number)
+    for number, truth in enumerate(truths):
         measured = forward_model.measure(truth[None], torch.Generator().manual_seed(number))
         files.append(str(folder / f"video{number:03d}.h5"))
         arrays = {name: array[0].numpy() for name, array in measured.items()}
-        write_measurement(folder / f"video{number:03d}.h5", arrays, truth.numpy(), {})
+        write_measurement(Path(files[-1]), arrays, truth.numpy(), {})
     return files
 
 
@@ -60,7 +61,8 @@ def no_weights(tmp_path_factory) -> list[str]:
 def weights_arguments(folder: Path, network: str, tensors: dict[str, torch.Tensor] | None) -> list[str]:
     """Return the arguments that give a stage `tensors`, which no table knows the hash of; None for missing ones."""
     file, table = folder / f"{network}.safetensors", folder / "weights.csv"
-    write_table(table, [dict.fromkeys(KnownWeights.__dataclass_fields__, "") | {"network": network}])
+    unknown = dict.fromkeys(KnownWeights.__dataclass_fields__, "")
+    write_table(table, [unknown | {"network": name} for name in ("vgg16", "i3d")])
     if tensors is None:
         write_missing(file, f"weights.{network} is null")
     else:
@@ -166,14 +168,19 @@ def write_blobs(path: Path, scale: float, attributes: dict[str, object]) -> None
 
 def evaluated(config: Config, measurements: list[str], folder: Path, weights: list[str]) -> dict[str, str]:
     """Return the row of the only video."""
-    names = ["--measurements", measurements[0], "--reconstructions", str(folder / "bis.h5")]
-    settings = settings_of(evaluate, config, TASK)
-    assert main(["evaluate", *settings, *weights, *names, "--output", str(folder / "bis.csv")]) == 0
+    run_evaluate(config, folder, measurements[:1], weights)
     [row] = rows_of(folder / "bis.csv")
     return row
 
 
+def run_evaluate(config: Config, folder: Path, measurements: list[str], weights: list[str]) -> None:
+    names = ["--measurements", *measurements, "--reconstructions", str(folder / "bis.h5")]
+    settings = settings_of(evaluate, config, TASK)
+    assert main(["evaluate", *settings, *weights, *names, "--output", str(folder / "bis.csv")]) == 0
+
+
 def featurised(config: Config, folder: Path, *names: str) -> VideoFeatures:
+    """Return the features of the truths."""
     settings = settings_of(featurise, config, TASK)
     assert main(["featurise", *settings, *names, "--output", str(folder / "features.h5")]) == 0
     return read_features(folder / "features.h5")
@@ -191,32 +198,44 @@ def test_without_weights_there_are_no_features(config, measurements, tmp_path):
     assert featurised(config, tmp_path, *weights, "--measurements", *measurements).missing == "weights.i3d is null"
 
 
-def test_truths_and_reconstructions_are_described_alike(config, tmp_path):
+def test_truths_and_reconstructions_are_described_alike(config, no_weights, tmp_path):
     torch.manual_seed(0)
     state = I3D().state_dict()
     # Untrained layers would damp what they see; small variances make up for it.
     state |= {name: torch.full_like(tensor, 0.1) for name, tensor in state.items() if name.endswith("variance")}
     weights = weights_arguments(tmp_path, "i3d", state)
-    files = []
-    for number in range(2):
-        truth = moving_blob(number).repeat(3, 1, 1, 1)[:9].numpy()
-        files.append(str(tmp_path / f"video{number:03d}.h5"))
-        write_measurement(Path(files[-1]), {}, truth, {})
-        with h5py.File(files[-1], "a") as file:
-            file.require_group("measurement")
+    truths = [moving_blob(number).repeat(3, 1, 1, 1)[:9] for number in range(2)]
+    files = write_measurements(config, tmp_path, truths)
     described = featurised(config, tmp_path, *weights, "--measurements", *files)
     assert described.videos == ("video000", "video001")
     assert (described.features.shape, described.frames, described.missing) == ((2, 400), 9, "")
     assert described.weights == "i3d: drawn, SHA-256 01234567"
     assert np.isfinite(described.features).all()
-    blob = moving_blob(0).repeat(3, 1, 1, 1)[:9].numpy()
+    blob = truths[0].numpy()
     samples = [Reconstruction(f"video{n:03d}", np.stack([blob, 0 * blob]), {}) for n in range(2)]
     write_reconstructions(tmp_path / "bis.h5", samples, {})
-    names = ["--measurements", *files, "--reconstructions", str(tmp_path / "bis.h5")]
-    of_method = featurised(config, tmp_path, *weights, *names)
+    features = str(tmp_path / "bis-features.h5")
+    run_evaluate(config, tmp_path, files, [*no_weights, "--i3d", weights[1], "--features", features])
+    of_method = read_features(Path(features))
     # The first sample of both is the first truth; only the second differs from its own truth.
     difference = abs(of_method.features - described.features).max(axis=1) / described.features.std()
     assert difference[0] < 1e-4 < 1e-2 < difference[1]
+
+
+def test_a_method_has_no_features_where_there_are_no_weights(config, measurements, no_weights, tmp_path, capsys):
+    write_blobs(tmp_path / "bis.h5", scale=0.5, attributes={})
+    i3d, features = weights_arguments(tmp_path, "i3d", None)[1], tmp_path / "bis-features.h5"
+    run_evaluate(config, tmp_path, measurements[:1], [*no_weights, "--i3d", i3d, "--features", str(features)])
+    assert read_features(features).missing == "weights.i3d is null"
+    assert "no features: weights.i3d is null" in capsys.readouterr().err
+
+
+def test_features_are_not_asked_for_without_their_network(config, measurements, no_weights, tmp_path, capsys):
+    write_blobs(tmp_path / "bis.h5", scale=0.5, attributes={})
+    names = ["--measurements", measurements[0], "--reconstructions", str(tmp_path / "bis.h5")]
+    outputs = ["--features", str(tmp_path / "bis-features.h5"), "--output", str(tmp_path / "bis.csv")]
+    assert main(["evaluate", *settings_of(evaluate, config, TASK), *no_weights, *names, *outputs]) == 1
+    assert "--features and --i3d belong together" in capsys.readouterr().err
 
 
 def test_pictures_are_made_from_files_alone(config, measurements, tmp_path):

@@ -30,8 +30,8 @@ DATA = {"ingest": N_PATIENTS, "prepare": N_PATIENTS, "split": 1}
 BLACK_HOLE_DATA = {"ingest": N_MOVIES + 1, "prepare": N_MOVIES + 1, "split": 1}
 PRIORS = {"train_autoencoder": 1, "train_denoiser": 3}
 WEIGHTS = {"fetch_weights": 3}
-TABLE = {"measure": 1, "flow": 20, "sample": 9 * 20, "reference": 4, "evaluate": 13, "featurise": 14, "tabulate": 1}
-BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 12, "featurise": 13}
+TABLE = {"measure": 1, "flow": 20, "sample": 9 * 20, "reference": 4, "evaluate": 13, "featurise": 1, "tabulate": 1}
+BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 12}
 OF_MEASUREMENT = {"plot_coverage": 1, "plot_dirty": 1}
 PICTURES = {"plot_comparison": 1, "plot_movie": 10, "plot_flow": 1}
 PICTURES |= {"plot_methods": 1, "plot_deltas": 1, "plot_priors": 1, "plot_autoencoder": 1}
@@ -47,8 +47,8 @@ EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation"
 REPORT = {"account": 1, "report_study": 1}
 TOUR_REPORT = {"account": 1, "report_tour": 1}
 # The tour shows four methods, none of which has a flow.
-TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "featurise": 9, "tabulate_tour": 1}
-BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7, "featurise": 8}
+TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "featurise": 1, "tabulate_tour": 1}
+BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7}
 TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_movie": 4}
 
 
@@ -130,10 +130,10 @@ def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
         *(f"{domain}/{stage}/000" for domain in DOMAINS.values() for stage in ("simulate", "ingest", "prepare")),
         *(f"{domain}/split" for domain in DOMAINS.values()),
         *(f"{domain}/train/{net}" for domain in DOMAINS.values() for net in ("autoencoder", "image", "video", "joint")),
-        *(f"{task}/{stage}" for task in ROWS for stage in ("measure", "flow/000", "featurise/truth")),
+        *(f"{task}/{stage}" for task in ROWS for stage in ("measure", "flow/000", "featurise")),
         *(f"{task}/sample/{method}-000" for task in ROWS for method in METHODS),
         *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task] if row not in METHODS),
-        *(f"{task}/{stage}/{row}" for task in ROWS for stage in ("evaluate", "featurise") for row in ROWS[task]),
+        *(f"{task}/evaluate/{row}" for task in ROWS for row in ROWS[task]),
         *(f"{task}/tabulate" for task in ROWS),
         *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("observe", "summarise", "modes")),
         *(f"posteriors/ring/{stage}" for stage in ("sample-000", "sample-001", "summarise", "modes")),

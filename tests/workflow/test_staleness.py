@@ -33,7 +33,7 @@ METHODS = 9
 TABLES = {"tabulate": 1, "table_methods": 1}
 PICTURES = {"plot_comparison": 1, "plot_movie": METHODS + 1}
 FROM_TRAINING = {"train_autoencoder": 1, "train_denoiser": 3, "plot_losses": 4, "table_training": 1}
-FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "featurise": METHODS, "table_costs": 1} | TABLES | PICTURES
+FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "table_costs": 1} | TABLES | PICTURES
 # From the samples of measured data down: those of the black hole have two jobs, those of the heart one.
 OF_OBSERVED = ("summarise_observation", "modes_of_observation", "plot_modes_of_observation", "plot_observation")
 NIGHT = {"sample_observation": 2, "export": 1} | dict.fromkeys(OF_OBSERVED, 1)
@@ -56,9 +56,7 @@ class Domain:
 
     @property
     def table(self) -> Jobs:
-        rows = METHODS + self.references
-        # The features of the truth are one more.
-        return {"evaluate": rows, "featurise": rows + 1} | TABLES
+        return {"evaluate": METHODS + self.references, "featurise": 1} | TABLES
 
     @property
     def from_measure(self) -> Jobs:
@@ -94,7 +92,7 @@ class Domain:
 
 def of_rows(number: int) -> Jobs:
     """Return the jobs that describe some rows of a table."""
-    return {"evaluate": number, "featurise": number}
+    return {"evaluate": number}
 
 
 def of_methods(sampled: int) -> Jobs:
@@ -179,9 +177,7 @@ LIBRARY_EDITS = {
     "evaluation/images.py": total(
         of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2, "plot_modes_of_observation": 2}
     ),
-    "evaluation/i3d.py": total(
-        {"featurise": 2 * METHODS + HEART.references + BLACK_HOLE.references + 2}, TABLES, TABLES
-    ),
+    "evaluation/i3d.py": total(HEART.table, BLACK_HOLE.table),
     "evaluation/frechet.py": total(TABLES, TABLES),
     "sampling/noise/gp_warp.py": total(of_methods(1), of_methods(1)),
     "sampling/optical_flow.py": total(of_flow(SCAN_OF_FLOW), of_flow(NONE)),
@@ -381,7 +377,7 @@ def test_a_touched_file_of_the_configuration_makes_nothing_stale(miniature):
 def test_no_value_of_a_profile_makes_anything_stale(miniature):
     """How the jobs run is not what they compute: threads, memory, time, GPUs, retries, groups."""
     of_rules = ["--set-threads", "sample=7", "train_denoiser=3", "--set-resources", "train_denoiser:gpu=4"]
-    of_rules += ["sample:mem_mb=99000", "evaluate:runtime=7", "--groups", "evaluate=scores", "featurise=scores"]
+    of_rules += ["sample:mem_mb=99000", "evaluate:runtime=7", "--groups", "evaluate=scores"]
     of_all = ["--default-resources", "mem_mb=123", "runtime=7", "--retries", "4", "--latency-wait", "9", "--keep-going"]
     run = miniature.snakemake("-n", "all", *of_rules, *of_all, overlays=(MINIATURE,))
     assert run.jobs == NONE

@@ -88,7 +88,7 @@ tasks:
 """
 
 
-JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 3, "evaluate": 12, "featurise": 13, "tabulate": 1}
+JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 3, "evaluate": 12, "featurise": 1, "tabulate": 1}
 
 
 @pytest.fixture(scope="module")

@@ -87,13 +87,14 @@ use rule evaluate as evaluate_ablation with:
         weights=RESULTS / "weights/vgg16.safetensors",
         checksums=CONFIG.weights.checksums,
     output:
-        POINT / "metrics.csv",
+        metrics=POINT / "metrics.csv",
     log:
         RESULTS / "logs/ablations/{ablation}/evaluate-{point}.log",
     benchmark:
         RESULTS / "benchmarks/ablations/{ablation}/evaluate-{point}.tsv"
     params:
         measurements=lambda w: measurement_files(ablation_of(w).task, videos_of_ablation(w.ablation)),
+        features=[],
         settings=lambda w: settings("evaluate", task=ablation_of(w).task),
         code=lambda w: code("evaluate", task=ablation_of(w).task),
 

@@ -32,43 +32,45 @@ rule evaluate:
         measurements=RESULTS / "{task}/measurements",
         reconstructions=lambda w: reconstruction_files(w.task, w.row),
         weights=RESULTS / "weights/vgg16.safetensors",
+        i3d=RESULTS / "weights/i3d.safetensors",
         checksums=CONFIG.weights.checksums,
     output:
-        RESULTS / "{task}/metrics/{row}.csv",
+        metrics=RESULTS / "{task}/metrics/{row}.csv",
+        features=RESULTS / "{task}/features/{row}.h5",
     log:
         RESULTS / "logs/{task}/evaluate/{row}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/evaluate/{row}.tsv"
+    wildcard_constraints:
+        row="|".join([*CONFIG.methods, *REFERENCES]),
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=growing(8000),
+        runtime=growing(180),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        features=lambda w, input, output: ["--features", output.features, "--i3d", input.i3d],
         settings=lambda w: settings("evaluate", task=w.task),
         code=lambda w: code("evaluate", task=w.task),
     shell:
         "python -m step evaluate --settings {params.settings:q} --log {log:q}"
         " --weights {input.weights:q} --checksums {input.checksums:q}"
-        " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q} --output {output:q}"
+        " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q}"
+        " {params.features:q} --output {output.metrics:q}"
 
 
 rule featurise:
     input:
         measurements=RESULTS / "{task}/measurements",
-        # The features of the truth need no reconstruction.
-        reconstructions=lambda w: [] if w.row == "truth" else reconstruction_files(w.task, w.row),
         weights=RESULTS / "weights/i3d.safetensors",
         checksums=CONFIG.weights.checksums,
     output:
-        RESULTS / "{task}/features/{row}.h5",
+        RESULTS / "{task}/features/truth.h5",
     log:
-        RESULTS / "logs/{task}/featurise/{row}.log",
+        RESULTS / "logs/{task}/featurise.log",
     benchmark:
-        RESULTS / "benchmarks/{task}/featurise/{row}.tsv"
-    wildcard_constraints:
-        row="|".join(["truth", *CONFIG.methods, *REFERENCES]),
+        RESULTS / "benchmarks/{task}/featurise.tsv"
     conda:
         "../../envs/step.yaml"
     resources:
@@ -76,15 +78,12 @@ rule featurise:
         runtime=growing(60),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
-        reconstructions=lambda w, input: (
-            ["--reconstructions", *input.reconstructions] if input.reconstructions else []
-        ),
         settings=lambda w: settings("featurise", task=w.task),
         code=code("featurise"),
     shell:
         "python -m step featurise --settings {params.settings:q} --log {log:q}"
         " --weights {input.weights:q} --checksums {input.checksums:q}"
-        " --measurements {params.measurements:q} {params.reconstructions:q} --output {output:q}"
+        " --measurements {params.measurements:q} --output {output:q}"
 
 
 rule tabulate:

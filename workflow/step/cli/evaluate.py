@@ -1,11 +1,13 @@
 """Score the reconstructions of one method against the truth, one row per video.
 
 The metrics are those of the first posterior sample, the data misfit with the measurement's own noise level.
-LPIPS is left empty where its weights are missing, and a remark says why.
+LPIPS is left empty where its weights are missing, and a remark says why. With `--features` the same samples are
+described by the features of I3D, for the Fréchet video distance.
 """
 
 import argparse
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from step.evaluation.scores import FrameDistance
     from step.io.learned_weights import LearnedWeights
+    from step.io.reconstructions import Reconstruction
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reconstructions(parser, "one method's reconstructions of these videos")
     add_weights(parser, "LPIPS")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video")
+    parser.add_argument("--features", type=Path, metavar="FILE", help="the features of I3D, HDF5; needs --i3d")
+    parser.add_argument("--i3d", type=Path, metavar="FILE", help="the weights of I3D")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Write the table; raises `InputError` where a video lacks its truth or its reconstruction."""
+    """Write the table and the features; raises `InputError` where a video lacks its truth or its reconstruction."""
+    from step.evaluation.features import describe_videos
+    from step.evaluation.scores import score_video
+    from step.io.features import write_features
     from step.io.learned_weights import read_learned_weights
-    from step.io.reconstructions import read_measurement, read_reconstructions
+    from step.io.reconstructions import read_reconstructions
     from step.io.tables import write_table
+    from step.physics.display import to_unit_range
+    from step.physics.forward_models import fit_to_data
 
+    if (arguments.features is None) != (arguments.i3d is None):
+        raise InputError("--features and --i3d belong together; give both or neither")
     weights = read_learned_weights(arguments.weights, "vgg16", arguments.checksums)
     lpips = _build_lpips(weights)
     origin = {"flow": _flow_of(arguments.reconstructions), "lpips_weights": weights.description}
@@ -62,20 +74,21 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     if origin["remark"]:
         log.warning(origin["remark"])
     reconstructions = read_reconstructions(arguments.reconstructions)
-    rows = []
+    rows, videos = [], {}
     for path in arguments.measurements:
-        measurement, truth = read_measurement(path)
-        if truth is None:
-            raise InputError(f"{path} holds no truth to compare with; evaluate simulated measurements")
-        if path.stem not in reconstructions:
-            raise InputError(f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it")
-        sample = reconstructions[path.stem].samples[0]
-        if sample.shape != truth.shape:
-            raise InputError(f"{path.stem} was reconstructed as {sample.shape}, it is {truth.shape}; sample it again")
-        scores = _score(path, sample, measurement, truth, settings, lpips)
+        measurement, truth, sample = _read(path, reconstructions)
+        frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (sample, truth))
+        [misfit], _ = fit_to_data(sample[None], measurement, settings.measurement, path)
+        scores = score_video(frames, true_frames, float(misfit), lpips)
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
         rows.append({"video": path.stem, **scores, **origin})
+        videos[path.stem] = frames
     write_table(arguments.output, rows)
+    if arguments.features:
+        features = describe_videos(videos, read_learned_weights(arguments.i3d, "i3d", arguments.checksums))
+        if features.missing:
+            log.warning("no features: %s", features.missing)
+        write_features(arguments.features, features)
 
 
 def _build_lpips(weights: "LearnedWeights") -> "FrameDistance | None":
@@ -94,22 +107,18 @@ def _flow_of(reconstructions: list[Path]) -> str:
     return "; ".join(sorted(flows - {""}))
 
 
-def _score(
-    path: Path,
-    sample: "np.ndarray",
-    measurement: dict[str, "np.ndarray"],
-    truth: "np.ndarray",
-    settings: Settings,
-    lpips: "FrameDistance | None",
-) -> dict[str, float | None]:
-    """Return the metrics of one `sample` (time, channel, y, x); `path` is where its measurement lies."""
-    import torch
+def _read(
+    path: Path, reconstructions: Mapping[str, "Reconstruction"]
+) -> tuple[dict[str, "np.ndarray"], "np.ndarray", "np.ndarray"]:
+    """Return the measurement in `path`, its truth and its first sample, both (time, channel, y, x)."""
+    from step.io.reconstructions import read_measurement
 
-    from step.evaluation.scores import score_video
-    from step.physics.display import to_unit_range
-    from step.physics.forward_models import fit_to_data
-
-    video, reference = torch.from_numpy(sample), torch.from_numpy(truth)
-    [misfit], _ = fit_to_data(sample[None], measurement, settings.measurement, path)
-    frames, true_frames = (to_unit_range(one, reference, settings.display) for one in (video, reference))
-    return score_video(frames, true_frames, float(misfit), lpips)
+    measurement, truth = read_measurement(path)
+    if truth is None:
+        raise InputError(f"{path} holds no truth to compare with; evaluate simulated measurements")
+    if path.stem not in reconstructions:
+        raise InputError(f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it")
+    sample = reconstructions[path.stem].samples[0]
+    if sample.shape != truth.shape:
+        raise InputError(f"{path.stem} was reconstructed as {sample.shape}, it is {truth.shape}; sample it again")
+    return measurement, truth, sample

@@ -42,9 +42,9 @@ def read_features(path: Path) -> VideoFeatures:
         videos = tuple(str(name) for name in read_dataset(file, "videos").asstr()[()])
         absent = [name for name in ("frames", "weights", "missing") if name not in file.attrs]
         if absent:
-            raise InputError(f"{path} does not say its {absent[0]}; run the featurise stage again")
+            raise InputError(f"{path} does not say its {absent[0]}; run the stage again that wrote it")
         weights, missing = str(file.attrs["weights"]), str(file.attrs["missing"])
         frames = int(file.attrs["frames"])
     if len(videos) != len(array):
-        raise InputError(f"{path} has {len(array)} rows for {len(videos)} videos; run the featurise stage again")
+        raise InputError(f"{path} has {len(array)} rows for {len(videos)} videos; run the stage again that wrote it")
     return VideoFeatures(videos, array, frames, weights, missing)

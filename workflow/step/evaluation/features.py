@@ -1,0 +1,27 @@
+"""How videos look to I3D, for the Fréchet video distance: their features, or the reason why there are none."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from step.evaluation.i3d import MIN_FRAMES, build_i3d, video_features
+from step.io.features import VideoFeatures, missing_features
+from step.io.learned_weights import LearnedWeights
+
+
+def describe_videos(videos: Mapping[str, np.ndarray], weights: LearnedWeights) -> VideoFeatures:
+    """Return the features of `videos`, frames (time, y, x) in [0, 1] by name.
+
+    There are none, with the reason, where `weights` are missing or a video has fewer frames than I3D needs.
+    """
+    n_frames = min(map(len, videos.values()))
+    if weights.missing:
+        return missing_features(weights.missing)
+    if n_frames < MIN_FRAMES:
+        return missing_features(f"videos have {n_frames} frames, I3D needs {MIN_FRAMES}")
+    network = build_i3d(weights.tensors)
+    progress = tqdm(videos.values(), desc="features", unit="video", disable=None)
+    rows = [video_features(network, torch.from_numpy(frames)).numpy() for frames in progress]
+    return VideoFeatures(tuple(videos), np.stack(rows), n_frames, weights.description, "")
