@@ -27,6 +27,15 @@ def test_logits_equal_those_of_the_source(network, n_frames):
     np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=0)
 
 
+def test_a_grey_clip_has_the_logits_of_three_channels_that_are_alike(learned_weights, network):
+    grey = build_i3d(learned_weights("i3d").tensors, grey=True)
+    clip = torch.from_numpy(SOURCE["clip"](SOURCE["FRAME_COUNTS"][0])).permute(3, 0, 1, 2)[:1]
+    with torch.no_grad():
+        expected, logits = network(clip.expand(3, -1, -1, -1)[None]), grey(clip[None])
+    assert expected.std() > 1
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("side", "kernel", "stride", "padding"),
     [
@@ -56,8 +65,7 @@ def test_a_video_becomes_a_grey_clip_of_224_pixels_from_minus_one_to_one():
     network, frames = Seen(), torch.zeros(9, 2, 2)
     frames[:, :, 1] = 1
     assert video_features(network, frames).shape == (400,)
-    assert network.clips.shape == (1, 3, 9, 224, 224)
-    assert torch.equal(network.clips[:, 0], network.clips[:, 2])
+    assert network.clips.shape == (1, 1, 9, 224, 224)
     # Linear between the centres of the two pixels, which lie at a quarter and three quarters; constant beyond.
     row = network.clips[0, 0, 0, 0]
     expected = 2 * np.interp((np.arange(224) + 0.5) / 112 - 0.5, [0, 1], [0, 1]) - 1

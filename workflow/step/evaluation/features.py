@@ -21,7 +21,7 @@ def describe_videos(videos: Mapping[str, np.ndarray], weights: LearnedWeights) -
         return missing_features(weights.missing)
     if n_frames < MIN_FRAMES:
         return missing_features(f"videos have {n_frames} frames, I3D needs {MIN_FRAMES}")
-    network = build_i3d(weights.tensors)
+    network = build_i3d(weights.tensors, grey=True)
     progress = tqdm(videos.values(), desc="features", unit="video", disable=None)
     rows = [video_features(network, torch.from_numpy(frames)).numpy() for frames in progress]
     return VideoFeatures(tuple(videos), np.stack(rows), n_frames, weights.description, "")

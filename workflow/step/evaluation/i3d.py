@@ -18,6 +18,7 @@ SIDE = 224  # pixels, the size of the frames that the network was trained on
 MIN_FRAMES = 9  # fewer leave a single frame for the last pool, which spans two
 N_FEATURES = 400  # logits, one for each action of Kinetics-400
 BATCH_NORM_EPSILON = 1e-3
+FIRST_FILTERS = "Conv3d_1a_7x7.convolution.weight"
 
 MIXED = {
     "Mixed_3b": (192, (64, 96, 128, 16, 32, 32)),
@@ -33,35 +34,41 @@ MIXED = {
 """Input channels, and the output channels of the six convolutions in the order of the branches."""
 
 
-def build_i3d(state: Mapping[str, torch.Tensor]) -> "I3D":
-    """Return the network with the weights `state`, ready to be evaluated."""
-    network = I3D()
-    network.load_state_dict(dict(state))
+def build_i3d(state: Mapping[str, torch.Tensor], grey: bool = False) -> "I3D":
+    """Return the network with the weights `state`, ready to be evaluated.
+
+    If `grey`, it takes the one channel of clips whose three are alike: same logits, half of the first convolution.
+    """
+    weights = dict(state)
+    if grey:
+        weights[FIRST_FILTERS] = weights[FIRST_FILTERS].sum(dim=1, keepdim=True)
+    network = I3D(n_channels=1 if grey else 3)
+    network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 
 
 def video_features(network: "I3D", frames: torch.Tensor) -> torch.Tensor:
-    """Return the logits (400,) of one video, `frames` (time, y, x) in [0, 1].
+    """Return the logits (400,) of one video, `frames` (time, y, x) in [0, 1], by the network for grey clips.
 
-    Frames become grey RGB of 224 x 224 pixels, by bilinear interpolation with pixel centres at halves (with
-    smoothing where they shrink), in [-1, 1]. Raises `InputError` for fewer than 9 frames.
+    Frames become 224 x 224 pixels, by bilinear interpolation with pixel centres at halves (with smoothing where they
+    shrink), in [-1, 1]. Raises `InputError` for fewer than 9 frames.
     """
     if len(frames) < MIN_FRAMES:
         raise InputError(f"a video has {len(frames)} frames, I3D needs {MIN_FRAMES}; leave FVD out, weights.i3d: null")
     resized = functional.interpolate(
         frames.float()[:, None], size=(SIDE, SIDE), mode="bilinear", antialias=min(frames.shape[-2:]) > SIDE
     )
-    clip = (2 * resized - 1).expand(-1, 3, -1, -1).transpose(0, 1)
+    clip = (2 * resized - 1).transpose(0, 1)
     with torch.no_grad():
         return network(clip[None])[0]
 
 
 class I3D(nn.Module):
-    """The network, from clips (batch, 3, time, 224, 224) in [-1, 1] to logits (batch, 400), averaged over time."""
+    """The network, from clips (batch, channel, time, 224, 224) in [-1, 1] to logits (batch, 400), averaged over time."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_channels: int = 3) -> None:
         super().__init__()
-        self.Conv3d_1a_7x7 = Unit(3, 64, kernel=7, stride=2)
+        self.Conv3d_1a_7x7 = Unit(n_channels, 64, kernel=7, stride=2)
         self.Conv3d_2b_1x1 = Unit(64, 64, kernel=1)
         self.Conv3d_2c_3x3 = Unit(64, 192, kernel=3)
         for name, (n_inputs, n_outputs) in MIXED.items():
@@ -69,7 +76,7 @@ class I3D(nn.Module):
         self.Logits = nn.ModuleDict({"Conv3d_0c_1x1": Logits(sum(MIXED["Mixed_5c"][1][i] for i in (0, 2, 4, 5)))})
 
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
-        """Return the logits (batch, 400) of `clips` (batch, 3, time, y, x)."""
+        """Return the logits (batch, 400) of `clips` (batch, channel, time, y, x)."""
         features = max_pool(self.Conv3d_1a_7x7(clips), kernel=(1, 3, 3), stride=(1, 2, 2))
         features = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(features))
         features = max_pool(features, kernel=(1, 3, 3), stride=(1, 2, 2))
