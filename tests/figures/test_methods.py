@@ -12,9 +12,9 @@ from step.errors import InputError
 from step.figures import style
 from step.figures.flow import WHEEL_PIXELS, colour_vectors
 from step.figures.methods import MethodsPicture, draw_methods, see_methods, write_methods_data
-from step.figures.motion import AveragedFlows, read_grid_of_video
+from step.figures.motion import AveragedFlows
 from step.figures.reading import ShownVideo
-from step.figures.rows import grid_of
+from step.figures.rows import grid_of, read_grid_of_video
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.sampling.averaged_flow import averaged_flow
 from step.sampling.optical_flow import end_point_error, tvl1_estimator

@@ -54,8 +54,8 @@ def read_motion(arguments: argparse.Namespace, settings: MotionSettings) -> tupl
     import numpy as np
     from tqdm import tqdm
 
-    from step.figures.motion import read_grid_of_video
     from step.figures.reading import read_shown_videos
+    from step.figures.rows import read_grid_of_video
     from step.sampling.averaged_flow import averaged_flow
     from step.sampling.optical_flow import tvl1_estimator
 

@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write picture, movie and numbers; raises `InputError` where truth or reconstruction lacks."""
     from step.figures.deltas import animate_deltas, draw_deltas, see_deltas, write_deltas_data
-    from step.figures.motion import read_grid_of_video
     from step.figures.movies import write_movie
     from step.figures.reading import read_shown_videos
+    from step.figures.rows import read_grid_of_video
     from step.figures.style import save_figure
 
     [video] = read_shown_videos([arguments.measurement], arguments.methods, settings.display)

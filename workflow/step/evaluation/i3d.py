@@ -64,7 +64,7 @@ def video_features(network: "I3D", frames: torch.Tensor) -> torch.Tensor:
 
 
 class I3D(nn.Module):
-    """The network, from clips (batch, channel, time, 224, 224) in [-1, 1] to logits (batch, 400), averaged over time."""
+    """The network, from clips (batch, channel, time, 224, 224) in [-1, 1] to logits (batch, 400), a mean over time."""
 
     def __init__(self, n_channels: int = 3) -> None:
         super().__init__()

@@ -1,18 +1,13 @@
-"""What the pictures that compare how methods move have in common: averaged flows, their colours, and scale bars."""
+"""What the pictures that compare how methods move have in common: averaged flows and their colours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
-from step.errors import InputError
 from step.figures.flow import colour_vectors, draw_wheel
-from step.figures.posterior import Grid, frames_with_data
-from step.figures.rows import grid_of
-from step.io.reconstructions import read_measurement
 
 FLOW_PERCENTILE = 99.5  # of the truth's flow: full colour begins here, so that one wild pixel does not pale all others
 FLOW_TITLE = "averaged flow\n(TV-L1)"
@@ -47,17 +42,6 @@ def draw_averaged_flows(flows: AveragedFlows, axes: Sequence[Axes], wheel_axes: 
             _write_below_left(one, f"off by {error:.2f}")
     wheel_axes.set(xticks=[], yticks=[])
     draw_wheel(wheel_axes, wheel, flows.full_colour, f"rim: {flows.full_colour:.2g} or\nmore pixel/frame")
-
-
-def read_grid_of_video(path: Path, geometry: Mapping[str, float]) -> Grid:
-    """Return when and how large the frames are of the measured video `path`, whose domain says `geometry`.
-
-    Raises `InputError` where its truth is missing.
-    """
-    measured, truth = read_measurement(path)
-    if truth is None:
-        raise InputError(f"{path} holds no truth to show; give a simulated measurement")
-    return grid_of(truth.shape, geometry, frames_with_data(measured))
 
 
 def _write_below_left(axes: Axes, text: str) -> None:

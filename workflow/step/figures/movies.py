@@ -81,7 +81,8 @@ def _write_mp4(movie: np.ndarray, part: Path) -> None:
         pix_fmt_out="yuv420p",
         macro_block_size=1,
         quality=None,
-        output_params=["-crf", "18", "-movflags", "+faststart", "-f", "mp4"],
+        # The same quality in less than half of the time of the default preset, in files a tenth larger.
+        output_params=["-crf", "18", "-preset", "veryfast", "-movflags", "+faststart", "-f", "mp4"],
         ffmpeg_log_level="error",
     )
     writer.send(None)

@@ -1,13 +1,16 @@
 """Rows of videos, each shown at the same few of its frames, with a scale bar and one bar of colours."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
+from step.errors import InputError
 from step.figures import style
-from step.figures.posterior import Display, Grid
+from step.figures.posterior import Display, Grid, frames_with_data
 from step.figures.scales import ScaleBar, clock, draw_scale_bar, scale_bar
+from step.io.reconstructions import read_measurement
 
 PANEL_INCHES = 1.15
 MARGIN_INCHES = 1.5  # titles of the rows, and the bar of colours
@@ -24,6 +27,17 @@ def grid_of(shape: tuple[int, ...], geometry: Mapping[str, float], with_data: np
     times, time_unit = (numbers, "frame") if cadence is None else (cadence * numbers, "s")
     pixel_size, pixel_unit = (1.0, "pixel") if field is None else (field / shape[-1], "uas")
     return Grid(times, time_unit, pixel_size, pixel_unit, with_data)
+
+
+def read_grid_of_video(path: Path, geometry: Mapping[str, float]) -> Grid:
+    """Return when and how large the frames are of the measured video `path`, whose domain says `geometry`.
+
+    Raises `InputError` where its truth is missing.
+    """
+    measured, truth = read_measurement(path)
+    if truth is None:
+        raise InputError(f"{path} holds no truth to show; give a simulated measurement")
+    return grid_of(truth.shape, geometry, frames_with_data(measured))
 
 
 def bar_of(grid: Grid, n_columns: int) -> ScaleBar:

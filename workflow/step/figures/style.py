@@ -77,9 +77,12 @@ def save_figure(figure: Figure, paths: Iterable[Path]) -> None:
     The same figure gives the same bytes: no date is written. Raises `InputError` unless the suffix is one of
     `FORMATS`.
     """
+    paths = list(paths)
     for path in paths:
         if path.suffix not in FORMATS:
             raise InputError(f"no pictures can be written as {path.name}; end its name in one of {FORMATS}")
+    for path in paths:
         dated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
         with styled(), whole_file(path) as part:
             figure.savefig(part, format=path.suffix[1:], metadata=dated.get(path.suffix))
+        figure.set_layout_engine("none")  # all is in its place now, which takes as long to find as to draw
