@@ -120,7 +120,7 @@ def _costs_of_sampler(settings: Settings, workload: "Workload") -> list["Cost"]:
     chosen = reduced(whole, extent.levels, extent.steps)
     n_samples, repeats, frames = extent.samples, extent.repeats, settings.frames
     run = {"levels": chosen.annealing.levels, "steps": chosen.mcmc.steps, "ode_steps": chosen.ode.steps}
-    run |= {"frames": workload.prior.latent_shape[0], "samples": n_samples}
+    run |= {"frames": workload.prior.latent_shape[0], "samples": n_samples, "turns": repeats}
     costs = [Cost(f"{name}_run", number, "") for name, number in run.items()]
     log.info("a step of the Markov chain, part by part")
     costs += cost_of_step(workload, chosen, n_samples, repeats, frames)

@@ -28,6 +28,7 @@ EXTENT = {
     "steps_run": "steps",
     "frames_run": "frames",
     "samples_run": "samples",
+    "turns_run": "turns",
     "decoder_evaluations": "decoder NFE",
     "denoiser_evaluations": "denoiser NFE",
 }
@@ -58,6 +59,8 @@ def benchmark_document(benchmarks: Sequence[Benchmark], rows: Sequence[Row]) -> 
                 *marked,
                 "Overhead: seconds of the sampler over those of as many decoder gradients and denoisings in the same "
                 "batches, less 1. Plain code: Algorithm 1 sample by sample, a whole video in one graph.",
+                "Ratios are medians of the turns that the last table but one counts: of one or two turns they say no "
+                "more than which is several times the other, and an overhead may come out below zero.",
             ),
         ),
         Part(
