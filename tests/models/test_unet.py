@@ -55,7 +55,8 @@ def test_a_temporal_convolution_and_its_gradients_are_those_of_three_dimensions(
 @pytest.mark.parametrize("block", ["spatial", "temporal"])
 def test_what_is_left_of_attention_to_a_null_context_is_the_layer_itself(block):
     attention = getattr(network(temporal=True).middle[1], block).attn2
-    torch.nn.init.normal_(attention.to_out[0].bias)
+    learned = {name for name, parameter in attention.named_parameters() if parameter.requires_grad}
+    torch.nn.init.normal_(attention.requires_grad_().to_out[0].bias)
     hidden = torch.randn(3, 5, 16, requires_grad=True)
     expected = AttnProcessor2_0()(attention, hidden, encoder_hidden_states=torch.zeros(3, 1, 4))
     assert torch.equal(attention(hidden), expected)
@@ -67,7 +68,7 @@ def test_what_is_left_of_attention_to_a_null_context_is_the_layer_itself(block):
             strict=True,
         )
     )
-    assert {name for name, gradient in gradients.items() if gradient.any()} == {"to_out.0.bias"}
+    assert {name for name, gradient in gradients.items() if gradient.any()} == learned == {"to_out.0.bias"}
     [ours] = torch.autograd.grad((attention(hidden) * weight).sum(), attention.to_out[0].bias)
     torch.testing.assert_close(ours, gradients["to_out.0.bias"])
 

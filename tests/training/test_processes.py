@@ -63,8 +63,10 @@ def test_two_processes_learn_what_one_does(index, tmp_path):
     models = ["--autoencoder", str(one), "--initial", str(image)]
     assert main(arguments(index, "joint", tmp_path / "joint", *models)) == 0
     in_two([*arguments(index, "autoencoder", two), "--processes", "2"])
+    in_two([*arguments(index, "image", tmp_path / "image2", "--autoencoder", str(one)), "--processes", "2"])
     in_two([*arguments(index, "joint", tmp_path / "joint2", *models), "--processes", "2"])
     assert_learned_the_same(one, two)
+    assert_learned_the_same(image, tmp_path / "image2")
     assert_learned_the_same(tmp_path / "joint", tmp_path / "joint2")
 
 

@@ -91,8 +91,16 @@ class NullContext:
     """Attention to a context that is a single token of zeros, for diffusers' blocks.
 
     One token has all the weight whatever asks for it, and its value is nothing: what remains of the layer is the bias
-    of its output. The weights that it leaves alone are the paper's, and would learn nothing.
+    of its output. The weights that it leaves alone are the paper's, and learn nothing.
     """
+
+    @classmethod
+    def give(cls, block: BasicTransformerBlock | TemporalBasicTransformerBlock) -> None:
+        """Let the cross-attention of `block` attend to it, and freeze what has no part in that."""
+        block.attn2.set_processor(cls())
+        for layer in (block.norm2, block.attn2):
+            layer.requires_grad_(False)
+        block.attn2.to_out[0].bias.requires_grad_(True)
 
     def __call__(self, attention: Attention, hidden_states: torch.Tensor, **_: torch.Tensor | None) -> torch.Tensor:
         """Return the layer's output, of the shape of `hidden_states`."""
@@ -109,11 +117,11 @@ class Transformer(nn.Module):
         self.proj_in = nn.Linear(channels, channels)
         # The paper's network has a cross-attention that an unconditional prior has nothing to feed.
         self.spatial = BasicTransformerBlock(channels, heads, head, cross_attention_dim=context)
-        self.spatial.attn2.set_processor(NullContext())
+        NullContext.give(self.spatial)
         self.temporal = self.blend = self.frame_embedding = None
         if temporal:
             self.temporal = TemporalBasicTransformerBlock(channels, channels, heads, head, context)
-            self.temporal.attn2.set_processor(NullContext())
+            NullContext.give(self.temporal)
             self.frame_number = Timesteps(channels, flip_sin_to_cos=True, downscale_freq_shift=0)
             self.frame_embedding = TimestepEmbedding(channels, 4 * channels, out_dim=channels)
             self.blend = Blend()
