@@ -1,15 +1,19 @@
 """The library's sampler and Algorithm 1 as it is written down draw the same samples."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from gaussians import SHAPE, GaussianPrior, LinearGaussianModel
 from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
 from step.config.study import load_config
 from step.config.tasks import Annealing, Ode, PixelSpace, Sampler
+from step.evaluation import costs
 from step.evaluation.costs import Workload, draw_samples, draw_straightforward, reduced
 from step.evaluation.straightforward import sample_straightforward
 from step.models.untrained import untrained_prior
 from step.physics.mri import CartesianMri
+from step.sampling.evaluations import CountedPrior
 from step.sampling.noise.independent import IndependentNoise
 
 CPU = torch.device("cpu")
@@ -93,6 +97,22 @@ def test_both_samplers_draw_the_same_samples(workload, settings):
 def test_evaluations_are_counted_per_sample():
     drawn = draw_samples(gaussian_workload(), sampler(), N_SAMPLES)
     assert (drawn.n_drawn, drawn.decoder_evaluations, drawn.denoiser_evaluations) == (4, 3 * 5, 3 * (2 + 5))
+
+
+def test_what_is_timed_of_bare_networks_is_what_the_sampler_evaluates_and_no_more(monkeypatch):
+    problem, evaluated = gaussian_workload(), {}
+    counted = CountedPrior(problem.prior)
+
+    def count(tasks, repeats, device):
+        for name, task in tasks.items():
+            decoded, denoised = counted.decoder_evaluations, counted.denoiser_evaluations
+            task()
+            evaluated[name] = (counted.decoder_evaluations - decoded, counted.denoiser_evaluations - denoised)
+        return {name: [1.0] for name in tasks}
+
+    monkeypatch.setattr(costs, "time_in_turn", count)
+    costs.cost_of_sampling(replace(problem, prior=counted), sampler(), N_SAMPLES, 1, sampler(), SHAPE[0])
+    assert evaluated["bare"] == evaluated["sampler"] == (4 * 3 * 5, 4 * 3 * (2 + 5))
 
 
 def in_pixel_space() -> Sampler:

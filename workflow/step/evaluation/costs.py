@@ -190,7 +190,9 @@ def cost_of_sampling(
         reference[:] = [draw_straightforward(workload, plain, n_samples)]
 
     tasks: dict[str, Callable[[], object]] = {"sampler": lambda: draw("sampler")}
-    tasks["bare"] = lambda: _evaluate_networks(workload, chain, drawn["sampler"])
+    # As large as the batches; found out before anything is timed, since it takes a decoding.
+    upstream = _upstream(workload, len(arrange_batches(range(n_samples), chain.videos_per_batch).order))
+    tasks["bare"] = lambda: _evaluate_networks(workload, chain, drawn["sampler"], upstream)
     tasks |= {name: lambda name=name: draw(name) for name in settings if first[name] == name != "sampler"}
     tasks["straightforward"] = straightforward
     seconds = time_in_turn(tasks, repeats, workload.device)
@@ -244,10 +246,13 @@ def reduced(sampler: Sampler, levels: int | None, steps: int | None) -> Sampler:
     )
 
 
-def _evaluate_networks(workload: Workload, sampler: Sampler, drawn: Draws) -> None:
-    """Evaluate the networks as often as `drawn` was counted to have, in the batches of `sampler`."""
+def _evaluate_networks(workload: Workload, sampler: Sampler, drawn: Draws, upstream: torch.Tensor) -> None:
+    """Evaluate the networks as often as `drawn` was counted to have, in the batches of `sampler`.
+
+    `upstream` is the gradient with respect to the pixels that goes back through the decoder.
+    """
     batched = FixedBatches(workload.prior, sampler.videos_per_batch)
-    latents, upstream = workload.latents(drawn.n_drawn), _upstream(workload, drawn.n_drawn)
+    latents = workload.latents(drawn.n_drawn)
     for _ in range(round(drawn.decoder_evaluations)):
         _decode(workload.prior, latents, upstream, sampler)
     for _ in range(round(drawn.denoiser_evaluations)):
