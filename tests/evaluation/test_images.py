@@ -8,7 +8,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from step.errors import InputError
-from step.evaluation.images import psnr
+from step.evaluation.psnr import psnr
 from step.evaluation.ssim import ssim
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 from step.evaluation import temporal
-from step.evaluation.images import psnr
 from step.evaluation.metrics import MAY_BE_MISSING, METRICS
+from step.evaluation.psnr import psnr
 from step.evaluation.scores import score_video
 
 

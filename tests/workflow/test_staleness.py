@@ -174,7 +174,7 @@ LIBRARY_EDITS = {
     "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
     "observations/eht.py": FROM_NIGHT,
     # The comparison says the PSNR of what it shows, and the modes are sliced where the comparison is.
-    "evaluation/images.py": total(
+    "evaluation/psnr.py": total(
         of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2, "plot_modes_of_observation": 2}
     ),
     "evaluation/i3d.py": total(HEART.table, BLACK_HOLE.table),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from step.evaluation import temporal
-from step.evaluation.images import psnr
+from step.evaluation.psnr import psnr
 from step.evaluation.ssim import ssim
 
 FrameDistance = Callable[[np.ndarray, np.ndarray], float]

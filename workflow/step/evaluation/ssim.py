@@ -5,7 +5,7 @@ import piq
 import torch
 
 from step.errors import InputError
-from step.evaluation.images import comparable
+from step.evaluation.psnr import comparable
 
 WINDOW = 11  # pixels; the window of Wang et al. 2004, which the paper's numbers use through piq
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from step.evaluation.images import psnr
+from step.evaluation.psnr import psnr
 from step.evaluation.ssim import ssim
 
 
@@ -18,7 +18,7 @@ def normalised_differences(frames: np.ndarray) -> np.ndarray:
 
 
 def d_psnr(frames: np.ndarray, truth: np.ndarray) -> float:
-    """Return the PSNR in dB of the normalised differences, averaged over them; see `images.psnr`."""
+    """Return the PSNR in dB of the normalised differences, averaged over them; see `psnr.psnr`."""
     return psnr(normalised_differences(frames), normalised_differences(truth))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from step.evaluation.images import psnr
+from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.comparison import ERROR_PERCENTILE, busiest_frame
 from step.figures.posterior import Display

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from step.evaluation.images import psnr
+from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.reading import ShownVideo
 from step.io.arrays import write_arrays

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from step.evaluation.images import psnr
+from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.comparison import busiest_column
 from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from scipy.ndimage import uniform_filter
 
-from step.evaluation.images import psnr
+from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows
 from step.figures.posterior import Grid
