@@ -85,10 +85,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         videos[path.stem] = frames
     write_table(arguments.output, rows)
     if arguments.features:
-        features = describe_videos(videos, read_learned_weights(arguments.i3d, "i3d", arguments.checksums))
-        if features.missing:
-            log.warning("no features: %s", features.missing)
-        write_features(arguments.features, features)
+        i3d = read_learned_weights(arguments.i3d, "i3d", arguments.checksums)
+        write_features(arguments.features, describe_videos(videos, i3d))
 
 
 def _build_lpips(weights: "LearnedWeights") -> "FrameDistance | None":

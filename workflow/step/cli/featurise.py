@@ -4,13 +4,10 @@ The `evaluate` stage describes reconstructions.
 """
 
 import argparse
-import logging
 from pathlib import Path
 
 from step.cli.files import add_measurements, add_weights
 from step.cli.settings import DisplaySettings, display_of_task
-
-log = logging.getLogger(__name__)
 
 Settings = DisplaySettings
 select = display_of_task
@@ -32,7 +29,4 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     weights = read_learned_weights(arguments.weights, "i3d", arguments.checksums)
     shown = read_shown_videos(arguments.measurements, {}, settings.display)
-    features = describe_videos({video.name: video.truth for video in shown}, weights)
-    if features.missing:
-        log.warning("no features: %s", features.missing)
-    write_features(arguments.output, features)
+    write_features(arguments.output, describe_videos({video.name: video.truth for video in shown}, weights))

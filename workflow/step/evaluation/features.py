@@ -1,5 +1,6 @@
 """How videos look to I3D, for the Fréchet video distance: their features, or the reason why there are none."""
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,17 +11,22 @@ from step.evaluation.i3d import MIN_FRAMES, build_i3d, video_features
 from step.io.features import VideoFeatures, missing_features
 from step.io.learned_weights import LearnedWeights
 
+log = logging.getLogger(__name__)
+
 
 def describe_videos(videos: Mapping[str, np.ndarray], weights: LearnedWeights) -> VideoFeatures:
     """Return the features of `videos`, frames (time, y, x) in [0, 1] by name.
 
-    There are none, with the reason, where `weights` are missing or a video has fewer frames than I3D needs.
+    There are none, with the reason, where `weights` are missing or a video has fewer frames than I3D needs; the log
+    says so too.
     """
     n_frames = min(map(len, videos.values()))
-    if weights.missing:
-        return missing_features(weights.missing)
-    if n_frames < MIN_FRAMES:
-        return missing_features(f"videos have {n_frames} frames, I3D needs {MIN_FRAMES}")
+    missing = weights.missing
+    if not missing and n_frames < MIN_FRAMES:
+        missing = f"videos have {n_frames} frames, I3D needs {MIN_FRAMES}"
+    if missing:
+        log.warning("no features: %s", missing)
+        return missing_features(missing)
     network = build_i3d(weights.tensors, grey=True)
     progress = tqdm(videos.values(), desc="features", unit="video", disable=None)
     rows = [video_features(network, torch.from_numpy(frames)).numpy() for frames in progress]
