@@ -164,7 +164,8 @@ def _accelerator(accelerator_class, settings: Settings):
         log.info("no GPU here: training in float32 instead of %s", precision)
         precision = "no"
     # A step on pseudo-videos leaves the temporal modules out.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=getattr(settings.training, "p_joint", 1.0) < 1)
+    partly = isinstance(settings.training, VideoTraining) and settings.training.p_joint < 1
+    unused = DistributedDataParallelKwargs(find_unused_parameters=partly)
     # Processes without GPUs find each other only where they are told to use the processor.
     on_processors = "LOCAL_RANK" in os.environ and not torch.cuda.is_available()
     return accelerator_class(mixed_precision=precision, kwargs_handlers=[unused], cpu=on_processors)

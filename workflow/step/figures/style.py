@@ -74,8 +74,8 @@ def styled() -> AbstractContextManager:
 def save_figure(figure: Figure, paths: Iterable[Path]) -> None:
     """Write `figure` to each of `paths`, whole or not at all, in the format that its suffix names.
 
-    The same figure gives the same bytes: no date is written. Raises `InputError` unless the suffix is one of
-    `FORMATS`.
+    The same figure gives the same bytes: no date is written. Its layout is found for the first file and kept for the
+    others. Raises `InputError` unless the suffix is one of `FORMATS`.
     """
     paths = list(paths)
     for path in paths:
