@@ -68,6 +68,11 @@ class Vlbi(Section):
         "(authors' code: 2)"
     )
     flux_weight: NonNegative = Field(description="weight of the flux in the data term (Eq. 12: 0.26)")
+    closure_covariance: Literal["diagonal", "full"] = Field(
+        description="what the likelihood takes for the errors of closures: `diagonal`, each by itself, of "
+        "eht-imaging's minimal sets (Eq. 12, the paper's), or `full`, with the covariance of closures that share "
+        "visibilities, of all independent ones, which no choice of set changes"
+    )
 
 
 AnyMeasurement = Annotated[

@@ -73,6 +73,7 @@ def read(settings: Settings, training: "VideoStore") -> "tuple[dict[str, np.ndar
     """
     import numpy as np
 
+    from step.physics.array import by_sensitivity, read_array
     from step.physics.closures import to_measurement
 
     recorded, facts = read_visibilities(settings)
@@ -87,7 +88,8 @@ def read(settings: Settings, training: "VideoStore") -> "tuple[dict[str, np.ndar
         "pixel_unit": "uas",
         "file": str(settings.file),
     }
-    measurement = to_measurement(table, settings.frames) | flux
+    order = by_sensitivity(read_array(settings.array))
+    measurement = to_measurement(table, settings.frames, order) | flux
     counts = {
         name: int((measurement[f"{name}_sigma"] > 0).sum()) for name in ("closure_phase", "log_closure_amplitude")
     }

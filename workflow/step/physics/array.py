@@ -1,6 +1,8 @@
 """The stations of a radio interferometer, from a table."""
 
 import csv
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -27,7 +29,7 @@ class Station:
 
 
 def read_array(path: Path) -> tuple[Station, ...]:
-    """Return the stations of the table `path` (.csv) in their order; the first is the reference of closure sets.
+    """Return the stations of the table `path` (.csv) in their order.
 
     Raises `InputError` where it is missing, lacks a column, has a text for a number, or names a station twice.
     """
@@ -45,6 +47,14 @@ def read_array(path: Path) -> tuple[Station, ...]:
     if twice:
         raise InputError(f"{path} has the station {twice[0]} twice; name each once")
     return stations
+
+
+def by_sensitivity(stations: Sequence[Station]) -> list[int]:
+    """Return the numbers of `stations`, the most sensitive first: the order in which eht-imaging makes closure sets.
+
+    That is by ``sqrt(SEFD_r^2 + SEFD_l^2)``, and by their place in the table where it is the same.
+    """
+    return sorted(range(len(stations)), key=lambda n: math.hypot(stations[n].sefd_r_jy, stations[n].sefd_l_jy))
 
 
 def _station(row: dict[str, str], names: list[str], path: Path) -> Station:

@@ -9,13 +9,23 @@ from step.config.sections import Positive
 from step.config.tasks import Vlbi
 from step.contracts import Measurement
 from step.errors import InputError
-from step.physics.array import read_array
-from step.physics.closures import closure_phasor, log_closure_amplitude, to_measurement
+from step.physics.array import by_sensitivity, read_array
+from step.physics.closures import (
+    amplitude_powers,
+    closure_phasor,
+    log_closure_amplitude,
+    phase_powers,
+    relative_variance,
+    to_measurement,
+    whitening,
+)
 from step.physics.observing import observe
 from step.physics.visibilities import Waves, dirty_image, transform, waves_at
 from step.units import RAD_PER_UAS
 
-KINDS = ("closure_phase", "log_closure_amplitude", "flux")
+CLOSURES = ("closure_phase", "log_closure_amplitude")
+
+KINDS = (*CLOSURES, "flux")
 """What the likelihood compares with data."""
 
 
@@ -45,9 +55,9 @@ class ClosureImaging:
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
         """Any number of visibilities, triangles and quadrangles in a frame."""
-        loops = {"triangle": (None, 3), "quadrangle": (None, 4), "stations": (None, 2), "uv": (None, 2)}
+        loops = {"triangle": (None, None), "quadrangle": (None, None), "stations": (None, 2), "uv": (None, 2)}
         of_each = ["visibility", "sigma", "time_h"]
-        of_each += [f"{name}{end}" for name in ("closure_phase", "log_closure_amplitude") for end in ("", "_sigma")]
+        of_each += [f"{name}{end}" for name in CLOSURES for end in ("", "_sigma", "_minimal")]
         return {**loops, **dict.fromkeys(of_each, (None,)), "flux": (), "flux_sigma": ()}
 
     def measure(self, video: torch.Tensor, generator: torch.Generator) -> Measurement:
@@ -58,49 +68,67 @@ class ClosureImaging:
     def negative_log_likelihood(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return half of ``N_cp chi2_cp + N_camp chi2_camp + w T chi2_flux`` over noise_level^2, shape (batch,).
 
-        w is the settings' `flux_weight` (0.26 in the paper). The terms are those of Eq. 12; the half makes it, at noise
-        level 1, the negative log-likelihood of independent Gaussian errors (of von Mises errors, for the phases).
+        w is the settings' `flux_weight` (0.26 in the paper). With `closure_covariance` ``diagonal`` the terms are those
+        of Eq. 12; the half makes it, at noise level 1, the negative log-likelihood of independent Gaussian errors (of
+        von Mises errors, for the phases). With ``full`` the closures' are ``u' C^-1 u``, C the covariance of those that
+        share visibilities, u the amplitudes' differences, or ``exp(i difference) - 1`` of the phases, which has no jump
+        at half a turn; with C's diagonal alone these are Eq. 12's.
         """
-        phase, amplitude, flux = self._chi_square_sums(video, self._prepared(video, measurement)).values()
-        return (phase + amplitude + self.settings.flux_weight * flux) / (2 * self.noise_level**2)
+        return self.residuals(video, measurement).square().sum(1) / 2
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return closures and flux minus data in units of their errors (batch, datum); 0 where there is no data.
 
-        For a closure phase it is the chord ``2 sin(difference / 2)``, whose square is Eq. 12's.
+        A closure phase is two numbers, the real and the imaginary part of ``exp(i difference) - 1``, whose squares
+        together are Eq. 12's ``2 (1 - cos)``. With the full covariance residuals are whitened: each is of several
+        closures, and independent of the others.
         """
         prepared = self._prepared(video, measurement)
         differences = self._differences(video, prepared)
-        differences["closure_phase"] = 2 * (differences["closure_phase"].angle() / 2).sin()
-        factors = {"closure_phase": 1.0, "log_closure_amplitude": 1.0, "flux": self.settings.flux_weight**0.5}
-        parts = [
-            (factors[kind] * prepared[f"{kind}_weight"].sqrt() * difference).flatten(1)
-            for kind, difference in differences.items()
-        ]
-        return torch.cat(parts, dim=1) / self.noise_level
+        whole = {kind: self._whitened(difference, kind, prepared) for kind, difference in differences.items()}
+        whole["flux"] = self.settings.flux_weight**0.5 * whole["flux"]
+        return torch.cat([_real(part).flatten(1) for part in whole.values()], dim=1) / self.noise_level
 
     def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
         """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
 
         Added are, per frame, the transform's `waves_x` and `waves_y`, the phasors `closure_turn` of the negative
-        closure phases, and of every kind of data the `_weight`, 1 / sigma^2 or 0 where there is none.
+        closure phases, and of every kind of data the `_weight`, 1 / sigma^2, or 0 where there is none and for closures
+        beyond the minimal sets; with the full covariance of closures the `_whitening` too.
         """
         waves = waves_at(measurement["uv"], (self.n_pixels, self.n_pixels), self.pixel_rad, dtype)
         data = {kind: measurement[kind].to(dtype) for kind in KINDS}
         prepared = {**measurement, **data, "waves_x": waves.along_x, "waves_y": waves.along_y}
         prepared["closure_turn"] = torch.polar(torch.ones_like(data["closure_phase"]), -data["closure_phase"])
-        return prepared | {f"{kind}_weight": _weight(measurement[f"{kind}_sigma"]).to(dtype) for kind in KINDS}
+        weights = {kind: _weight(measurement[f"{kind}_sigma"]) for kind in KINDS}
+        weights |= {kind: weights[kind] * measurement[f"{kind}_minimal"] for kind in CLOSURES}
+        prepared |= {f"{kind}_weight": weight.to(dtype) for kind, weight in weights.items()}
+        if self.settings.closure_covariance == "full":
+            whitenings = _whitenings(measurement)
+            prepared |= {f"{kind}_whitening": whitenings[kind].to(dtype) for kind in CLOSURES}
+        return prepared
 
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
-        """Return ``chi2_cp``, ``chi2_camp`` and ``chi2_flux`` (Eq. 12), shape (batch,); nan where there are no data."""
+        """Return reduced chi-squares, shape (batch,); nan where there are no data.
+
+        `closure_phase`, `log_closure_amplitude` and `flux` are the paper's (Eq. 12), of eht-imaging's minimal sets.
+        `closure_phase_full` and `log_closure_amplitude_full` are ``r' C^-1 r / N`` of all N independent closures, with
+        the covariance of those that share visibilities and phases wrapped to half a turn: the same for any set.
+        """
         prepared = self._prepared(video, measurement)
-        sums = self._chi_square_sums(video, prepared).items()
-        return {kind: sum_ / (prepared[f"{kind}_weight"] > 0).flatten(1).sum(1) for kind, sum_ in sums}
+        differences = self._differences(video, prepared)
+        found = self._papers_chi_squares(differences, prepared)
+        for kind, of_kind in _whitenings(measurement).items():
+            difference = differences[kind].angle() if differences[kind].is_complex() else differences[kind]
+            white = (of_kind @ difference.to(of_kind.dtype)[..., None])[..., 0]
+            found[f"{kind}_full"] = white.square().flatten(1).sum(1) / _count(measurement[f"{kind}_sigma"])
+        return found
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the unified statistic (Eq. 13): ``max(chi2, 1 / chi2)``, mean of both kinds of closures, (batch,)."""
-        found = self.chi_squares(video, measurement)
-        closures = torch.stack([found["closure_phase"], found["log_closure_amplitude"]])
+        prepared = self._prepared(video, measurement)
+        found = self._papers_chi_squares(self._differences(video, prepared), prepared)
+        closures = torch.stack([found[kind] for kind in CLOSURES])
         return torch.maximum(closures, 1 / closures).nanmean(dim=0)
 
     def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
@@ -128,13 +156,25 @@ class ClosureImaging:
     def _prepared(self, video: torch.Tensor, measurement: Measurement) -> Measurement:
         return measurement if "waves_x" in measurement else self.prepare(measurement, video.dtype)
 
-    def _chi_square_sums(self, video: torch.Tensor, prepared: Measurement) -> dict[str, torch.Tensor]:
-        """Return, for each kind of data, its number of data times chi-square, shape (batch,)."""
-        differences = self._differences(video, prepared)
-        # 1 - cos of the difference; the phasors' product has no jump at half a turn.
-        squares = {"closure_phase": 2 * (1 - differences.pop("closure_phase").real)}
-        squares |= {kind: difference**2 for kind, difference in differences.items()}
-        return {kind: (prepared[f"{kind}_weight"] * square).flatten(1).sum(1) for kind, square in squares.items()}
+    def _papers_chi_squares(self, differences: Mapping[str, torch.Tensor], prepared: Measurement):
+        """Return chi2_cp, chi2_camp and chi2_flux (Eq. 12) by kind of data, shape (batch,)."""
+        # For phases it is 2 (1 - cos) of the difference; the phasors' product has no jump at half a turn.
+        squares = {
+            kind: 2 * (1 - difference.real) if difference.is_complex() else difference.square()
+            for kind, difference in differences.items()
+        }
+        weights = {kind: prepared[f"{kind}_weight"] for kind in KINDS}
+        return {kind: (weights[kind] * squares[kind]).flatten(1).sum(1) / _count(weights[kind]) for kind in KINDS}
+
+    def _whitened(self, difference: torch.Tensor, kind: str, prepared: Measurement) -> torch.Tensor:
+        """Return a kind of data's differences, of phases as complex chords, in units of their errors."""
+        if difference.is_complex():
+            difference = difference - 1
+        if f"{kind}_whitening" not in prepared:
+            return prepared[f"{kind}_weight"].sqrt() * difference
+        matrix = prepared[f"{kind}_whitening"]
+        parts = torch.view_as_real(difference) if difference.is_complex() else difference[..., None]
+        return matrix @ parts
 
     def _differences(self, video: torch.Tensor, prepared: Measurement) -> dict[str, torch.Tensor]:
         """Return what `video` would measure minus the data, (batch, time, ...); of the closure phases as a phasor."""
@@ -169,7 +209,7 @@ class ClosureImaging:
         sigma = torch.full_like(flux, self.settings.flux_sigma)
         noise = torch.randn(flux.shape, generator=generator, dtype=torch.float64)
         light_curve = {"flux": (flux + sigma * noise).numpy(), "flux_sigma": sigma.numpy()}
-        return to_measurement(table, self.n_frames) | light_curve
+        return to_measurement(table, self.n_frames, by_sensitivity(stations)) | light_curve
 
 
 def brightness(video: torch.Tensor) -> torch.Tensor:
@@ -183,6 +223,26 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
     if channels != 1 or n_rows != n_columns:
         raise InputError(f"the vlbi measurement needs square frames of 1 channel (brightness), the videos are {shape}")
     return ClosureImaging(settings, n_frames, n_rows, 1.0 if noise_level is None else noise_level)
+
+
+def _whitenings(measurement: Measurement) -> dict[str, torch.Tensor]:
+    """Return the matrices that make closures independent and of unit variance, float64, by their kind."""
+    variance = relative_variance(measurement["visibility"].to(torch.complex128), measurement["sigma"].double())
+    n_places = variance.shape[-1]
+    powers = {
+        "closure_phase": phase_powers(measurement["triangle"], n_places),
+        "log_closure_amplitude": amplitude_powers(measurement["quadrangle"], n_places),
+    }
+    return {kind: whitening(powers[kind], variance, measurement[f"{kind}_sigma"] > 0) for kind in CLOSURES}
+
+
+def _real(values: torch.Tensor) -> torch.Tensor:
+    return torch.view_as_real(values) if values.is_complex() else values
+
+
+def _count(errors: torch.Tensor) -> torch.Tensor:
+    """Return the number of data of each video, which have an error or a weight above 0."""
+    return (errors > 0).flatten(1).sum(1)
 
 
 def _weight(sigma: torch.Tensor) -> torch.Tensor:
