@@ -55,7 +55,7 @@ tuning:
     damping: [0.0, 0.9]
     noise_level: null
     step_decay: null
-    gradient_clip: null
+    gradient_bound: null
 """
 
 

@@ -36,12 +36,12 @@ SAMPLER = {  # Table 2
     "blackhole": {
         "ode": {"steps": 20},
         "annealing": {"levels": 25, "sigma_max": 100},
-        "mcmc": {"steps": 60, "damping": 0.0, "step_size_squared": 1.2e-5, "noise_level": 0.02},
+        "mcmc": {"steps": 60, "damping": 0.0, "step_size_squared": 1.2e-5},
     },
     "mri8": {
         "ode": {"steps": 20},
         "annealing": {"levels": 20, "sigma_max": 100},
-        "mcmc": {"steps": 53, "damping": 0.83, "step_size_squared": 1.2e-3, "noise_level": 0.01},
+        "mcmc": {"steps": 53, "damping": 0.83, "step_size_squared": 1.2e-3},
     },
 }
 SAMPLER["mri6"] = SAMPLER["mri8"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from step.config.modes import Clustering
-from step.config.tasks import Annealing, Mcmc, Networks, Ode, PixelSpace, Sampler
+from step.config.tasks import Annealing, Likelihood, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.errors import InputError
 from step.evaluation.descriptors import general
 from step.evaluation.descriptors.description import Description, Feature, Vectors
@@ -258,7 +258,7 @@ class RightColumn:
 def draw(weights: tuple[float, float]) -> np.ndarray:
     """Return posterior samples (sample, time, channel, y, x) by the project's own sampler."""
     sampler = Sampler(
-        annealing=Annealing(levels=16, sigma_max=2.0, sigma_min=0.01, rho=5),
+        annealing=Annealing(levels=16, sigma_max=2.0, sigma_min=0.0051, rho=5),  # the last level is 0.01
         ode=Ode(steps=8, sigma_min=1e-3, rho=7),
         pixel_space=PixelSpace(above_sigma=None, spread=0.1, iterations=1),
         mcmc=Mcmc(
@@ -268,20 +268,19 @@ def draw(weights: tuple[float, float]) -> np.ndarray:
             acceptance=0.65,
             step_size_squared=1e-3,
             step_decay=1.0,
-            noise_level=RightColumn.noise,
             prior_score="exact",
             prior_score_every=1,
             prior_score_sigma=0.005,
             gaussian_width=1.0,
-            gradient_clip=None,
             limit_step_to_sigma=True,
         ),
+        likelihood=Likelihood(noise_level=RightColumn.noise, gradient_bound=None),
         networks=Networks(precision="float32", channels_last=False, compile=False, frames_per_chunk=1),
         videos_per_batch=2,
         frames_per_chunk=2,
     )
     prior, measurement = TwoGaussians(weights), {"y": torch.full((N_SAMPLES, 2, 1, 2), 0.05)}
-    likelihood = LatentLikelihood(prior, RightColumn(), measurement, 2, 2, None, RightColumn.noise)
+    likelihood = LatentLikelihood(prior, RightColumn(), measurement, 2, 2, None)
     generators = [torch.Generator().manual_seed(number) for number in range(N_SAMPLES)]
     sources = [IndependentNoise()] * N_SAMPLES
     samples, _ = sample_posterior(prior, likelihood, sources, generators, sampler, torch.device("cpu"))

@@ -7,7 +7,7 @@ import torch
 from gaussians import SHAPE, GaussianPrior, LinearGaussianModel
 from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
 from step.config.study import load_config
-from step.config.tasks import Annealing, Ode, PixelSpace, Sampler
+from step.config.tasks import Annealing, Likelihood, Ode, PixelSpace, Sampler
 from step.evaluation import costs
 from step.evaluation.costs import Workload, draw_samples, draw_straightforward, reduced
 from step.evaluation.straightforward import sample_straightforward
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 N_SAMPLES = 3  # of which two fill a batch, and one is left
 
 
-def sampler(**mcmc) -> Sampler:
+def sampler(gradient_bound: float | None = None, **mcmc) -> Sampler:
     """Return the study's sampler with few, small steps."""
     own = load_config().tasks["mri8"].sampler
     values = {
@@ -28,9 +28,7 @@ def sampler(**mcmc) -> Sampler:
         "damping": 0.7,
         "step_size_squared": 8e-3,
         "step_decay": 0.5,
-        "noise_level": 0.4,
         "prior_score_sigma": 0.05,
-        "gradient_clip": None,
         "limit_step_to_sigma": True,
     }
     return own.model_copy(
@@ -38,6 +36,7 @@ def sampler(**mcmc) -> Sampler:
             "annealing": Annealing(levels=3, sigma_max=5.0, sigma_min=0.05, rho=3),
             "ode": Ode(steps=2, sigma_min=1e-2, rho=7),
             "mcmc": own.mcmc.model_copy(update=values | mcmc),
+            "likelihood": Likelihood(noise_level=0.4, gradient_bound=gradient_bound),
             "videos_per_batch": 2,
             "frames_per_chunk": 1,
         }
@@ -76,13 +75,13 @@ def network_workload() -> Workload:
     return Workload(prior, model, measurement, IndependentNoise(), 0, CPU)
 
 
-LANGEVIN_CLIPPED = {"damping": 0.0, "gradient_clip": 0.05}
+LANGEVIN_BOUNDED = {"damping": 0.0, "gradient_bound": 0.3125}
 
 
 @pytest.mark.parametrize(
     ("workload", "settings"),
-    [(gaussian_workload, {}), (gaussian_workload, LANGEVIN_CLIPPED), (network_workload, {"steps": 2})],
-    ids=["hamiltonian", "clipped", "networks"],
+    [(gaussian_workload, {}), (gaussian_workload, LANGEVIN_BOUNDED), (network_workload, {"steps": 2})],
+    ids=["hamiltonian", "bounded", "networks"],
 )
 def test_both_samplers_draw_the_same_samples(workload, settings):
     chosen, problem = sampler(**settings), workload()

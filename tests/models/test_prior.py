@@ -109,7 +109,7 @@ def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_comp
         batches = arrange_batches(chosen, size)
         draws = [chosen[row] for row in batches.order]
         of_draws = {name: array[draws] for name, array in measurement.items()}
-        likelihood = LatentLikelihood(fixed, forward_model, of_draws, size, 2, 1.0, 0.1)
+        likelihood = LatentLikelihood(fixed, forward_model, of_draws, size, 2, 100.0)
         gradient, video = likelihood.gradient(latent[draws])
         parts = (fixed.denoise(latent[draws], 0.7), gradient, video, likelihood.misfit(video))
         return tuple(part[batches.rows] for part in parts)

@@ -11,7 +11,8 @@ from gaussians import (
     exact_level,
     exact_posterior,
 )
-from step.config.tasks import Annealing, Mcmc, Networks, Ode, PixelSpace, Sampler
+from step.config.study import load_config
+from step.config.tasks import Annealing, Likelihood, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.diffusion.denoiser import score
 from step.sampling.daps import PosteriorGivenNoisy, annealing_levels, sample_posterior, step_size_at
 from step.sampling.evaluations import CountedPrior
@@ -23,7 +24,7 @@ CPU = torch.device("cpu")
 N_VIDEOS = 40  # of 50 independent rows each
 
 
-def sampler(**mcmc) -> Sampler:
+def sampler(noise_level: float = 0.4, gradient_bound: float | None = None, **mcmc) -> Sampler:
     values = {
         "algorithm": "damped",
         "steps": 60,
@@ -31,19 +32,18 @@ def sampler(**mcmc) -> Sampler:
         "acceptance": 0.65,
         "step_size_squared": 8e-3,
         "step_decay": 1.0,
-        "noise_level": 0.4,
         "prior_score": "exact",
         "prior_score_every": 1,
         "prior_score_sigma": 0.01,
         "gaussian_width": 1.0,
-        "gradient_clip": None,
         "limit_step_to_sigma": True,
     }
     return Sampler(
-        annealing=Annealing(levels=12, sigma_max=10.0, sigma_min=0.02, rho=3),
+        annealing=Annealing(levels=12, sigma_max=10.0, sigma_min=0.001, rho=3),  # the last level is 0.02
         ode=Ode(steps=5, sigma_min=1e-3, rho=7),
         pixel_space=PixelSpace(above_sigma=None, spread=0.1, iterations=1),
         mcmc=Mcmc(**(values | mcmc)),
+        likelihood=Likelihood(noise_level=noise_level, gradient_bound=gradient_bound),
         networks=Networks(precision="float32", channels_last=False, compile=False, frames_per_chunk=1),
         videos_per_batch=2,
         frames_per_chunk=1,
@@ -57,11 +57,10 @@ def one_measurement(forward_model: LinearGaussianModel) -> dict[str, torch.Tenso
 
 
 def likelihood(measurement: dict, n_samples: int, settings: Sampler) -> LatentLikelihood:
-    forward_model = LinearGaussianModel(settings.mcmc.noise_level)
+    forward_model = LinearGaussianModel(settings.likelihood.noise_level)
     repeated = {name: array.expand(n_samples, *array.shape[1:]) for name, array in measurement.items()}
-    clip = settings.mcmc.gradient_clip
     sizes = settings.videos_per_batch, settings.frames_per_chunk
-    return LatentLikelihood(GaussianPrior(), forward_model, repeated, *sizes, clip, settings.mcmc.noise_level)
+    return LatentLikelihood(GaussianPrior(), forward_model, repeated, *sizes, settings.likelihood.gradient_bound)
 
 
 def generators(numbers) -> list[torch.Generator]:
@@ -69,7 +68,7 @@ def generators(numbers) -> list[torch.Generator]:
 
 
 def draw(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
-    measurement = one_measurement(LinearGaussianModel(settings.mcmc.noise_level))
+    measurement = one_measurement(LinearGaussianModel(settings.likelihood.noise_level))
     return sample_posterior(
         GaussianPrior(),
         likelihood(measurement, len(numbers), settings),
@@ -88,7 +87,7 @@ def draw(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
 def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size_squared, steps):
     settings = sampler(damping=damping, step_size_squared=step_size_squared, steps=steps)
     samples, _ = draw(range(N_VIDEOS), settings)
-    prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.mcmc.noise_level)
+    prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.likelihood.noise_level)
     mean, covariance = exact_posterior(forward_model, one_measurement(forward_model))
     assert_distributed_as(samples, mean, covariance, bias=0.06)
     # The test can fail: the prior alone is not the posterior.
@@ -101,7 +100,7 @@ def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size
 def test_the_chain_of_one_level_samples_the_target_of_its_prior_score(prior_score, every, damping):
     sigma = 0.8
     settings = sampler(prior_score=prior_score, prior_score_every=every, damping=damping, gaussian_width=0.7)
-    prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.mcmc.noise_level)
+    prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.likelihood.noise_level)
     measurement = one_measurement(forward_model)
     one_row = torch.randn(1, 2, 1, 1, 3, generator=torch.Generator().manual_seed(7))
     noisy = one_row.repeat(1, 1, 1, ROWS, 1)
@@ -148,7 +147,7 @@ def test_the_gradient_does_not_depend_on_the_chunks_of_frames():
     measurement = one_measurement(LinearGaussianModel(0.4))
     latent = torch.randn(1, *SHAPE)
     gradients = [
-        LatentLikelihood(GaussianPrior(), LinearGaussianModel(0.4), measurement, 1, n, None, 0.4).gradient(latent)[0]
+        LatentLikelihood(GaussianPrior(), LinearGaussianModel(0.4), measurement, 1, n, None).gradient(latent)[0]
         for n in (1, 2, 7)
     ]
     assert torch.allclose(gradients[0], gradients[1])
@@ -156,11 +155,20 @@ def test_the_gradient_does_not_depend_on_the_chunks_of_frames():
     assert settings.frames_per_chunk == 1
 
 
-def test_the_clip_bounds_the_gradient_times_the_noise_variance():
+def test_the_bound_is_the_largest_element_of_the_gradient_whatever_the_noise_level():
     measurement = {"y": 100 * torch.ones(1, 2, ROWS, 2)}
-    clipped = LatentLikelihood(GaussianPrior(), LinearGaussianModel(0.4), measurement, 1, 2, 0.5, 0.4)
-    gradient, _ = clipped.gradient(torch.zeros(1, *SHAPE))
-    assert gradient.abs().max() * 0.4**2 == pytest.approx(0.5)
+    for noise_level in (0.4, 0.04):
+        bounded = LatentLikelihood(GaussianPrior(), LinearGaussianModel(noise_level), measurement, 1, 2, 3.125)
+        gradient, _ = bounded.gradient(torch.zeros(1, *SHAPE))
+        assert gradient.abs().max().item() == 3.125
+
+
+@pytest.mark.parametrize(("task", "levels", "last"), [("blackhole", 25, 0.0206), ("mri8", 20, 0.0245)])
+def test_the_studys_annealing_ends_where_the_authors_does_who_drop_the_grids_last_point(task, levels, last):
+    sigmas = annealing_levels(load_config().tasks[task].sampler.annealing)
+    assert len(sigmas) == levels
+    assert sigmas[0] == pytest.approx(100)
+    assert sigmas[-1] == pytest.approx(last, abs=5e-5)
 
 
 def test_the_trace_holds_every_level_and_the_misfit_falls():

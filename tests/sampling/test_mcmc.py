@@ -23,7 +23,7 @@ UNREACHABLE = 1e-9  # a share of accepted steps so low that the step size stays 
 def test_samples_have_the_exact_posterior_mean_and_covariance_from_a_step_far_too_large():
     settings = sampler(algorithm="adapted", steps=40, step_size_squared=1.0, limit_step_to_sigma=False)
     samples, _ = draw(range(40), settings.model_copy(update={"videos_per_batch": 40, "frames_per_chunk": 2}))
-    forward_model = LinearGaussianModel(settings.mcmc.noise_level)
+    forward_model = LinearGaussianModel(settings.likelihood.noise_level)
     assert_distributed_as(samples, *exact_posterior(forward_model, one_measurement(forward_model)), bias=0.06)
     with pytest.raises(FloatingPointError):
         draw(range(1), sampler(algorithm="damped", step_size_squared=1.0, limit_step_to_sigma=False))
@@ -34,14 +34,14 @@ class Level:
 
     def __init__(self, n_videos: int, n_rows: int, **changes):
         settings = sampler(gaussian_width=0.7, **changes)
-        prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.mcmc.noise_level)
+        prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.likelihood.noise_level)
         one = one_measurement(forward_model)
         measurement = {"y": one["y"][:, :, :1].repeat(n_videos, 1, n_rows, 1)}
         one_row = torch.randn(1, 2, 1, 1, 3, generator=torch.Generator().manual_seed(7))
         noisy = one_row.repeat(n_videos, 1, 1, n_rows, 1)
         self.start = prior.denoise(noisy, SIGMA)
         self.prior = CountedPrior(prior)
-        likelihood = LatentLikelihood(self.prior, forward_model, measurement, n_videos, 2, None, 0.4)
+        likelihood = LatentLikelihood(self.prior, forward_model, measurement, n_videos, 2, None)
         self.target = PosteriorGivenNoisy(self.prior, likelihood, noisy, self.start, SIGMA, settings.mcmc)
         self.moments = exact_level(forward_model, one, noisy, self.start, SIGMA, settings.mcmc)
 
@@ -124,7 +124,7 @@ def test_the_likelihood_comes_with_its_gradient_item_by_item():
     forward_model = LinearGaussianModel(0.4)
     measurement = {"y": torch.randn(3, 2, SHAPE[2], 2)}
     latent = torch.randn(3, *SHAPE)
-    likelihood = LatentLikelihood(GaussianPrior(), forward_model, measurement, 2, 1, 1e-3, 0.4)
+    likelihood = LatentLikelihood(GaussianPrior(), forward_model, measurement, 2, 1, 6.25e-3)
     evaluation = likelihood.evaluate(latent)
     expected = forward_model.negative_log_likelihood(latent, measurement)
     assert evaluation.negative_log_likelihood.dtype == torch.float64
@@ -326,7 +326,7 @@ def settings_of_two_modes(algorithm: str, above_sigma: float | None) -> Sampler:
 def test_two_modes_are_found_with_their_weights_and_widths(algorithm, above_sigma):
     n_videos, y = 24, 0.5
     prior, measurement = TwoModes(), {"y": torch.full((n_videos, 1, 1, 50), y)}
-    likelihood = LatentLikelihood(prior, Itself(), measurement, n_videos, 1, None, Itself.noise)
+    likelihood = LatentLikelihood(prior, Itself(), measurement, n_videos, 1, None)
     sources, own = [IndependentNoise()] * n_videos, generators(range(n_videos))
     samples, _ = sample_posterior(prior, likelihood, sources, own, settings_of_two_modes(algorithm, above_sigma), CPU)
     z, count = samples.flatten().double(), 50 * n_videos

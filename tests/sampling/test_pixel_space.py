@@ -48,7 +48,7 @@ def settings(**changes) -> PixelSpace:
 
 def likelihood(prior, model, measurement: dict, n: int) -> LatentLikelihood:
     repeated = {name: array.expand(n, *array.shape[1:]) for name, array in measurement.items()}
-    return LatentLikelihood(prior, model, repeated, 2, 1, None, NOISE_LEVEL)
+    return LatentLikelihood(prior, model, repeated, 2, 1, None)
 
 
 @pytest.mark.parametrize(

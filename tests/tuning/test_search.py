@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from step.config.tasks import Mcmc
+from step.config.tasks import Likelihood, Mcmc
 from step.config.tuning import Search, Space
 from step.errors import InputError, Interrupted
 from step.tuning.search import Bounds, Trial, best_trial, bounds_around, estimated_means, search
@@ -36,7 +36,7 @@ def space(**changes) -> Space:
     return Space(**ranges | changes)
 
 
-def mcmc(**changes) -> Mcmc:
+def searchable(**changes) -> dict[str, object]:
     values = {
         "algorithm": "damped",
         "steps": 1,
@@ -44,15 +44,15 @@ def mcmc(**changes) -> Mcmc:
         "acceptance": 0.65,
         "step_size_squared": 1e-3,
         "step_decay": 0.01,
-        "noise_level": 0.1,
         "prior_score": "exact",
         "prior_score_every": 1,
         "prior_score_sigma": 0.01,
         "gaussian_width": 1.0,
-        "gradient_clip": None,
         "limit_step_to_sigma": False,
     }
-    return Mcmc(**values | changes)
+    own = {"noise_level": 0.1, "gradient_bound": None}
+    likelihood = Likelihood(**own | {key: changes.pop(key) for key in own if key in changes})
+    return dict(Mcmc(**values | changes)) | dict(likelihood)
 
 
 def run(folder: Path, chosen: Search, function=score, seed: int = 0, stop_requested=lambda: False) -> list[Trial]:
@@ -222,19 +222,19 @@ def test_a_stopped_trial_is_estimated_by_how_far_it_is_from_the_others_on_its_vi
 
 
 def test_ranges_are_multiples_of_the_own_value_and_bounds_of_the_damping():
-    chosen = space(noise_level=[0.5, 4], gradient_clip=[0.1, 10])
-    bounds = bounds_around(mcmc(), chosen)
+    chosen = space(noise_level=[0.5, 4], gradient_bound=[0.1, 10])
+    bounds = bounds_around(searchable(), chosen)
     assert bounds == {
         "step_size_squared": Bounds(pytest.approx(1e-4), pytest.approx(1e-2), log=True),
         "damping": Bounds(0.0, 0.9, log=False),
         "noise_level": Bounds(pytest.approx(0.05), pytest.approx(0.4), log=True),
     }
-    assert bounds_around(mcmc(gradient_clip=2.0), chosen)["gradient_clip"] == Bounds(0.2, 20.0, log=True)
+    assert bounds_around(searchable(gradient_bound=2.0), chosen)["gradient_bound"] == Bounds(0.2, 20.0, log=True)
 
 
 def test_an_own_damping_outside_its_range_is_refused():
     with pytest.raises(InputError, match=r"damping is 0\.95, tuning\.space\.damping goes from 0 to 0\.9; widen it"):
-        bounds_around(mcmc(damping=0.95), space())
+        bounds_around(searchable(damping=0.95), space())
 
 
 @pytest.mark.parametrize(

@@ -75,13 +75,12 @@ tasks:
         acceptance: 0.65
         step_size_squared: 1.0e-3
         step_decay: 0.011
-        noise_level: 0.05
         prior_score: frozen
         prior_score_every: 1
         prior_score_sigma: 0.05
         gaussian_width: 1.0
-        gradient_clip: 0.2
         limit_step_to_sigma: true
+      likelihood: {noise_level: 0.05, gradient_bound: 80}
       networks: {precision: float32, channels_last: false, compile: false, frames_per_chunk: 2}
       videos_per_batch: 1
       frames_per_chunk: 2

@@ -210,7 +210,7 @@ def _workload(settings: Settings, n_frames: int, side: int) -> "Workload":
         raise InputError(f"benchmark.sizes.{settings.size}.scaling.sides has {side}; give multiples of {factor}")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     whole = (settings.frames, settings.channels, side, side)
-    forward_model = build_forward_model(settings.measurement, whole, settings.sampler.mcmc.noise_level)
+    forward_model = build_forward_model(settings.measurement, whole, settings.sampler.likelihood.noise_level)
     video_seed, weights_seed = (derive_seed(settings.seed, "benchmark", of) for of in ("video", "weights"))
     generator = torch.Generator().manual_seed(video_seed)
     measurement = forward_model.measure(torch.rand(1, *whole, generator=generator), generator)

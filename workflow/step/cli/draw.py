@@ -135,7 +135,7 @@ def draw(
     draws = [pairs[row] for row in batches.order]
     with torch.no_grad():
         shape = tuple(prior.decode(torch.zeros(1, *prior.latent_shape, device=device)).shape[1:])
-    forward_model = build_forward_model(settings.measurement, shape, sampler.mcmc.noise_level)
+    forward_model = build_forward_model(settings.measurement, shape, sampler.likelihood.noise_level)
     for video in videos:
         check_measurement(problem.arrays[video], forward_model, shape, problem.measurements[video])
     first = problem.arrays[videos[0]]
@@ -147,8 +147,7 @@ def draw(
         measurement,
         sampler.videos_per_batch,
         sampler.frames_per_chunk,
-        sampler.mcmc.gradient_clip,
-        sampler.mcmc.noise_level,
+        sampler.likelihood.gradient_bound,
     )
     generators = [
         torch.Generator().manual_seed(derive_seed(settings.seed, settings.task, video, f"sample{number}"))

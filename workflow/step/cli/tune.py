@@ -16,7 +16,7 @@ from step.cli.draw import DrawSettings, Problem, add_problem, draw, draw_setting
 from step.cli.settings import dump_settings
 from step.config.sections import Section
 from step.config.study import Config
-from step.config.tasks import Mcmc
+from step.config.tasks import Sampler
 from step.config.tuning import Search
 from step.errors import InputError
 
@@ -72,8 +72,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.training.loop import StopRequest
     from step.tuning.search import bounds_around, search
 
-    mcmc, name = settings.drawing.sampler.mcmc, settings.drawing.task
-    bounds = bounds_around(mcmc, settings.search.space)
+    name = settings.drawing.task
+    own = _searchable(settings.drawing.sampler)
+    bounds = bounds_around(own, settings.search.space)
     truths = {path.stem: _read_truth(path) for path in arguments.measurements}
     problem = load_problem(arguments, settings.drawing)
     state_file = arguments.state / f"{_search_key(arguments, settings)}.journal"
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         trials = search(
             lambda values, video: _psnr(problem, settings, values, video, truths[video]),
             list(truths),
-            {key: getattr(mcmc, key) for key in bounds},
+            {key: own[key] for key in bounds},
             bounds,
             settings.search,
             settings.drawing.seed,
@@ -147,14 +148,35 @@ def _psnr(problem: Problem, settings: Settings, values: Mapping[str, float], vid
     from step.physics.display import to_unit_range
 
     drawing, sampler = settings.drawing, settings.drawing.sampler
-    mcmc = Mcmc(**sampler.mcmc.model_dump() | values)
+    changed = {
+        section: type(getattr(sampler, section))(**getattr(sampler, section).model_dump() | changes)
+        for section, changes in _by_section(sampler, values).items()
+    }
     # Videos come one by one, so that a trial can end early; a larger batch would be filled up with copies.
-    alone = sampler.model_copy(update={"mcmc": mcmc, "videos_per_batch": 1})
+    alone = sampler.model_copy(update={**changed, "videos_per_batch": 1})
     tried = drawing.model_copy(update={"sampler": alone})
     sample = draw(problem, tried, [video], [0]).samples[video][0]
     if not np.isfinite(sample).all():
         raise FloatingPointError("the sample is not finite")
     return psnr(to_unit_range(sample, truth, settings.display), to_unit_range(truth, truth, settings.display))
+
+
+SEARCHED_SECTIONS = ("mcmc", "likelihood")
+"""The sections of a sampler whose values are searched; no key is in both."""
+
+
+def _searchable(sampler: Sampler) -> dict[str, object]:
+    """Return the values of the sampler that can be searched, by key."""
+    return {key: value for section in SEARCHED_SECTIONS for key, value in getattr(sampler, section)}
+
+
+def _by_section(sampler: Sampler, values: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return `values` by the section of the sampler that has them."""
+    found = {
+        section: {key: value for key, value in values.items() if key in type(getattr(sampler, section)).model_fields}
+        for section in SEARCHED_SECTIONS
+    }
+    return {section: of_section for section, of_section in found.items() if of_section}
 
 
 def _verdict(trials: Sequence["Trial"], videos: Sequence[str]) -> list[str]:
@@ -211,5 +233,5 @@ def _overlay(drawing: DrawSettings, trials: Sequence["Trial"], verdict: Sequence
         "All trials had the same random numbers. To use the values, lay this file over the study that was tuned, last:",
         f"snakemake --configfile STUDY.yaml {path}",
     ]
-    values = {"tasks": {drawing.task: {"sampler": {"mcmc": dict(best_trial(trials).values)}}}}
+    values = {"tasks": {drawing.task: {"sampler": _by_section(drawing.sampler, best_trial(trials).values)}}}
     return "".join(f"# {line}\n" for line in comment) + yaml.safe_dump(values, sort_keys=False)

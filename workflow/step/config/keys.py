@@ -40,6 +40,23 @@ list replaces the whole list below it.
   `{format: cmrxrecon, kspace: cine_sax.mat, mask: cine_sax_mask.mat, slice: 3, first_frame: 0, pixel_mm: null,
   frame_s: null}`. `snakemake ... observations` makes them all, and `all` includes them.
 
+## Noise levels: the paper's, the authors' and ours
+
+`sampler.likelihood` holds what the sampler assumes of the measurement. One number means three things, so that they
+stand side by side:
+
+| | Table 2 | the authors' configuration | here |
+| --- | --- | --- | --- |
+| data term | not given | squares / tau^2, no half | squares / (2 noise_level^2) |
+| transform (MRI) | not given | unnormalised | orthonormal: 1 / N of the squares, N = 192 x 192 |
+| MRI | tau 0.01 | tau 0.10 | `noise_level` 0.10 / sqrt(2 N) = 3.68e-4 |
+| black hole | tau 0.02 | tau 0.021 | `noise_level` 0.021 / sqrt(2) = 0.0148, a factor on the data's errors |
+| bound | not given | gradient of the squares within 1 | `gradient_bound` 1 / tau^2: 100 (MRI), 2268 (black hole) |
+| annealing | K levels | K steps from 100 to 0.01, no last point | the same: to 0.0245 (K = 20), 0.0206 (K = 25) |
+
+Where Table 2 and the authors' configuration disagree (MRI: 0.01 and 0.10), `config.yaml` has what is in effect in the
+configuration. A test holds that these values give the authors' gradients.
+
 ## The keys
 
 The tables below are printed by `python -m step describe --keys`, and a test holds that they are up to date.

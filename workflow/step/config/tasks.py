@@ -88,11 +88,14 @@ class MeasurementOfDomain(Measurement):
 
 
 class Annealing(Section):
-    """The noise levels of Algorithm 1: a rho grid from sigma_max to sigma_min, then 0."""
+    """The noise levels of Algorithm 1: a rho grid of K steps from sigma_max to sigma_min, 0 in place of its end."""
 
     levels: Count = Field(description="K, number of noise levels (Table 2: number of steps)")
     sigma_max: Positive = Field(description="first and largest level, in units of the latent (Table 2: final time)")
-    sigma_min: Positive = Field(description="last level before 0, in units of the latent")
+    sigma_min: Positive = Field(
+        description="where the grid ends, in units of the latent. As in the authors' code this point is not sampled: "
+        "the last level is the one before it"
+    )
     rho: Positive = Field(description="exponent of the grid")
 
 
@@ -126,10 +129,6 @@ class Mcmc(Section):
         description="with algorithm `damped`: r of eta_k = eta (1 + k / (K + 1) (r - 1)); the adapted h goes on from "
         "one level to the next"
     )
-    noise_level: Positive = Field(
-        description="tau, the standard deviation that the likelihood assumes (Table 2: observation noise "
-        "level): of the measurement's noise and the decoder's error together"
-    )
     prior_score: Literal["exact", "frozen", "gaussian"] = Field(
         description="how the prior's score is had: along the chain (`exact`), once per annealing level "
         "(`frozen`), or from a `gaussian` around the PF-ODE's solution"
@@ -144,10 +143,21 @@ class Mcmc(Section):
     gaussian_width: Positive = Field(
         description="with prior_score `gaussian`: the Gaussian's standard deviation, in units of the level's sigma"
     )
-    gradient_clip: Positive | None = Field(
-        description="bound on each element of tau^2 times the gradient of the negative log-likelihood; null for none"
-    )
     limit_step_to_sigma: bool = Field(description="whether h is kept at or below the annealing level's sigma")
+
+
+class Likelihood(Section):
+    """What the sampler assumes of the measurement: ``log p(y | D(z))`` and a bound on its gradient."""
+
+    noise_level: Positive = Field(
+        description="standard deviation of the errors that the likelihood assumes, of the measurement's noise and the "
+        "decoder's error together: of real and imaginary part of each sample of an orthonormal FFT, in units of the "
+        "video (`mri`), or a factor on the errors that the data state (`vlbi`)"
+    )
+    gradient_bound: Positive | None = Field(
+        description="largest absolute value of each element of the gradient of ``log p(y | D(z))`` with respect to the "
+        "latent, per unit of the latent; null for none"
+    )
 
 
 class PixelSpace(Section):
@@ -183,6 +193,7 @@ class Sampler(Section):
     ode: Ode
     pixel_space: PixelSpace
     mcmc: Mcmc
+    likelihood: Likelihood
     networks: Networks
     videos_per_batch: Count = Field(
         description="videos whose networks are evaluated at once; more are faster up to a point, and need more memory. "

@@ -22,12 +22,12 @@ class Space(Section):
         description="gamma: smallest and largest value, which the task's own one must be between; on a linear scale"
     )
     noise_level: tuple[Below, Above] | None = Field(
-        description="tau: smallest and largest multiple of the task's own value"
+        description="the likelihood's: smallest and largest multiple of the task's own value"
     )
     step_decay: tuple[Below, Above] | None = Field(
         description="r: smallest and largest multiple of the task's own value"
     )
-    gradient_clip: tuple[Below, Above] | None = Field(
+    gradient_bound: tuple[Below, Above] | None = Field(
         description="smallest and largest multiple of the task's own value; without effect where the task has none"
     )
 

@@ -45,8 +45,8 @@ class Workload:
     def likelihood(self, prior: VideoPrior, sampler: Sampler, n_videos: int) -> LatentLikelihood:
         """Return the likelihood of `n_videos` videos with the same measurement."""
         repeated = {name: torch.cat([array] * n_videos) for name, array in self.measurement.items()}
-        sizes, mcmc = (sampler.videos_per_batch, sampler.frames_per_chunk), sampler.mcmc
-        return LatentLikelihood(prior, self.forward_model, repeated, *sizes, mcmc.gradient_clip, mcmc.noise_level)
+        sizes, bound = (sampler.videos_per_batch, sampler.frames_per_chunk), sampler.likelihood.gradient_bound
+        return LatentLikelihood(prior, self.forward_model, repeated, *sizes, bound)
 
     def generator(self, number: int) -> torch.Generator:
         """Return the generator of sample `number`, as it is before its first draw."""

@@ -43,9 +43,7 @@ def sample_straightforward(
     def normal() -> torch.Tensor:
         return torch.randn(prior.latent_shape, generator=generator)[None].to(device)
 
-    sigmas = [annealing.sigma_max]
-    if annealing.levels > 1:
-        sigmas = rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels - 1, annealing.rho)
+    sigmas = rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels, annealing.rho)[:-1]
     noisy = sigmas[0] * draw()
     for k, (sigma, following) in enumerate(zip(sigmas, [*sigmas[1:], 0.0], strict=True)):
         state = solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho)
@@ -69,7 +67,6 @@ def _likelihood_gradient(
     latent = state.detach().requires_grad_()
     nll = forward_model.negative_log_likelihood(prior.decode(latent), measurement).sum()
     gradient = torch.autograd.grad(-nll, latent)[0]
-    if sampler.mcmc.gradient_clip is not None:
-        largest = sampler.mcmc.gradient_clip / sampler.mcmc.noise_level**2
-        gradient = gradient.clamp(-largest, largest)
+    if sampler.likelihood.gradient_bound is not None:
+        gradient = gradient.clamp(-sampler.likelihood.gradient_bound, sampler.likelihood.gradient_bound)
     return gradient

@@ -198,7 +198,7 @@ def _sampling_values(of: SampledTask, method: str) -> dict[str, str]:
         "hmc_steps": str(sampler.mcmc.steps),
         "damping": _short(sampler.mcmc.damping),
         "step_size_squared": _short(sampler.mcmc.step_size_squared),
-        "noise_level": _short(sampler.mcmc.noise_level),
+        "noise_level": _short(sampler.likelihood.noise_level),
         "annealing_levels": str(sampler.annealing.levels),
         "final_time": _short(sampler.annealing.sigma_max),
         "decoder_evaluations": _short(cost.decoder_evaluations),

@@ -19,7 +19,7 @@ LABELS = {
     "damping": "damping γ",
     "noise_level": "noise level τ",
     "step_decay": "step decay r",
-    "gradient_clip": "gradient clip",
+    "gradient_bound": "gradient bound",
 }
 LINEAR = "damping"  # the others are scales
 MARKERS = {"complete": "o", "pruned": "v", "failed": "x"}

@@ -60,7 +60,8 @@ def sample_posterior(
         if not torch.isfinite(clean).all():
             raise FloatingPointError(
                 f"{describe}: a latent is not finite at annealing level {k + 1} of {len(sigmas) - 1} "
-                f"(sigma {sigma:.4g}, h {step_size:.4g}); lower sampler.mcmc.step_size_squared or set gradient_clip"
+                f"(sigma {sigma:.4g}, h {step_size:.4g}); lower sampler.mcmc.step_size_squared or "
+                "sampler.likelihood.gradient_bound"
             )
         trace["sigma"].append(torch.full((len(generators),), sigma))
         trace["misfit"].append(likelihood.misfit(video))
@@ -112,10 +113,8 @@ class PosteriorGivenNoisy:
 
 
 def annealing_levels(annealing: Annealing) -> list[float]:
-    """Return the K noise levels sigma_0 > ... > sigma_{K-1}."""
-    if annealing.levels == 1:
-        return [annealing.sigma_max]
-    return rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels - 1, annealing.rho)
+    """Return the K noise levels sigma_0 > ... > sigma_{K-1}: the grid without its end, as the authors have it."""
+    return rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels, annealing.rho)[:-1]
 
 
 def step_size_at(k: int, sigma: float, sampler: Sampler) -> float:

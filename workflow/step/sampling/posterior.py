@@ -32,13 +32,12 @@ class LatentLikelihood:
         measurement: Measurement,
         videos_per_batch: int,
         frames_per_chunk: int,
-        gradient_clip: float | None,
-        noise_level: float,
+        gradient_bound: float | None,
     ):
         """Take the measurement of a batch of videos: arrays with leading axes (batch, time).
 
-        `gradient_clip` bounds each element of noise_level^2 times the gradient, as the authors' code does for its
-        own loss; None leaves it alone.
+        `gradient_bound` is the largest absolute value of an element of the gradient; None leaves it alone. The authors'
+        code clamps the gradient of its loss to [-1, 1] and then divides by tau^2, so that its bound is 1 / tau^2.
         """
         self.prior = prior
         self.forward_model = forward_model
@@ -46,7 +45,7 @@ class LatentLikelihood:
         self.measurement = forward_model.prepare(measurement, torch.float32) if ready else measurement
         self.videos_per_batch = videos_per_batch
         self.frames_per_chunk = frames_per_chunk
-        self._largest = None if gradient_clip is None else gradient_clip / noise_level**2
+        self.gradient_bound = gradient_bound
 
     def gradient(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the gradient at `latent`, and the decoded video (batch, time, channel, y, x) it was taken at."""
@@ -57,8 +56,8 @@ class LatentLikelihood:
         """Return the negative log-likelihood of every item too, from the same pass; the bound is the gradient's."""
         parts = [self._evaluate_batch(latent[batch], batch) for batch in divide(len(latent), self.videos_per_batch)]
         nll, gradient, video = (join(part) for part in zip(*parts, strict=True))
-        if self._largest is not None:
-            gradient = gradient.clamp(-self._largest, self._largest)
+        if self.gradient_bound is not None:
+            gradient = gradient.clamp(-self.gradient_bound, self.gradient_bound)
         return Evaluation(nll, gradient, video)
 
     def _evaluate_batch(self, latent: torch.Tensor, batch: slice) -> Evaluation:

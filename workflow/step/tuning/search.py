@@ -15,7 +15,6 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from step.config.tasks import Mcmc
 from step.config.tuning import Pruning, Search, Space
 from step.errors import InputError, Interrupted
 from step.seeds import derive_seed
@@ -61,14 +60,14 @@ class Trial:
         return float(np.mean(self.scores)) if self.scores else math.nan
 
 
-def bounds_around(start: Mcmc, space: Space) -> dict[str, Bounds]:
+def bounds_around(start: Mapping[str, object], space: Space) -> dict[str, Bounds]:
     """Return where each value is searched; one that `space` or `start` has as None is not.
 
     Raises `InputError` where the damping of `start` is not in its range.
     """
     bounds = {}
     for name, limits in space:
-        own = getattr(start, name)
+        own = start[name]
         if limits is None or own is None:
             continue
         low, high = limits
