@@ -120,7 +120,7 @@ def dicom_folder(tmp_path) -> tuple[Path, np.ndarray]:
             image = images[number, frame]
             write_frame(
                 folder / f"{(frame * 7 + number) % 24}-{number}",
-                "A^1",
+                "A_1",
                 "1.2.3",
                 10.0 * number,
                 50.0 * frame,
@@ -133,8 +133,8 @@ def dicom_folder(tmp_path) -> tuple[Path, np.ndarray]:
 
 def test_dicom_frames_are_grouped_by_slice_and_ordered_by_trigger_time(tmp_path, settings, dicom_folder):
     root, images = dicom_folder
-    sequences = run(root, tmp_path / "raw.h5", settings, "A-1", "B")
-    assert [s.source for s in sequences] == ["A-1-00", "A-1-01", "B-00"]
+    sequences = run(root, tmp_path / "raw.h5", settings, "A_1", "B")
+    assert [s.source for s in sequences] == ["A_1-00", "A_1-01", "B-00"]
     for sequence, expected in zip(sequences, [images[0], images[1], images[0, ::-1]], strict=True):
         np.testing.assert_allclose(np.abs(sequence.image), 2.0 * expected + 1, rtol=1e-5)
 
