@@ -96,9 +96,9 @@ def _report_unused(paths: Sequence[Path], dicom: Sequence[Path], owners: Mapping
         if path.suffix.lower() in DICOM_SUFFIXES and not path.name.startswith("."):
             state = "is no DICOM file" if path.stat().st_size else "is empty"
             raise InputError(f"{path} {state} despite its name; copy it again, or {REMEDY}")
-    for files, kind in ((others, "neither .npz nor DICOM"), (without_image, "DICOM without an image")):
+    for kind, files in {"neither .npz nor DICOM": others, "DICOM without an image": without_image}.items():
         if files:
-            logger.info("left out %d files that are %s, such as %s", len(files), kind, files[0])
+            logger.info("files that are %s, left out: %d, such as %s", kind, len(files), files[0])
 
 
 def _files_by_name(files: Iterable[tuple[Path, Owner]]) -> dict[str, list[Path]]:

@@ -78,8 +78,8 @@ def _read_image(path: Path) -> Image:
         raise InputError(f"{n_frames:.0f} frames in one DICOM file, one is expected: {path}; {REMEDY}")
     return Image(
         path=path,
-        series=(int(read_number(header, "SeriesNumber", path) or 0), read_text(header, "SeriesInstanceUID")),
-        image_type=read_texts(header, "ImageType"),
+        series=(int(read_number(header, "SeriesNumber", path) or 0), read_text(header, "SeriesInstanceUID", path)),
+        image_type=read_texts(header, "ImageType", path),
         component=read_component(header, path),
         orientation=read_numbers(header, "ImageOrientationPatient", 6, path),
         position=read_numbers(header, "ImagePositionPatient", 3, path),

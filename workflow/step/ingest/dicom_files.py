@@ -2,10 +2,12 @@
 
 import math
 import re
+import struct
 import warnings
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,12 +16,17 @@ from step.errors import InputError
 if TYPE_CHECKING:
     from pydicom import FileDataset
 
+Tag = str | int  # keyword, or group and element of a private element
+Value = TypeVar("Value")
+
 REMEDY = "drop it with data.mri.exclude"
 PREAMBLE_BYTES = 128
+SHOWN_CHARACTERS = 64
 # The first element of a file without preamble: of its meta information (group 0002), or of a bare data set (0008).
 FIRST_ELEMENT = re.compile(
     rb"\x02\x00[\x00\x01\x02\x10]\x00(UL|OB|UI)"
-    rb"|\x08\x00[\x00\x01\x05\x08\x12\x14\x16\x18]\x00((UL|CS|UI|DA|TM)|.[\x00\x01]\x00\x00)"
+    rb"|\x08\x00[\x00\x01\x05\x08\x12\x14\x16\x18]\x00(UL|CS|UI|DA|TM)"
+    rb"|\x08\x00(\x00\x00\x04|[\x05\x08\x12\x14\x16\x18]\x00.)\x00\x00\x00"
     rb"|\x00\x08\x00[\x00\x01\x05\x08\x12\x14\x16\x18](UL|CS|UI|DA|TM)",
     re.DOTALL,
 )
@@ -32,58 +39,40 @@ def is_dicom(path: Path) -> bool:
     return start[PREAMBLE_BYTES:] == b"DICM" or FIRST_ELEMENT.match(start) is not None
 
 
-def holds_image(header: "FileDataset") -> bool:
-    """Return whether `header` (read with `SOPClassUID` and `Rows`) is an image's, not a directory's or a report's."""
-    return "Rows" in header or "Image Storage" in getattr(header.get("SOPClassUID"), "name", "")
-
-
-def read_header(path: Path, tags: Sequence[str | int]) -> "FileDataset":
+def read_header(path: Path, tags: Sequence[Tag]) -> "FileDataset":
     """Return the elements `tags` of a DICOM file, its pixels unread; `InputError` where it cannot be read."""
     return _read(path, stop_before_pixels=True, specific_tags=list(tags))
 
 
-def read_text(header: "FileDataset", tag: str | int) -> str:
+def read_text(header: "FileDataset", tag: Tag, path: Path) -> str:
     """Return the element `tag` as text, several values joined by a backslash; "" where it is absent or empty."""
-    return "\\".join(read_texts(header, tag))
+    return "\\".join(read_texts(header, tag, path))
 
 
-def read_texts(header: "FileDataset", tag: str | int) -> tuple[str, ...]:
+def read_texts(header: "FileDataset", tag: Tag, path: Path) -> tuple[str, ...]:
     """Return the values of the element `tag` without the blanks around them; none where it is absent or empty."""
-    stored = header.get(tag)
-    value = stored.value if isinstance(tag, int) and stored is not None else stored
-    values = [] if value in (None, "") else [value] if _is_single(value) else value
-    return tuple(_as_stored(value).strip() for value in values)
+    return _convert(header, tag, path, "text", lambda values: tuple(_as_text(value).strip() for value in values)) or ()
 
 
-def read_number(header: "FileDataset", tag: str | int, path: Path) -> float | None:
+def read_number(header: "FileDataset", tag: Tag, path: Path) -> float | None:
     """Return the number in the element `tag`, None where it is absent or empty; `InputError` where it is none."""
     numbers = read_numbers(header, tag, 1, path)
     return None if numbers is None else numbers[0]
 
 
-def read_numbers(header: "FileDataset", tag: str | int, count: int, path: Path) -> tuple[float, ...] | None:
+def read_numbers(header: "FileDataset", tag: Tag, count: int, path: Path) -> tuple[float, ...] | None:
     """Return the `count` numbers in the element `tag` of `path`, None where it is absent or empty.
 
-    Raises `InputError` with the file, the element and its value for anything else, since pydicom converts an
-    element when it is asked for, not when the file is read.
+    Raises `InputError` with the file, the element and its value for anything else.
     """
-    from pydicom.errors import BytesLengthException
 
-    stored = header.get_item(tag)
-    if stored is None or stored.value is None or not _as_stored(stored.value).strip():
-        return None
-    try:
-        with warnings.catch_warnings():
-            # pydicom warns of a value that it then refuses, or takes as it is; it is checked below.
-            warnings.simplefilter("ignore")
-            value = header[tag].value
-        numbers = tuple(map(float, [value] if _is_single(value) else value))
-    except (ValueError, TypeError, ArithmeticError, BytesLengthException):
-        numbers = ()
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        needed = "a number" if count == 1 else f"{count} numbers"
-        raise InputError(f"{_name(tag)} is {_as_stored(stored.value)[:64]!r}, not {needed}: {path}; {REMEDY}")
-    return numbers
+    def to_numbers(values: Sequence) -> tuple[float, ...]:
+        numbers = tuple(map(float, values))
+        if len(numbers) != count or not all(map(math.isfinite, numbers)):
+            raise ValueError
+        return numbers
+
+    return _convert(header, tag, path, "a number" if count == 1 else f"{count} numbers", to_numbers)
 
 
 def read_pixels(path: Path) -> np.ndarray:
@@ -102,52 +91,80 @@ def read_pixels(path: Path) -> np.ndarray:
 
 
 def _read(path: Path, **how: object) -> "FileDataset":
-    import struct
-    import zlib
-
     from pydicom import dcmread
-    from pydicom.errors import BytesLengthException, InvalidDicomError
 
     try:
         # Forced for files without preamble; others are read as ever.
         return dcmread(path, force=True, **how)
-    except (
-        *(InvalidDicomError, BytesLengthException, EOFError, OSError, ValueError, TypeError, AttributeError),
-        *(LookupError, NotImplementedError, struct.error, zlib.error, RecursionError),
-    ) as error:
-        raise InputError(f"cannot read {path}: {' '.join(str(error).split())}; {REMEDY}") from None
+    except _pydicom_errors() as error:
+        raise InputError(f"cannot read {path}: {_one_line(error)}; {REMEDY}") from None
+
+
+def _convert(
+    header: "FileDataset", tag: Tag, path: Path, needed: str, convert: Callable[[Sequence], Value]
+) -> Value | None:
+    """Return what `convert` makes of the values of an element, None where it is absent or empty.
+
+    pydicom interprets an element when it is asked for, not when the file is read, so this is where it fails.
+    """
+    stored = header.get_item(tag)
+    if stored is None or stored.value is None or not _as_text(stored.value).strip():
+        return None
+    try:
+        with warnings.catch_warnings():
+            # pydicom warns of a value that it then refuses, or takes as it is; it is checked here.
+            warnings.simplefilter("ignore")
+            value = header[tag].value
+        single = isinstance(value, str | bytes) or not isinstance(value, Sequence)
+        return convert([value] if single else value)
+    except _pydicom_errors():
+        name = tag if isinstance(tag, str) else f"element ({tag >> 16:04x},{tag & 0xFFFF:04x})"
+        raise InputError(f"{name} is {_as_shown(stored.value)}, not {needed}: {path}; {REMEDY}") from None
 
 
 def _check_grey(image: "FileDataset", path: Path) -> None:
-    kind = read_text(image, "PhotometricInterpretation")
+    kind = read_text(image, "PhotometricInterpretation", path)
     if kind not in ("MONOCHROME2", ""):
         why = ", bright stored as dark" if kind == "MONOCHROME1" else ""
         raise InputError(
-            f"PhotometricInterpretation is {kind}{why}, MONOCHROME2 is needed: {path}; convert it, or {REMEDY}"
+            f"PhotometricInterpretation is {_as_shown(kind)}{why}, MONOCHROME2 is needed: {path}; convert it, "
+            f"or {REMEDY}"
         )
 
 
 def _decode(image: "FileDataset", path: Path) -> np.ndarray:
-    from pydicom.errors import BytesLengthException
-
     try:
-        return image.pixel_array
-    # What pydicom raises for missing pixels, missing decoders and damaged data.
-    except (
-        *(AttributeError, RuntimeError, NotImplementedError, BytesLengthException),
-        *(EOFError, OSError, ValueError, TypeError, LookupError, ArithmeticError),
-    ) as error:
-        raise InputError(f"cannot decode {path}: {' '.join(str(error).split())}; {REMEDY}") from None
+        pixels = image.pixel_array
+        left_over = b"" if image.file_meta.TransferSyntaxUID.is_compressed else image.PixelData[pixels.nbytes :]
+    # For missing pixels, missing decoders and damaged data.
+    except (*_pydicom_errors(), RuntimeError) as error:
+        raise InputError(f"cannot decode {path}: {_one_line(error)}; {REMEDY}") from None
+    # Some writers pad with zeros.
+    if any(left_over):
+        raise InputError(
+            f"PixelData has {len(image.PixelData)} bytes, {pixels.nbytes} are needed for {image.Rows} rows of "
+            f"{image.Columns} pixels: {path}; {REMEDY}"
+        )
+    return pixels
 
 
-def _name(tag: str | int) -> str:
-    return tag if isinstance(tag, str) else f"element ({tag >> 16:04x},{tag & 0xFFFF:04x})"
+def _pydicom_errors() -> tuple[type[Exception], ...]:
+    """Return what pydicom raises on damaged files; it has no class of its own for most of it."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (
+        *(InvalidDicomError, BytesLengthException, EOFError, OSError, ValueError, TypeError, AttributeError),
+        *(LookupError, ArithmeticError, NotImplementedError, RecursionError, struct.error, zlib.error),
+    )
 
 
-def _is_single(value: object) -> bool:
-    return isinstance(value, str | bytes) or not isinstance(value, Sequence)
+def _as_text(value: object) -> str:
+    return (value.decode("latin-1") if isinstance(value, bytes) else str(value)).rstrip(" \0")
 
 
-def _as_stored(value: object) -> str:
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return text.rstrip(" \0")
+def _as_shown(value: object) -> str:
+    return repr(_as_text(value)[:SHOWN_CHARACTERS])
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

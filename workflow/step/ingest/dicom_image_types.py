@@ -47,13 +47,14 @@ def read_component(header: "FileDataset", path: Path) -> str:
     ComplexImageComponent says it, or GE's private element, or the third and fourth value of ImageType; an image
     that says nothing is a magnitude.
     """
-    if component := read_text(header, "ComplexImageComponent"):
+    if component := read_text(header, "ComplexImageComponent", path):
         return component.lower()
-    if read_text(header, GE_CREATOR) == "GEMS_PARM_01":
+    if read_text(header, GE_CREATOR, path) == "GEMS_PARM_01":
         number = read_number(header, GE_COMPONENT, path)
         if number in range(1, len(GE_COMPONENTS)):
             return GE_COMPONENTS[int(number)]
-    words = [word for value in read_texts(header, "ImageType")[2:4] for word in value.upper().replace("_", " ").split()]
+    values = read_texts(header, "ImageType", path)[2:4]
+    words = [word for value in values for word in value.upper().replace("_", " ").split()]
     return next((COMPONENT_WORDS[word] for word in words if word in COMPONENT_WORDS), "magnitude")
 
 

@@ -8,8 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from step.ingest.dicom_files import holds_image, read_header, read_text
+from step.ingest.dicom_files import read_header, read_text
+
+if TYPE_CHECKING:
+    from pydicom import FileDataset
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +40,12 @@ def find_owners(root: Path, paths: Iterable[Path]) -> dict[Path, Owner]:
     anonymous: dict[Path, str] = {}
     for path in paths:
         header = read_header(path, TAGS)
-        if not holds_image(header):
+        if not _holds_image(header, path):
             continue
-        if patient := read_text(header, "PatientID"):
+        if patient := read_text(header, "PatientID", path):
             owners[path] = Owner(name_of_id(patient), f"PatientID {patient!r}")
         else:
-            anonymous[path] = read_text(header, "StudyInstanceUID")
+            anonymous[path] = read_text(header, "StudyInstanceUID", path)
     return owners | _owners_by_folder(root, anonymous)
 
 
@@ -58,6 +62,16 @@ def as_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-.") or "unnamed"
 
 
+def _holds_image(header: "FileDataset", path: Path) -> bool:
+    from pydicom.uid import UID
+
+    if "Rows" in header:
+        return True
+    kind = read_text(header, "SOPClassUID", path) or read_text(header.file_meta, "MediaStorageSOPClassUID", path)
+    # A file that does not say what it is may be an image that was cut short, and shall not be lost in silence.
+    return not kind or "Image Storage" in UID(kind).name
+
+
 def _owners_by_folder(root: Path, studies: Mapping[Path, str]) -> dict[Path, Owner]:
     together: dict[str | Path, list[Path]] = defaultdict(list)
     for path, study in studies.items():
@@ -70,5 +84,5 @@ def _owners_by_folder(root: Path, studies: Mapping[Path, str]) -> dict[Path, Own
         owners.update(dict.fromkeys(paths, Owner(name, f"folder {folder}")))
     if owners:
         names = ", ".join(sorted({owner.name for owner in owners.values()}))
-        logger.info("%d DICOM files without PatientID; their folders are the subjects: %s", len(owners), names)
+        logger.info("DICOM files without PatientID: %d; their folders are the subjects: %s", len(owners), names)
     return owners
