@@ -62,6 +62,19 @@ def damaged(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def with_bytes(position: int, *values: int):
+    """Return what sets bytes of the entry of `img` in the directory at the end of an .npz."""
+
+    def write(path: Path) -> None:
+        np.savez(path, img=cine())
+        data = bytearray(path.read_bytes())
+        start = data.rindex(b"PK\x01\x02") + position
+        data[start : start + len(values)] = bytes(values)
+        path.write_bytes(bytes(data))
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("write", "says"),
     [
@@ -74,6 +87,9 @@ def damaged(path: Path) -> None:
         (spoilt(img=not_finite()), "not finite"),
         (cut_short, "cannot read"),
         (damaged, "cannot read"),
+        (with_bytes(6, 255), "zip file version 25.5"),
+        (with_bytes(8, 1), "encrypted"),
+        (with_bytes(10, 99), "compression method is not supported"),
     ],
 )
 def test_a_bad_npz_ends_in_one_clear_line_and_leaves_nothing_behind(tmp_path, settings, write, says):
