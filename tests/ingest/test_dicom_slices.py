@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from dicom_series import AXIAL, frames_of, image, values, write_cine
 from step.errors import InputError
@@ -113,6 +114,24 @@ def test_a_repeated_scan_is_told_apart_by_its_acquisition_number(tmp_path):
 def test_a_repeated_scan_of_another_heart_rate_is_told_apart_too(tmp_path):
     scanned_twice(tmp_path, AcquisitionNumber=2, of_image=lambda s, t: {"TriggerTime": 3 + 36.5 * t})
     assert read(tmp_path) == [frames_of(0), frames_of(0)]
+
+
+def test_a_repeated_scan_without_trigger_times_is_told_apart_by_its_acquisition_number(tmp_path, log):
+    scanned_twice(tmp_path, AcquisitionNumber=2, of_image=lambda s, t: {"TriggerTime": None})
+    for path in sorted(tmp_path.iterdir())[:12]:
+        dataset = pydicom.dcmread(path)
+        del dataset.TriggerTime
+        dataset.save_as(path)
+    assert read(tmp_path) == [frames_of(0), frames_of(0)]
+    assert "2 scans at one place told apart by AcquisitionNumber" in log.text
+
+
+@pytest.mark.parametrize(
+    "acquisition", [lambda t: t, lambda t: t % 2, lambda t: int(t > 8)], ids=["each frame", "in turn", "unequal"]
+)
+def test_acquisition_numbers_that_are_no_scans_do_not_split_a_cine_without_trigger_times(tmp_path, acquisition):
+    write_cine(tmp_path, TriggerTime=None, of_image=lambda s, t: {"AcquisitionNumber": acquisition(t)})
+    assert read(tmp_path) == [frames_of(0)]
 
 
 def repeated(folder: Path) -> None:

@@ -168,7 +168,7 @@ def _split_into_scans(frames: Sequence[Image], placed: bool) -> list[list[Image]
         return [list(frames)]
     if not _has_trigger_times(frames):
         _check_instances(frames, placed)
-        return [list(frames)]
+        return _split_by_acquisition(frames)
     n_scans = _count_scans(frames)
     if n_scans == 1:
         return [_by_trigger(frames)]
@@ -179,8 +179,22 @@ def _split_into_scans(frames: Sequence[Image], placed: bool) -> list[list[Image]
             f"{len({image.trigger_ms for image in frames})} different TriggerTimes, as {n_scans} scans or slices "
             f"would that nothing tells apart: {frames[0].path}; leave all but one out with data.mri.exclude"
         )
-    logger.info("%d scans at one place told apart by AcquisitionNumber, from %s on", n_scans, frames[0].path)
+    _log_scans(scans)
     return [_by_trigger(scan) for scan in scans]
+
+
+def _split_by_acquisition(frames: Sequence[Image]) -> list[list[Image]]:
+    """Return the acquisitions of frames without times where they follow each other and are of one length above 1."""
+    scans = list(_group(frames, lambda image: image.acquisition).values())
+    follow = all(one[-1].order < two[0].order for one, two in pairwise(scans))
+    if len(scans) == 1 or not follow or len({*map(len, scans)}) > 1 or len(scans[0]) == 1:
+        return [list(frames)]
+    _log_scans(scans)
+    return scans
+
+
+def _log_scans(scans: Sequence[Sequence[Image]]) -> None:
+    logger.info("%d scans at one place told apart by AcquisitionNumber, from %s on", len(scans), scans[0][0].path)
 
 
 def _has_trigger_times(frames: Sequence[Image]) -> bool:
