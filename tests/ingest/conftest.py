@@ -1,5 +1,6 @@
 """Settings and folders that the tests of ingestion share."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,14 @@ def full_sample(tmp_path: Path) -> Path:
 @pytest.fixture
 def ingestion() -> Ingestion:
     return Ingestion(layout="cmrxrecon", exclude=(), views=("sax", "lax"), frames=12, phase=None)
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """What the library logs, also after a command of this process has turned its log to the terminal."""
+    monkeypatch.setattr(logging.getLogger("step"), "propagate", True)
+    caplog.set_level("INFO", "step")
+    return caplog
 
 
 @pytest.fixture

@@ -62,6 +62,19 @@ def damaged(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def with_bytes(position: int, *values: int):
+    """Return what sets bytes of the entry of `img` in the directory at the end of an .npz."""
+
+    def write(path: Path) -> None:
+        np.savez(path, img=cine())
+        data = bytearray(path.read_bytes())
+        start = data.rindex(b"PK\x01\x02") + position
+        data[start : start + len(values)] = bytes(values)
+        path.write_bytes(bytes(data))
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("write", "says"),
     [
@@ -74,6 +87,9 @@ def damaged(path: Path) -> None:
         (spoilt(img=not_finite()), "not finite"),
         (cut_short, "cannot read"),
         (damaged, "cannot read"),
+        (with_bytes(6, 255), "zip file version 25.5"),
+        (with_bytes(8, 1), "encrypted"),
+        (with_bytes(10, 99), "compression method is not supported"),
     ],
 )
 def test_a_bad_npz_ends_in_one_clear_line_and_leaves_nothing_behind(tmp_path, settings, write, says):
@@ -120,7 +136,7 @@ def dicom_folder(tmp_path) -> tuple[Path, np.ndarray]:
             image = images[number, frame]
             write_frame(
                 folder / f"{(frame * 7 + number) % 24}-{number}",
-                "A^1",
+                "A_1",
                 "1.2.3",
                 10.0 * number,
                 50.0 * frame,
@@ -133,8 +149,8 @@ def dicom_folder(tmp_path) -> tuple[Path, np.ndarray]:
 
 def test_dicom_frames_are_grouped_by_slice_and_ordered_by_trigger_time(tmp_path, settings, dicom_folder):
     root, images = dicom_folder
-    sequences = run(root, tmp_path / "raw.h5", settings, "A-1", "B")
-    assert [s.source for s in sequences] == ["A-1-00", "A-1-01", "B-00"]
+    sequences = run(root, tmp_path / "raw.h5", settings, "A_1", "B")
+    assert [s.source for s in sequences] == ["A_1-00", "A_1-01", "B-00"]
     for sequence, expected in zip(sequences, [images[0], images[1], images[0, ::-1]], strict=True):
         np.testing.assert_allclose(np.abs(sequence.image), 2.0 * expected + 1, rtol=1e-5)
 

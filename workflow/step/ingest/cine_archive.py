@@ -4,8 +4,8 @@ Whoever has images but no k-space can use these; each slice gets a smooth random
 time.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,16 @@ import numpy as np
 
 from step.errors import InputError
 from step.ingest.cmrxrecon_tree import check_root, is_excluded, walk_files
+from step.ingest.dicom_files import is_dicom
+from step.ingest.dicom_subjects import Owner, as_name, find_owners
 from step.ingest.synthetic_phase import SeededPhase, draw_phase
 
 if TYPE_CHECKING:
     from step.io.sequences import RawSequence
 
+logger = logging.getLogger(__name__)
+
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 REMEDY = "drop it with data.mri.exclude"
 WHERE_DATA = "set data.mri.root to a folder of .npz files with `img` (slice, frame, y, x) or of DICOM series"
 
@@ -25,23 +30,19 @@ WHERE_DATA = "set data.mri.root to a folder of .npz files with `img` (slice, fra
 def find_archive(root: Path, exclude: Sequence[str]) -> dict[str, list[Path]]:
     """Return the files of each subject under `root`: each .npz is a subject, and so is each DICOM PatientID.
 
-    Of DICOM files only the first header fields are read. Raises `InputError` where there is nothing to use.
+    Of DICOM files only header fields are read; `step.ingest.dicom_subjects` says how their subjects are named. Files
+    of neither kind and DICOM files without an image are counted in the log. Raises `InputError` where there is
+    nothing to use, where a DICOM file cannot be read, and where two subjects would have one name.
     """
-    from step.ingest.cine_dicom import is_dicom, read_patient_id
-
     check_root(root, WHERE_DATA)
-    subjects: dict[str, list[Path]] = {}
-    for path in walk_files(root):
-        file = path.relative_to(root)
-        if is_excluded(file.as_posix(), exclude):
-            continue
-        if path.suffix.lower() == ".npz":
-            subjects.setdefault(_as_name(file.with_suffix("").as_posix()), []).append(path)
-        elif is_dicom(path):
-            subjects.setdefault(_as_name(read_patient_id(path)), []).append(path)
-    if not subjects:
+    paths = [path for path in walk_files(root) if not is_excluded(path.relative_to(root).as_posix(), exclude)]
+    npz = {path: _owner_of_npz(root, path) for path in paths if _is_npz(path)}
+    dicom = [path for path in paths if path not in npz and is_dicom(path)]
+    owners = npz | find_owners(root, dicom)
+    _report_unused(paths, dicom, owners)
+    if not owners:
         raise InputError(f"no .npz or DICOM files under {root}; {WHERE_DATA}")
-    return subjects
+    return _files_by_name([(path, owners[path]) for path in paths if path in owners])
 
 
 def read_subject(
@@ -66,11 +67,9 @@ def _read_slices(files: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
     from step.ingest.cine_dicom import read_dicom_slices
     from step.ingest.cine_npz import read_npz_slices
 
-    dicom = [path for path in files if path.suffix.lower() != ".npz"]
-    for path in files:
-        if path not in dicom:
-            yield from ((path, magnitude) for magnitude in read_npz_slices(path))
-    yield from read_dicom_slices(dicom)
+    for path in filter(_is_npz, files):
+        yield from ((path, magnitude) for magnitude in read_npz_slices(path))
+    yield from read_dicom_slices([path for path in files if not _is_npz(path)])
 
 
 def _check_slice(magnitude: np.ndarray, path: Path, n_frames: int) -> None:
@@ -80,6 +79,36 @@ def _check_slice(magnitude: np.ndarray, path: Path, n_frames: int) -> None:
         raise InputError(f"cine has values that are not finite: {path}; {REMEDY}")
 
 
-def _as_name(text: str) -> str:
-    # Names become parts of files, HDF5 groups and command lines.
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-.") or "unnamed"
+def _is_npz(path: Path) -> bool:
+    return path.suffix.lower() == ".npz"
+
+
+def _owner_of_npz(root: Path, path: Path) -> Owner:
+    return Owner(as_name(path.relative_to(root).with_suffix("").as_posix()), f"file {path}")
+
+
+def _report_unused(paths: Sequence[Path], dicom: Sequence[Path], owners: Mapping[Path, Owner]) -> None:
+    """Log how many files are not used; raise `InputError` for one that is DICOM by its name alone."""
+    without_image = [path for path in dicom if path not in owners]
+    others = sorted({*paths} - {*owners} - {*without_image})
+    for path in others:
+        # Names with a dot in front are left by systems that copy files, not by scanners.
+        if path.suffix.lower() in DICOM_SUFFIXES and not path.name.startswith("."):
+            state = "is no DICOM file" if path.stat().st_size else "is empty"
+            raise InputError(f"{path} {state} despite its name; copy it again, or {REMEDY}")
+    for kind, files in {"neither .npz nor DICOM": others, "DICOM without an image": without_image}.items():
+        if files:
+            logger.info("files that are %s, left out: %d, such as %s", kind, len(files), files[0])
+
+
+def _files_by_name(files: Iterable[tuple[Path, Owner]]) -> dict[str, list[Path]]:
+    subjects: dict[str, list[Path]] = {}
+    known: dict[str, str] = {}
+    for path, owner in files:
+        other = known.setdefault(owner.name, owner.known_by)
+        if other != owner.known_by:
+            raise InputError(
+                f"{other} and {owner.known_by} would both be subject {owner.name}; rename one, or {REMEDY}"
+            )
+        subjects.setdefault(owner.name, []).append(path)
+    return subjects

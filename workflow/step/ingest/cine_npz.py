@@ -30,7 +30,8 @@ def read_npz_slices(path: Path) -> Iterator[np.ndarray]:
                 yield np.frombuffer(_read_exactly(member, size), dtype).reshape(shape[1:])
     except KeyError:
         raise InputError(f"no array img in {path}; {REMEDY}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    # A RuntimeError is a compression that zipfile does not know, or encryption.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise InputError(f"cannot read {path}: {' '.join(str(error).split())}; copy it again or leave it out") from None
 
 
