@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from step.cli import split
 from step.config.data import Split
+from step.config.study import BASE_CONFIG, load_config
 from step.errors import InputError
 from step.io.videos import PreparedVideo, VideoStore, read_index, write_videos
 from step.prepare.settings import SplitSettings
@@ -19,7 +20,7 @@ def make_settings(**changes: object) -> SplitSettings:
         "videos": 1000,
         "images": 100000,
         "split": Split(unit="subject", validation=2, test=3),
-        "test_videos": 6,
+        "test_videos": 3,
         "validation_videos": 2,
     }
     return SplitSettings(**{**values, **changes})
@@ -58,7 +59,7 @@ def test_asking_for_more_validation_leaves_the_test_set_as_it_is():
     few, many = (
         {
             r.video: r.use
-            for r in split_videos(candidates(), make_settings(split=make_split(validation=n)))
+            for r in split_videos(candidates(), make_settings(split=make_split(validation=n), validation_videos=1))
             if r.split == "test"
         }
         for n in (1, 5)
@@ -68,7 +69,7 @@ def test_asking_for_more_validation_leaves_the_test_set_as_it_is():
 
 def test_units_that_are_named_are_held_out():
     chosen = make_split(test=("P003", "P004"), validation=("P011",))
-    records = split_videos(candidates(), make_settings(split=chosen))
+    records = split_videos(candidates(), make_settings(split=chosen, test_videos=2, validation_videos=1))
     assert {r.subject for r in records if r.split == "test"} == {"P003", "P004"}
     assert {r.subject for r in records if r.split == "validation"} == {"P011"}
 
@@ -76,7 +77,7 @@ def test_units_that_are_named_are_held_out():
 def test_drawn_units_avoid_named_ones():
     for seed in range(10):
         chosen = make_split(test=("P003",), validation=8)
-        records = split_videos(candidates(), make_settings(seed=seed, split=chosen, test_videos=4))
+        records = split_videos(candidates(), make_settings(seed=seed, split=chosen, test_videos=1))
         assert {r.subject for r in records if r.split == "test"} == {"P003"}
 
 
@@ -93,14 +94,22 @@ def test_slices_of_one_subject_can_be_held_out_with_all_their_windows():
     assert len({r.source for r in records if r.use.startswith("video0")}) == 4
 
 
-def test_held_out_videos_are_named_and_spread_evenly_over_units():
-    records = split_videos(candidates(), make_settings(test_videos=7))
-    named = {r.use: r for r in records if r.split == "test" and r.use != "unused"}
-    assert sorted(named) == [f"video{n:03d}" for n in range(7)]
-    assert sorted(Counter(r.subject for r in named.values()).values()) == [2, 2, 3]
-    validation = {r.use: r for r in records if r.split == "validation" and r.use != "unused"}
-    assert sorted(validation) == ["validation000", "validation001"]
-    assert len({r.subject for r in validation.values()}) == 2
+def test_held_out_videos_are_named_and_each_is_of_another_unit():
+    """Windows of one movie or slices of one patient are no independent videos."""
+    records = split_videos(candidates(), make_settings(test_videos=3))
+    for side, name, n in (("test", "video", 3), ("validation", "validation", 2)):
+        named = {r.use: r for r in records if r.split == side and r.use != "unused"}
+        assert sorted(named) == [f"{name}{number:03d}" for number in range(n)]
+        assert len({r.subject for r in named.values()}) == n
+
+
+@pytest.mark.parametrize("overlay", [None, "demo.yaml"])
+def test_the_studys_test_sets_have_a_unit_for_each_video(overlay):
+    config = load_config(*([BASE_CONFIG.with_name(overlay)] if overlay else []))
+    for domain in config.priors:
+        video = config.video_format(domain)
+        assert video.test_videos <= video.split.test
+        assert video.validation_videos <= video.split.validation
 
 
 def test_caps_keep_a_random_part_of_the_training_videos():
@@ -135,8 +144,8 @@ def test_caps_that_exceed_what_there_is_are_logged_and_harmless(caplog):
         ({"split": make_split(validation=9)}, "leaves none of 12 units to train on"),
         ({"split": make_split(test=("P003", "P099"))}, "data.mri.split.test names P099"),
         ({"split": make_split(test=("P003",), validation=("P003",))}, "both name P003"),
-        ({"test_videos": 13}, "data.mri.test_videos is 13, the test units have 12 videos"),
-        ({"validation_videos": 9}, "data.mri.validation_videos is 9, the validation units have 8 videos"),
+        ({"test_videos": 4}, "data.mri.test_videos is 4, one of each test unit, and 3 units have a video"),
+        ({"validation_videos": 3}, "data.mri.validation_videos is 3, one of each validation unit, and 2 units have"),
         (
             {"videos": 20, "images": 200},
             "data.mri.images is 200, the 20 training videos alone have 240 frames",
