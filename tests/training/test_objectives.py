@@ -8,6 +8,7 @@ from step.config.priors import Autoencoder
 from step.diffusion.schedule import LinearBetaSchedule
 from step.io.videos import PreparedVideo, VideoRecord, VideoStore, write_videos
 from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
+from step.physics.display import DARK
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, prefetch, transform
 from step.training.denoiser import LatentBatches, is_video_step
 from step.training.objectives import autoencoder_loss, denoising_loss
@@ -108,7 +109,7 @@ def test_videos_come_as_they_were_written(store):
 def test_flips_mirror_all_frames_of_a_video_alike():
     video = torch.arange(2 * 3 * 4 * 4, dtype=torch.float32).reshape(1, 2, 3, 4, 4)
     flip_x = torch.tensor([[[-1.0, 0, 0], [0, 1.0, 0]]])
-    assert torch.allclose(transform(video, flip_x), video.flip(-1), atol=1e-4)
+    assert torch.allclose(transform(video, flip_x, 0.0), video.flip(-1), atol=1e-4)
     settings = Augmentation(flips=True, zoom=(1.0, 1.0), probability=1.0)
     transforms = draw_transforms(400, settings, torch.Generator().manual_seed(0))
     assert transforms[:, 0, 0].mean().abs() < 0.2
@@ -123,8 +124,21 @@ def test_zoom_is_within_its_bounds_and_none_changes_nothing():
     assert zoom.max() <= 1.25
     assert zoom.log().mean().abs() < 0.03
     video = torch.randn(2, 3, 1, 6, 6)
-    same = transform(video, draw_transforms(2, NO_CHANGE, torch.Generator().manual_seed(0)))
+    same = transform(video, draw_transforms(2, NO_CHANGE, torch.Generator().manual_seed(0)), -1.0)
     assert torch.allclose(same, video, atol=1e-5)
+
+
+@pytest.mark.parametrize("display", ["magnitude", "unit_range"])
+def test_what_zooming_out_brings_in_has_no_signal(display):
+    """A frame that is bright to its edge has no streaks beyond it."""
+    dark = DARK[display]
+    video = torch.full((1, 2, 1, 8, 8), 0.7)
+    smaller = transform(video, torch.tensor([[[2.0, 0, 0], [0, 2.0, 0]]]), dark)[0]
+    assert smaller[..., 3:5, 3:5] == pytest.approx(0.7, abs=1e-6)
+    outside = torch.ones(8, 8, dtype=torch.bool)
+    outside[1:7, 1:7] = False
+    assert (smaller[..., outside] == dark).all()
+    assert (smaller.diff(dim=-1)[..., :4] >= -1e-6).all()
 
 
 def test_processes_share_out_the_batch_and_its_random_draws():
@@ -142,7 +156,7 @@ def test_processes_share_out_the_batch_and_its_random_draws():
     examples = torch.randn(4, 3, 2, 8, 8)
 
     def prepare(rank: int, world: int):
-        batches = LatentBatches(frames, schedule, 0, Process(rank, world))
+        batches = LatentBatches(frames, schedule, 0.0, 0, Process(rank, world))
         mine = batches.mine(list(range(4)))
         return batches.prepare(examples[mine], batches.generator("video", 5), Training())
 

@@ -28,6 +28,7 @@ class Settings(Section):
     seed: int
     domain: Name
     prior: Literal["autoencoder", "image", "video", "joint"]
+    display: Literal["magnitude", "unit_range"]
     frames: Count
     images: Count
     autoencoder: Autoencoder
@@ -45,6 +46,7 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         seed=config.seed,
         domain=domain,
         prior=prior,
+        display=video.display,
         frames=video.frames,
         images=video.images,
         autoencoder=priors.autoencoder,
@@ -186,6 +188,7 @@ def _validation_videos(store, training):
 
 
 def _fit_autoencoder(arguments, settings, training, images, validation, state_file, accelerator):
+    from step.physics.display import DARK
     from step.training.autoencoder import train_autoencoder
 
     autoencoder, history = train_autoencoder(
@@ -194,6 +197,7 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         settings.autoencoder,
         settings.training,
         settings.standardise_latents,
+        DARK[settings.display],
         settings.seed,
         state_file,
         accelerator,
@@ -215,14 +219,14 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     from step.io.videos import VideoStore
     from step.models.prior import load_autoencoder
     from step.models.unet import DenoisingUNet, inflate
+    from step.physics.display import DARK
     from step.seeds import derive_seed
     from step.training.batches import VideoSet
     from step.training.denoiser import LatentBatches, train_image_denoiser, train_video_denoiser
 
     autoencoder = load_autoencoder(arguments.autoencoder, settings.domain)
-    latents = LatentBatches(
-        autoencoder, LinearBetaSchedule(**settings.noise_schedule.model_dump()), settings.seed, accelerator
-    )
+    schedule = LinearBetaSchedule(**settings.noise_schedule.model_dump())
+    latents = LatentBatches(autoencoder, schedule, DARK[settings.display], settings.seed, accelerator)
     torch.manual_seed(derive_seed(settings.seed, settings.prior, "weights"))
     if settings.prior == "joint":
         read_facts(arguments.initial, "denoiser", settings.domain)

@@ -6,6 +6,9 @@ import numpy as np
 
 from step.errors import InputError
 
+DARK = {"magnitude": 0.0, "unit_range": -1.0}
+"""The value of a channel where there is no signal, by the display of the domain."""
+
 
 def to_unit_range(video: np.ndarray, reference: np.ndarray, display: Literal["magnitude", "unit_range"]) -> np.ndarray:
     """Return the brightness (..., y, x) in [0, 1] of `video` (..., channel, y, x).
