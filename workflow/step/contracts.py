@@ -1,4 +1,4 @@
-"""The three protocols that make a measurement, a prior or a noise source pluggable.
+"""The protocols that make a measurement, a prior or a noise source pluggable, and what a measurement may offer besides.
 
 Axes are named throughout the library: videos are ``(batch, time, channel, y, x)``, latents are
 ``(batch, time, latent_channel, latent_y, latent_x)``.
@@ -15,7 +15,7 @@ Measurement = Mapping[str, torch.Tensor]
 
 @runtime_checkable
 class ForwardModel(Protocol):
-    """The physics of one measurement, ``y = A(x) + n``, frame by frame; it owns every noise scale.
+    """The physics of one measurement, ``y = A(x) + n``, frame by frame, with the noise that it assumes.
 
     A measurement carries what was sampled (a mask, baselines), so that simulated and real data go the same way.
     """

@@ -14,6 +14,8 @@ CHI_SQUARE = "chi2_"
 STATISTICS = {
     "chi2_closure_phase": "χ² of closure phases (χ²_cp)",
     "chi2_log_closure_amplitude": "χ² of log closure amplitudes (χ²_camp)",
+    "chi2_closure_phase_full": "χ² of closure phases with their covariance",
+    "chi2_log_closure_amplitude_full": "χ² of log closure amplitudes with their covariance",
     "chi2_flux": "χ² of the light curve",
     "chi2_kspace": "χ² of k-space",
     "data_misfit": "Data misfit",
@@ -138,7 +140,10 @@ def _notes(rows: Sequence[Row], criterion: str, interval: float) -> tuple[str, .
     if len(rows) == 1:
         notes.insert(0, "One mode was found: by this criterion the samples do not fall into several groups.")
     else:
-        notes.append(f"Share with its bootstrap interval of {100 * interval:g} %.")
+        notes.append(
+            f"Share with its bootstrap interval of {100 * interval:g} %. It is how often the sampler ended in a mode, "
+            "which is not the mode's probability: its chains do not cross between modes."
+        )
     notes.append("Data misfit with its standard deviation over the samples of the mode.")
     notes.append(
         "Stability: agreement of the modes with those of bootstrap resamples (adjusted Rand index); 1 of one mode."
