@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table and the features; raises `InputError` where a video lacks its truth or its reconstruction."""
     from step.evaluation.features import describe_videos
+    from step.evaluation.metrics import OF_SOME_MEASUREMENTS
     from step.evaluation.scores import score_video
     from step.io.features import write_features
     from step.io.learned_weights import read_learned_weights
@@ -78,10 +79,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     for path in arguments.measurements:
         measurement, truth, sample = _read(path, reconstructions)
         frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (sample, truth))
-        [misfit], _ = fit_to_data(sample[None], measurement, settings.measurement, path)
+        [misfit], chi_squares = fit_to_data(sample[None], measurement, settings.measurement, path)
+        fits = {f"chi2_{kind}": float(of_sample) for kind, [of_sample] in chi_squares.items()}
         scores = score_video(frames, true_frames, float(misfit), lpips)
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
-        rows.append({"video": path.stem, **scores, **origin})
+        fits = {name: fits[name] for name in OF_SOME_MEASUREMENTS if name in fits}
+        rows.append({"video": path.stem, **scores, **fits, **origin})
         videos[path.stem] = frames
     write_table(arguments.output, rows)
     if arguments.features:

@@ -201,8 +201,8 @@ class Sampler(Section):
         "other video of the batch"
     )
     frames_per_chunk: Count = Field(
-        description="frames of a video whose decoder gradient is computed at once, and that are decoded or encoded at once; bounds the memory, not the "
-        "result"
+        description="frames of a video whose decoder gradient is computed, and that are decoded, at once; bounds the "
+        "memory, not the result"
     )
 
     def on(self, device: Literal["cpu", "cuda"]) -> "Sampler":

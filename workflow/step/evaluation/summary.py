@@ -10,7 +10,7 @@ from step.config.metrics import Evaluation
 from step.errors import InputError
 from step.evaluation.caveats import ORACLE_MARK, ORACLE_NOTE, fvd_bias, is_oracle
 from step.evaluation.frechet import bootstrap_interval, frechet_distance
-from step.evaluation.metrics import MAY_BE_MISSING, METRICS
+from step.evaluation.metrics import MAY_BE_MISSING, METRICS, OF_SOME_MEASUREMENTS
 from step.evaluation.significance import holm, sign_flip_p
 from step.io.features import VideoFeatures
 from step.seeds import derive_seed
@@ -55,8 +55,9 @@ def read_scores(rows: Sequence[Mapping[str, str]], source: str) -> MethodScores:
     missing = [column for column in columns if column not in rows[0]]
     if missing:
         raise InputError(f"{source} has no column {missing[0]}; it has {list(rows[0])}: evaluate again")
+    metrics = [*METRICS, *(metric for metric in OF_SOME_MEASUREMENTS if metric in rows[0])]
     try:
-        videos = {row["video"]: {metric: _read_score(row[metric], metric) for metric in METRICS} for row in rows}
+        videos = {row["video"]: {metric: _read_score(row[metric], metric) for metric in metrics} for row in rows}
     except (TypeError, ValueError) as error:
         raise InputError(f"{source}: {error}; evaluate again") from None
     flow, weights = (_together(row[column] for row in rows) for column in ("flow", "lpips_weights"))
@@ -98,7 +99,8 @@ def summarise(
     """Return one row per method of `scores`, in its order.
 
     A row has the `method`; for each metric its mean over videos and, as `<metric>_std`, the sample standard
-    deviation (n - 1). If `paired_with` names a method it has too, for each metric, `<metric>_minus_<paired_with>`:
+    deviation (n - 1); so it has for those of `OF_SOME_MEASUREMENTS` that were measured. If `paired_with` names a method
+    it has too, for each metric, `<metric>_minus_<paired_with>`:
     the mean over videos of the difference, with its standard error `_se`, the p of `sign_flip_p` as `_p` and, of
     the methods that are not `references`, `_p_holm`, corrected for their number. Then `fvd`, `fvd_low` and
     `fvd_high`, the numbers of `videos` and of their `frames`, and texts: `flow`, `lpips_weights`, `fvd_weights`,
@@ -164,7 +166,7 @@ def _in_order(features: VideoFeatures, videos: Collection[str]) -> np.ndarray:
 
 def _mean_and_spread(scores: VideoScores) -> Row:
     columns: Row = {}
-    for metric in METRICS:
+    for metric in next(iter(scores.values())):
         values = _values(scores, metric)
         columns[metric] = None if values is None else float(values.mean())
         columns[f"{metric}_std"] = None if values is None else _sample_std(values)

@@ -44,6 +44,17 @@ PAIRED = tuple(metric for metric in COLUMNS if metric != "fvd")
 MISFIT_HEADERS = {"vlbi": "Data misfit ↓ (1 at best)"}
 """By the model of the measurement: the paper's statistic of closure quantities is never below 1 (Eq. 13)."""
 
+BESIDE = {
+    "chi2_closure_phase_full": Column("χ² of closure phases, with covariance", 2, False),
+    "chi2_log_closure_amplitude_full": Column("χ² of log closure amplitudes, with covariance", 2, False),
+}
+"""Columns of tables that have them: reduced chi-squares, at best 1, and not ranked."""
+
+COVARIANCE_NOTE = (
+    "χ² with covariance: of all independent closures, with the covariance of those that share visibilities; the same "
+    "for any choice of set, 1 where the data are fitted to their errors."
+)
+
 SIGNIFICANCE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 MOST_DECIMALS = 6  # with more, a number is written as a power of ten
 SIGNIFICANT_DIGITS = 3  # at least so many of a data misfit, whose size depends on the units of the data
@@ -117,16 +128,17 @@ def stars(p: float | None) -> str:
 
 def _score_part(table: TaskTable, paper: PaperScores) -> Part:
     rank_of = {metric: ranks(table.methods, metric) for metric in COLUMNS}
+    shown = COLUMNS | _beside(table)
     lines: list[Line] = []
     for row in table.methods:
-        cells = [_score_cell(row, metric, rank_of[metric].get(row["method"])) for metric in COLUMNS]
+        cells = [_score_cell(row, metric, rank_of.get(metric, {}).get(row["method"])) for metric in shown]
         lines.append((Cell(_name(row)), *cells))
         if (table.task, row["method"]) in paper:
-            lines.append(_paper_line(row["method"], paper[table.task, row["method"]]))
+            lines.append(_paper_line(row["method"], paper[table.task, row["method"]], shown))
     if table.references:
         lines.append((Cell(REFERENCES_HEADING),))
-    lines += [(Cell(_name(row)), *(_score_cell(row, metric, None) for metric in COLUMNS)) for row in table.references]
-    headers = {metric: column.header for metric, column in COLUMNS.items()}
+    lines += [(Cell(_name(row)), *(_score_cell(row, metric, None) for metric in shown)) for row in table.references]
+    headers = {metric: column.header for metric, column in shown.items()}
     headers["data_misfit"] = MISFIT_HEADERS.get(table.model, headers["data_misfit"])
     caption = f"{task_label(table.task)}: mean over videos (standard deviation); FVD with its bootstrap interval"
     return Part(caption, ("Methods", *headers.values()), tuple(lines), tuple(_score_notes(table, paper)))
@@ -146,10 +158,14 @@ def _score_cell(row: Row, metric: str, rank: int | None) -> Cell:
     return Cell(f"{_format(value, decimals)}{spread}", look)
 
 
-def _paper_line(method: str, scores: Mapping[str, Score]) -> Line:
+def _beside(table: TaskTable) -> dict[str, Column]:
+    return {metric: column for metric, column in BESIDE.items() if metric in table.rows[0]}
+
+
+def _paper_line(method: str, scores: Mapping[str, Score], shown: Iterable[str]) -> Line:
     """Return the paper's own line, whose first cell says so."""
     texts = [f"{_plain_label(method)}, {IN_THE_PAPER}"]
-    for metric in COLUMNS:
+    for metric in shown:
         mean, std = scores.get(metric, ("", ""))
         texts.append(f"{mean} ({std})" if std else mean or NOTHING)
     return tuple(Cell(text, "paper") for text in texts)
@@ -163,6 +179,7 @@ def _score_notes(table: TaskTable, paper: PaperScores) -> list[str]:
             "prints, of its own data, sizes and networks."
         )
     notes.append(f"{_all_of(table, 'videos')} test videos of {_all_of(table, 'frames')} frames.")
+    notes += [COVARIANCE_NOTE] if _beside(table) else []
     notes += _oracle_note(table)
     notes += [f"Flow of {names}: {flow}." for flow, names in _by_text(table, "flow").items()]
     for column, name in (("lpips_weights", "LPIPS"), ("fvd_weights", "FVD")):
@@ -239,8 +256,8 @@ def _difference(row: Row, metric: str, column: str) -> str:
 
 def _tidy(table: TaskTable, paper: PaperScores, paired_with: str | None) -> Iterable[dict[str, object]]:
     """Yield one row per value: of ours, of the references, and of the paper."""
-    for metric in COLUMNS:
-        rank_of = ranks(table.methods, metric)
+    for metric in COLUMNS | _beside(table):
+        rank_of = ranks(table.methods, metric) if metric in COLUMNS else {}
         for row in table.rows:
             low, high = _spread("fvd") if metric == "fvd" else ("", "")
             column = f"{metric}_minus_{paired_with}"
@@ -281,7 +298,7 @@ def _number(row: Row, column: str) -> float | None:
 
 
 def _decimals(metric: str, value: float | None) -> int:
-    decimals = COLUMNS[metric].decimals
+    decimals = (COLUMNS | BESIDE)[metric].decimals
     if metric != "data_misfit" or not value or not math.isfinite(value):
         return decimals
     return max(decimals, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value))))
