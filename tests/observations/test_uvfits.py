@@ -10,6 +10,7 @@ import pytest
 from astropy.io import fits
 from step.config.study import load_config
 from step.errors import InputError
+from step.observations import eht
 from step.observations.uvfits import read_uvfits
 from step.physics.array import read_array
 from step.physics.observing import schedule
@@ -112,6 +113,32 @@ def test_both_directions_of_a_baseline_are_kept(file, edited):
     assert len(read) == len(whole)
     assert (read.one[1], read.other[1]) == (read.other[0], read.one[0])
     np.testing.assert_allclose(read.uv[1], -read.uv[0])
+
+
+def settings_of_the_example(file: Path, **changes: object) -> eht.Settings:
+    """Return the settings of the study's example of an observation, for another file."""
+    chosen = eht.settings_of(load_config(PROJECT / "config/sgra_2017.yaml"), "sgra_2017")
+    return chosen.model_copy(update={"file": file, "array": PROJECT / chosen.array, **changes})
+
+
+def test_a_station_with_itself_is_no_baseline(file, edited, caplog):
+    caplog.set_level("INFO")
+
+    def edit(samples, groups):
+        groups["BASELINE"][:5] = 257
+
+    table, _ = eht.read_visibilities(settings_of_the_example(edited(edit)))
+    whole, _ = eht.read_visibilities(settings_of_the_example(file))
+    assert len(whole) - len(table) == 5
+    assert (table.stations[:, 0] < table.stations[:, 1]).all()
+    assert f"5 of {len(whole)} visibilities of one station with itself are left out" in caplog.text
+
+
+def test_the_coordinates_are_the_file_s_whatever_the_task_says(file):
+    _, facts = eht.read_visibilities(settings_of_the_example(file, task_right_ascension_h=1.0, task_source="M87"))
+    assert facts["right_ascension_h"] == pytest.approx(17.76112, abs=1e-6)
+    with pytest.raises(InputError, match=r"has coordinates of its own, right ascension 17\.76112 h.*to null"):
+        eht.read_visibilities(settings_of_the_example(file, right_ascension_h=12.5, declination_deg=12.4))
 
 
 def test_nothing_left_is_one_line(edited):
