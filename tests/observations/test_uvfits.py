@@ -141,6 +141,13 @@ def test_the_coordinates_are_the_file_s_whatever_the_task_says(file):
         eht.read_visibilities(settings_of_the_example(file, right_ascension_h=12.5, declination_deg=12.4))
 
 
+def test_a_weight_without_bound_is_none(file, edited):
+    def edit(samples, groups):
+        samples[5, ..., WEIGHT] = np.inf
+
+    assert set(read_uvfits(file).place) - set(read_uvfits(edited(edit)).place) == {6}
+
+
 def test_nothing_left_is_one_line(edited):
     def edit(samples, groups):
         samples[..., :2] = np.nan
