@@ -22,7 +22,10 @@ observations:
     data: {data}
 """
 KSPACE = "{format: cmrxrecon, kspace: k.mat, mask: m.mat, slice: 0, first_frame: 0, pixel_mm: null, frame_s: null}"
-VISIBILITIES = "{format: eht, file: v.csv, start_utc_h: null, average_s: 60, systematic: 0, light_curve: none}"
+VISIBILITIES = (
+    "{format: eht, file: v.csv, right_ascension_h: null, declination_deg: null, start_utc_h: null, average_s: 60, "
+    "systematic: 0, light_curve: none}"
+)
 
 
 @pytest.fixture

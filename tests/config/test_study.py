@@ -52,7 +52,8 @@ BAD = {  # what is wrong: the YAML, and what the line must name
     "warped noise without a flow": ("tasks: {mri8: {flow: null}}", ["tasks.mri8.flow", "null", "bilinear"]),
     "flow of a truth that a real measurement has not": (
         "observations: {night: {task: blackhole, method: bicubic, samples: 1, samples_per_job: 1, data: {format: eht, "
-        "file: a.csv, start_utc_h: null, average_s: 60, systematic: 0, light_curve: none}}}",
+        "file: a.csv, right_ascension_h: null, declination_deg: null, start_utc_h: null, average_s: 60, systematic: 0, "
+        "light_curve: none}}}",
         ["observations.night.method", "bicubic", "tasks.blackhole.flow.source", "no"],
     ),
     "task of an unknown domain": ("tasks: {mri8: {domain: weather}}", ["tasks.mri8.domain", "weather"]),

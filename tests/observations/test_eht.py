@@ -33,8 +33,11 @@ def settings(file: Path, **changes: object) -> eht.Settings:
         "field_of_view_uas": 128.0,
         "cadence_s": 102.0,
         "array": PROJECT / "resources/eht2017.csv",
-        "right_ascension_h": 17.76112,
-        "declination_deg": -29.007797,
+        "right_ascension_h": None,
+        "declination_deg": None,
+        "task_source": "SgrA*",
+        "task_right_ascension_h": 17.76112,
+        "task_declination_deg": -29.007797,
         "flux_sigma": 0.5,
     }
     return eht.Settings(**{**values, **changes})
@@ -61,7 +64,7 @@ def training(tmp_path) -> VideoStore:
     return VideoStore(tmp_path / "index.csv")
 
 
-def test_visibilities_are_averaged_within_frames_weighted_by_their_errors(tmp_path, training):
+def test_visibilities_are_averaged_within_frames_weighted_by_their_errors(tmp_path):
     start, second = 12.5, 1 / 3600
     rows = [
         (start + 10 * second, "AA", "SM", 1e9, 2e9, 1.0, 0.0, 0.1),
@@ -69,13 +72,13 @@ def test_visibilities_are_averaged_within_frames_weighted_by_their_errors(tmp_pa
         (start + 70 * second, "AA", "SM", 3e9, 5e9, 5.0, 0.0, 0.1),  # the second minute of the frame
         (start + 110 * second, "AA", "SM", 3e9, 5e9, 7.0, 0.0, 0.1),  # the second frame
     ]
-    measured, _ = eht.read(settings(write_csv(tmp_path / "a.csv", rows)), training)
-    np.testing.assert_allclose(measured["visibility"][0], [(1.0 * 4 + 3.0j) / 5, 5.0])
-    np.testing.assert_allclose(measured["sigma"][:2], [[1 / np.sqrt(100 + 25), 0.1], [0.1, 0]])
-    np.testing.assert_allclose(measured["uv"][0, 0], [1.2e9, 2.4e9])
-    np.testing.assert_allclose(measured["time_h"][0, 0], start + 30 * second)
-    assert measured["visibility"][1, 0] == 7.0
-    assert (measured["sigma"][2:] == 0).all()
+    chosen = settings(write_csv(tmp_path / "a.csv", rows))
+    averages = eht.average(eht.read_visibilities(chosen)[0], chosen)
+    np.testing.assert_array_equal(averages.frame, [0, 0, 1])
+    np.testing.assert_allclose(averages.value, [(1.0 * 4 + 3.0j) / 5, 5.0, 7.0])
+    np.testing.assert_allclose(averages.sigma, [1 / np.sqrt(100 + 25), 0.1, 0.1])
+    np.testing.assert_allclose(averages.uv[0], [1.2e9, 2.4e9])
+    np.testing.assert_allclose(averages.time_h[0], start + 30 * second)
 
 
 def test_the_systematic_error_is_a_fraction_of_the_amplitude(tmp_path, training):
@@ -117,9 +120,14 @@ def test_the_light_curve_has_the_brightness_of_the_training_videos_and_the_shape
     [
         (HEADER + "12.51,AA,XX,1e9,1e9,1,0,0.1\n", {}, "station XX.*eht2017.csv has AA, AP"),
         (HEADER + "9.51,AA,AP,1e9,1e9,1,0,0.1\n", {}, r"from 9\.510 to 9\.510 h UTC.*12\.500 to 14\.313.*start_utc_h"),
-        (HEADER + "12.51,AA,AP,1e9,1e9,nan,0,0.1\n", {}, "not finite"),
-        (HEADER + "12.51,AA,AP,1e9,1e9,1,0,0\n", {}, "sigma is not above 0"),
-        (HEADER + "12.51,AA,AP,1e9,1e9,1,0\n", {}, "every row has 8 values"),
+        (HEADER + "12.51,AA,AP,1e9,1e9,nan,0,0.1\n", {}, "no visibilities of two stations with a value"),
+        (HEADER + "12.51,AA,AP,1e9,1e9,1,0,0\n", {}, "row 3, AA-AP: its sigma is not finite and above 0"),
+        (HEADER + "12.51,AA,AP,1e9,1e9,1,0,nan\n", {}, "row 3, AA-AP: its sigma is not finite and above 0"),
+        (HEADER + "nan,AA,AP,1e9,1e9,1,0,0.1\n", {}, "row 3, AA-AP: its time or baseline is not finite"),
+        (HEADER + "12.51,AA,AP,inf,1e9,1,0,0.1\n", {}, "row 3, AA-AP: its time or baseline is not finite"),
+        (HEADER + "12.51,AA,AP,1e9,1e9,1,0\n", {}, "line 3: it has 7; every row has 8 values"),
+        (HEADER + "12.51,AA,SM,1e9,1e9,1,0,0.1\n", {}, "no closure during the video.*average_s"),
+        (HEADER.replace("SGRA", "M87") + "12.51,AA,SM,1e9,1e9,1,0,0.1\n", {}, "right_ascension_h and data.declination"),
         (HEADER + "12.51,AA,AP,1e9,1e9,one,0,0.1\n", {}, "one"),
         (HEADER, {}, "no visibilities"),
         ("time,T1\n", {}, "does not begin as a table of the EHT"),
@@ -138,7 +146,7 @@ def test_a_table_that_cannot_be_used_is_one_line(tmp_path, training, text, chang
     ("name", "content", "says"),
     [
         ("a.uvfits", b"SIMPLE", "eht-imaging cannot read"),
-        ("a.txt", b"x", "neither .uvfits nor .csv"),
+        ("a.dat", b"x", "none of .uvfits, .uvp, .csv, .txt"),
         ("", b"", "no file"),
     ],
 )
@@ -148,6 +156,120 @@ def test_another_file_is_one_line(tmp_path, training, name, content, says):
     with pytest.raises(InputError, match=says) as raised:
         eht.read(settings(tmp_path / (name or "none.csv")), training)
     assert "\n" not in str(raised.value)
+
+
+def test_the_directions_of_a_baseline_are_averaged_into_one(tmp_path, training):
+    start, second = 12.5, 1 / 3600
+    there = [(start + 5 * second, *pair, *uv, 2.0, 30.0, 0.1) for pair, uv in BASELINES.items()]
+    back = [(t, b, a, -u, -v, amplitude, -phase, s) for t, a, b, u, v, amplitude, phase, s in there]
+    both, _ = eht.read(settings(write_csv(tmp_path / "both.csv", there + back)), training)
+    alone, _ = eht.read(settings(write_csv(tmp_path / "there.csv", there)), training)
+    turned, _ = eht.read(settings(write_csv(tmp_path / "back.csv", back)), training)
+    for name, array in alone.items():
+        np.testing.assert_array_equal(turned[name], array, err_msg=name)
+    assert both["sigma"].shape == alone["sigma"].shape
+    np.testing.assert_allclose(both["visibility"], alone["visibility"])
+    np.testing.assert_allclose(both["uv"], alone["uv"])
+    np.testing.assert_allclose(both["sigma"], alone["sigma"] / np.sqrt(2))
+    np.testing.assert_allclose(both["closure_phase_sigma"], alone["closure_phase_sigma"] / np.sqrt(2))
+
+
+def test_a_station_with_itself_is_no_flux_and_need_not_be_in_the_array(tmp_path, training, caplog):
+    caplog.set_level("INFO")
+    rows = rows_at(12.51) + [(12.51, code, code, 0.0, 0.0, 50.0, 0.0, 0.01) for code in ("AA", "XX")]
+    chosen = settings(write_csv(tmp_path / "a.csv", rows), light_curve="zero_baseline")
+    measured, attributes = eht.read(chosen, training)
+    assert attributes["mean_flux_jy"] == pytest.approx(2.0)
+    assert (measured["stations"][0, :, 0] != measured["stations"][0, :, 1]).all()
+    assert "2 of 5 visibilities of one station with itself are left out" in caplog.text
+
+
+@pytest.mark.parametrize("amplitude", ["nan", "inf", "0"])
+def test_a_frame_without_a_value_on_the_zero_baseline_has_no_flux(tmp_path, training, caplog, amplitude):
+    caplog.set_level("INFO")
+    rows = rows_at(12.51) + rows_at(12.54, amplitude=3.0)
+    rows[0] = (*rows[0][:5], amplitude, 0.0, 0.1)
+    chosen = settings(write_csv(tmp_path / "a.csv", rows), light_curve="zero_baseline")
+    measured, attributes = eht.read(chosen, training)
+    assert attributes["mean_flux_jy"] == pytest.approx(3.0)
+    np.testing.assert_array_equal(measured["flux_sigma"][:2] > 0, [False, True])
+    assert (measured["sigma"] > 0).sum() == 5
+    assert "1 of 6 visibilities without a value (not finite, or exactly 0) are left out" in caplog.text
+
+
+def test_times_that_begin_anew_at_midnight_go_on_after_24_h(tmp_path, training, caplog):
+    caplog.set_level("INFO")
+    hours = (23.8, 23.95, 24.01, 24.2)
+    going_on = write_csv(tmp_path / "a.csv", rows_at(*hours))
+    anew = write_csv(tmp_path / "b.csv", rows_at(*(round(hour % 24, 6) for hour in hours[2:] + hours[:2])))
+    (one, said), (other, also) = (eht.read(settings(file, start_utc_h=23.75), training) for file in (going_on, anew))
+    for name, array in one.items():
+        np.testing.assert_allclose(other[name], array, err_msg=name)
+    assert (other["sigma"] > 0).sum() == 12
+    assert said["mjd"] == also["mjd"] == 57850
+    assert caplog.text.count("of the day after") == 1
+    assert "6 of 12 visibilities have times modulo 24 h" in caplog.text
+
+
+def test_hours_outside_the_video_stay_outside(tmp_path, training, caplog):
+    caplog.set_level("INFO")
+    eht.read(settings(write_csv(tmp_path / "a.csv", rows_at(12.51, 0.6, 23.0))), training)
+    assert "6 of 9 visibilities are outside the video's time and left out" in caplog.text
+    assert "day after" not in caplog.text
+
+
+def test_three_stations_have_closure_phases_alone_and_the_log_says_so(tmp_path, training, caplog):
+    caplog.set_level("INFO")
+    measured, _ = eht.read(settings(write_csv(tmp_path / "a.csv", rows_at(12.51))), training)
+    assert (measured["closure_phase_sigma"] > 0).sum() == 1
+    assert (measured["log_closure_amplitude_sigma"] > 0).sum() == 0
+    assert "there are closure phases alone" in caplog.text
+
+
+@pytest.mark.parametrize("source", ["SGRA", "SgrA", "Sgr A*", "sgr_a*"])
+def test_a_table_of_the_task_s_source_has_the_task_s_coordinates(tmp_path, source):
+    file = write_csv(tmp_path / "a.csv", rows_at(12.51), HEADER.replace("SGRA", source))
+    _, facts = eht.read_visibilities(settings(file))
+    assert facts["source"] == source
+    assert (facts["right_ascension_h"], facts["declination_deg"]) == (17.76112, -29.007797)
+
+
+M87 = {"right_ascension_h": 12.513729, "declination_deg": 12.391123}
+
+
+def test_m87_is_exported_where_the_configuration_says_it_is(tmp_path, training):
+    from astropy.wcs import WCS
+
+    file = write_csv(tmp_path / "a.csv", rows_at(12.51), HEADER.replace("SGRA", "M87"))
+    chosen = settings(file, frames=2, **M87)
+    measured, attributes = eht.read(chosen, training)
+    video = np.random.default_rng(0).uniform(-1, 1, (2, 1, 32, 32))
+    eht.export(chosen, {"mean": video}, measured, attributes, tmp_path)
+    movie = eht_imaging().movie.load_hdf5(str(tmp_path / "mean.h5"))
+    image = eht_imaging().image.load_fits(str(tmp_path / "mean/frame_000.fits"))
+    for found in (movie, image):
+        assert found.source == "M87"
+        assert found.ra == pytest.approx(12.514, abs=5e-4)
+        assert found.dec == pytest.approx(12.391, abs=5e-4)
+    centre = WCS(str(tmp_path / "mean/frame_000.fits")).wcs_pix2world([[16.5, 16.5]], 1)[0]
+    np.testing.assert_allclose(centre, [12.513729 * 15, 12.391123], atol=1e-9)
+
+
+def test_a_source_with_letters_that_fits_lacks_can_be_exported(tmp_path, training):
+    file = tmp_path / "a.csv"
+    text = write_csv(file, rows_at(12.51), HEADER.replace("SGRA", "J0501é")).read_text()
+    file.write_bytes(text.encode("latin-1"))
+    chosen = settings(file, frames=1, **M87)
+    measured, attributes = eht.read(chosen, training)
+    assert attributes["source"] == "J0501é"
+    eht.export(chosen, {"mean": np.ones((1, 1, 32, 32))}, measured, attributes, tmp_path)
+    assert eht_imaging().movie.load_hdf5(str(tmp_path / "mean.h5")).source == "J0501\\xe9"
+    assert eht_imaging().image.load_fits(str(tmp_path / "mean/frame_000.fits")).source == "J0501\\xe9"
+
+
+def test_one_coordinate_alone_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="give both, or neither"):
+        settings(tmp_path / "a.csv", right_ascension_h=12.5)
 
 
 def test_an_observation_of_another_kind_of_task_is_refused(tmp_path):

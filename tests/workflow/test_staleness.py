@@ -173,6 +173,7 @@ LIBRARY_EDITS = {
     "sampling/mcmc.py": total(FROM_SAMPLE, FROM_SAMPLE, SCAN, NIGHT),
     "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
     "observations/eht.py": FROM_NIGHT,
+    "observations/uvfits.py": FROM_NIGHT,
     # The comparison says the PSNR of what it shows, and the modes are sliced where the comparison is.
     "evaluation/psnr.py": total(
         of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2, "plot_modes_of_observation": 2}

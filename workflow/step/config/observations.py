@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, Tag
+from pydantic import Field, Tag, model_validator
 
 from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
 
@@ -24,7 +24,16 @@ class EhtData(Section):
     """Visibilities of the Event Horizon Telescope."""
 
     format: Literal["eht"] = Field(description="the module `step.observations.eht`")
-    file: Path = Field(description="visibilities: `.uvfits`, or the table (`.csv`) of an EHT data release")
+    file: Path = Field(
+        description="visibilities: `.uvfits` or `.uvp`, or the table (`.csv`, `.txt`) of an EHT data release"
+    )
+    right_ascension_h: Annotated[float, Field(ge=0, lt=24)] | None = Field(
+        description="of the source, h, for a table, which does not say it; null: the task's own, if the table is of "
+        "the task's `source`; null for uvfits, which says it"
+    )
+    declination_deg: Annotated[float, Field(ge=-90, le=90)] | None = Field(
+        description="of the source, degree; null where `right_ascension_h` is"
+    )
     start_utc_h: NonNegative | None = Field(description="UTC of the first frame, h; null: the task's own")
     average_s: Positive = Field(description="time over which visibilities are averaged coherently, s")
     systematic: NonNegative = Field(
@@ -34,6 +43,12 @@ class EhtData(Section):
         description="the flux of each frame: from the baselines within one site (`zero_baseline`), in units of its "
         "mean over time, which is given the mean of the training videos; or `none`, no flux in the data term"
     )
+
+    @model_validator(mode="after")
+    def _coordinates_are_whole(self) -> "EhtData":
+        if (self.right_ascension_h is None) != (self.declination_deg is None):
+            raise ValueError("one of right_ascension_h and declination_deg is null; give both, or neither")
+        return self
 
 
 class CmrxreconData(Section):

@@ -41,6 +41,9 @@ class Vlbi(Section):
 
     model: Literal["vlbi"] = Field(description="the module `step.physics.vlbi`")
     array: Path = Field(description="table of the stations: position, sensitivity, errors of gain and leakage")
+    source: str = Field(
+        description="name of the source; measured tables of that name, but for case and marks, have its coordinates"
+    )
     right_ascension_h: NonNegative = Field(description="of the source, h")
     declination_deg: Annotated[float, Field(ge=-90, le=90)] = Field(description="of the source, degree")
     frequency_hz: Positive = Field(description="observing frequency, Hz")

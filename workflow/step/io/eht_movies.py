@@ -59,9 +59,14 @@ def write_eht_movie(path: Path, header: EhtMovieHeader, times_h: Sequence[float]
         head = file.create_dataset("header", (0,), "S10")
         values = {name: getattr(header, field) for field, name in ATTRIBUTES.items()}
         for name, value in (values | {"polrep": "stokes", "pol_prim": "I"}).items():
-            head.attrs[name] = np.bytes_(str(value))
+            head.attrs[name] = np.bytes_(ascii_text(str(value)))
         file.create_dataset("times", data=np.asarray(times_h, np.float64))
         _write_frames(file, len(times_h), frames)
+
+
+def ascii_text(text: str) -> str:
+    """Return `text` with escapes such as ``\\xe9`` for what is not ASCII, which FITS and ehtim do not read."""
+    return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Visibilities that the Event Horizon Telescope measured, and videos of them as eht-imaging reads them."""
 
-import csv
 import logging
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +14,19 @@ if TYPE_CHECKING:
     import numpy as np
 
     from step.io.videos import VideoStore
+    from step.observations.recorded import Recorded
     from step.physics.visibilities import Visibilities
 
 log = logging.getLogger(__name__)
 
+NAMED = 12
+"""Closures at most that the log names."""
+
 ZERO_BASELINE = 1e8
 """Baselines below this many wavelengths are within one site (130 km at 1.3 mm) and see the whole flux."""
 
-CSV_COLUMNS = ("time(UTC)", "T1", "T2", "U(lambda)", "V(lambda)", "Iamp(Jy)", "Iphase(d)", "Isigma(Jy)")
+UVFITS, TABLES = (".uvfits", ".uvp"), (".csv", ".txt")
+"""Suffixes of the formats, in whatever case."""
 
 
 class Settings(EhtData):
@@ -35,8 +38,9 @@ class Settings(EhtData):
     field_of_view_uas: Positive
     cadence_s: Positive
     array: Path
-    right_ascension_h: NonNegative
-    declination_deg: float
+    task_source: str
+    task_right_ascension_h: NonNegative
+    task_declination_deg: float
     flux_sigma: Positive
 
 
@@ -53,8 +57,9 @@ def settings_of(config: Config, name: str) -> Settings:
     values = chosen.data.model_dump()
     if values["start_utc_h"] is None:
         values["start_utc_h"] = task.measurement.start_utc_h
-    of_task = ("array", "right_ascension_h", "declination_deg", "flux_sigma")
-    values |= {key: getattr(task.measurement, key) for key in of_task}
+    values |= {key: getattr(task.measurement, key) for key in ("array", "flux_sigma")}
+    of_source = ("source", "right_ascension_h", "declination_deg")
+    values |= {f"task_{key}": getattr(task.measurement, key) for key in of_source}
     values |= {key: getattr(video, key) for key in ("frames", "resolution", "field_of_view_uas", "cadence_s")}
     return Settings(**values)
 
@@ -67,13 +72,14 @@ def files(settings: Settings) -> list[Path]:
 def read(settings: Settings, training: "VideoStore") -> "tuple[dict[str, np.ndarray], dict[str, object]]":
     """Return the measurement's arrays (see `step.physics.closures.to_measurement`) and what else is known.
 
-    Visibilities are averaged coherently within frames and turned into minimal closure sets. `training` are videos that
+    Visibilities are averaged coherently within frames and turned into closure sets: eht-imaging's minimal ones of the
+    stations in the order `closure_order` of the attributes, and what they lack of a basis. `training` are videos that
     say how bright a video is on average. Raises `InputError` for a file that cannot be used, a station that the task's
     array lacks, and where nothing was observed during the video.
     """
     import numpy as np
 
-    from step.physics.array import by_sensitivity, read_array
+    from step.physics.array import read_array
     from step.physics.closures import to_measurement
 
     recorded, facts = read_visibilities(settings)
@@ -88,11 +94,17 @@ def read(settings: Settings, training: "VideoStore") -> "tuple[dict[str, np.ndar
         "pixel_unit": "uas",
         "file": str(settings.file),
     }
-    order = by_sensitivity(read_array(settings.array))
+    known = [station.station for station in read_array(settings.array)]
+    order = [known.index(code) for code in facts["closure_order"].split()]
     measurement = to_measurement(table, settings.frames, order) | flux
     counts = {
         name: int((measurement[f"{name}_sigma"] > 0).sum()) for name in ("closure_phase", "log_closure_amplitude")
     }
+    if not any(counts.values()):
+        raise InputError(
+            f"{settings.file} has no closure during the video: at no time three stations observed one another within "
+            f"{settings.average_s:g} s; give a file with more baselines, or raise the observation's data.average_s"
+        )
     n_empty = settings.frames - len(np.unique(table.frame))
     log.info(
         "%s: %d visibilities of %s s, %d closure phases, %d log closure amplitudes; %d of %d frames have no data",
@@ -103,48 +115,83 @@ def read(settings: Settings, training: "VideoStore") -> "tuple[dict[str, np.ndar
         n_empty,
         settings.frames,
     )
+    for kind, loops in (("closure_phase", "triangle"), ("log_closure_amplitude", "quadrangle")):
+        beyond = _beyond_the_minimal_set(measurement, kind, loops, known)
+        if beyond:
+            named = ", ".join(beyond[:NAMED]) + (", ..." if len(beyond) > NAMED else "")
+            log.info(
+                "%s: %d of the %s are independent of eht-imaging's minimal sets, which lack them where baselines are "
+                "missing: %s",
+                settings.file,
+                len(beyond),
+                kind.replace("_", " ") + "s",
+                named,
+            )
+    if not counts["log_closure_amplitude"]:
+        log.info("%s: closure amplitudes need four stations at one time; there are closure phases alone", settings.file)
     return measurement, attributes
 
 
-def read_visibilities(settings: Settings) -> "tuple[Visibilities, dict[str, object]]":
-    """Return all visibilities of the file, their frames numbered from the first of the video, and its header."""
+def _beyond_the_minimal_set(
+    measurement: "Mapping[str, np.ndarray]", kind: str, loops: str, known: list[str]
+) -> list[str]:
+    """Return the stations and the time of each closure that eht-imaging's sets do not have nor say."""
     import numpy as np
 
-    from step.physics.array import read_array
+    names = []
+    n_places = measurement["visibility"].shape[1]
+    is_beyond = (measurement[f"{kind}_sigma"] > 0) & ~measurement[f"{kind}_minimal"]
+    for frame, number in zip(*np.nonzero(is_beyond), strict=True):
+        sides = measurement[loops][frame, number]
+        sides = sides[sides < (2 * n_places if kind == "closure_phase" else n_places)] % n_places
+        codes = dict.fromkeys(known[station] for side in sides for station in measurement["stations"][frame, side])
+        names.append(f"{'-'.join(codes)} at {measurement['time_h'][frame, sides[0]]:.3f} h")
+    return names
+
+
+def read_visibilities(settings: Settings) -> "tuple[Visibilities, dict[str, object]]":
+    """Return all visibilities of the file, their frames numbered from the first of the video, and its header.
+
+    They are sorted by time. Each baseline has one direction, from the station that the array has first to the other.
+    """
+    import numpy as np
+
+    from step.observations.recorded import keep_measurements, turn_to
+    from step.physics.array import by_sensitivity, read_array
     from step.physics.visibilities import Visibilities
 
-    if not settings.file.is_file():
-        raise InputError(f"no file {settings.file}; give the observation's data.file an existing one")
-    readers = {".uvfits": _read_uvfits, ".csv": _read_csv}
-    if settings.file.suffix not in readers:
-        raise InputError(f"{settings.file} is neither .uvfits nor .csv; convert it, eht-imaging writes uvfits")
-    columns, facts = readers[settings.file.suffix](settings)
-    known = [station.station for station in read_array(settings.array)]
-    unknown = sorted({*columns["one"], *columns["other"]} - set(known))
+    recorded = keep_measurements(_read_file(settings.file), settings.file)
+    stations = read_array(settings.array)
+    known = [station.station for station in stations]
+    unknown = sorted({*recorded.one, *recorded.other} - set(known))
     if unknown:
         raise InputError(
             f"{settings.file} has the station {unknown[0]}, the array {settings.array} has {', '.join(known)}; "
             "add it there"
         )
-    time_h, value, sigma = columns["time_h"], columns["value"], columns["sigma"]
-    if not (np.isfinite(value).all() and np.isfinite(sigma).all() and (sigma > 0).all()):
-        raise InputError(
-            f"{settings.file} has visibilities that are not finite or whose sigma is not above 0; flag them"
-        )
-    order = np.argsort(time_h, kind="stable")
-    # A microsecond, so that a time on the edge of two frames does not fall to either side as it rounds.
-    frame = np.floor((time_h - settings.start_utc_h) * 3600 / settings.cadence_s + 1e-6 / settings.cadence_s)
+    time_h = _times_of_the_video(recorded.time_h, settings)
+    first, second = (np.array([known.index(code) for code in codes]) for codes in (recorded.one, recorded.other))
+    pairs, turned = turn_to(first, second, recorded)
     table = Visibilities(
-        frame=frame.astype(int),
+        frame=_frames(time_h, settings),
         time_h=time_h,
-        stations=np.array(
-            [[known.index(a), known.index(b)] for a, b in zip(columns["one"], columns["other"], strict=True)]
-        ),
-        uv=np.stack([columns["u"], columns["v"]], axis=-1),
-        value=value,
-        sigma=sigma,
+        stations=pairs,
+        uv=turned.uv,
+        value=turned.value,
+        sigma=turned.sigma,
     )
-    return table[order], facts
+    right_ascension_h, declination_deg = _coordinates(recorded, settings)
+    by_file = [code for code in recorded.sites if code in known]
+    by_array = [known[number] for number in by_sensitivity(stations)]
+    facts = {
+        "closure_order": " ".join(dict.fromkeys([*by_file, *by_array])),
+        "source": recorded.source,
+        "mjd": recorded.mjd,
+        "frequency_hz": recorded.frequency_hz,
+        "right_ascension_h": right_ascension_h,
+        "declination_deg": declination_deg,
+    }
+    return table[np.argsort(time_h, kind="stable")], facts
 
 
 def average(table: "Visibilities", settings: Settings) -> "Visibilities":
@@ -220,68 +267,73 @@ def export(
             write_fits_frame(folder / name / f"frame_{number:03d}.fits", header, float(time_h), frame)
 
 
-def _read_uvfits(settings: Settings) -> "tuple[dict[str, np.ndarray], dict[str, object]]":
-    import contextlib
-    import io
+def _read_file(file: Path) -> "Recorded":
+    from step.observations.uvfits import read_uvfits
+    from step.observations.visibility_tables import read_visibility_table
 
-    from step.physics.eht_imaging import eht_imaging
-
-    eht = eht_imaging()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            observation = eht.obsdata.load_uvfits(str(settings.file))
-    except Exception as error:  # whatever eht-imaging and astropy raise for a file that is not what they expect
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"eht-imaging cannot read {settings.file}: {reason}; copy it again, or convert it") from None
-    data = observation.data
-    columns = {"time_h": data["time"], "one": data["t1"], "other": data["t2"], "u": data["u"], "v": data["v"]}
-    facts = {
-        "source": str(observation.source),
-        "mjd": int(observation.mjd),
-        "frequency_hz": float(observation.rf),
-        "right_ascension_h": float(observation.ra),
-        "declination_deg": float(observation.dec),
-    }
-    return columns | {"value": data["vis"], "sigma": data["sigma"]}, facts
+    if not file.is_file():
+        raise InputError(f"no file {file}; give the observation's data.file an existing one")
+    suffix = file.suffix.lower()
+    if suffix not in UVFITS + TABLES:
+        raise InputError(f"{file} is none of {', '.join(UVFITS + TABLES)}; convert it, eht-imaging writes uvfits")
+    return read_uvfits(file) if suffix in UVFITS else read_visibility_table(file)
 
 
-def _read_csv(settings: Settings) -> "tuple[dict[str, np.ndarray], dict[str, object]]":
+def _coordinates(recorded: "Recorded", settings: Settings) -> tuple[float, float]:
+    """Return right ascension (h) and declination (degree): the file's own, else the observation's, else the task's.
+
+    The task's are taken for a file of the task's own source alone.
+    """
+    if recorded.right_ascension_h is not None:
+        if settings.right_ascension_h is not None:
+            raise InputError(
+                f"{settings.file} has coordinates of its own, right ascension {recorded.right_ascension_h:.5f} h, "
+                f"declination {recorded.declination_deg:.5f} degrees; set data.right_ascension_h and "
+                "data.declination_deg to null"
+            )
+        return recorded.right_ascension_h, recorded.declination_deg
+    if settings.right_ascension_h is not None:
+        return settings.right_ascension_h, settings.declination_deg
+    if _plain(recorded.source) != _plain(settings.task_source):
+        raise InputError(
+            f"{settings.file} is a table, without coordinates, of {recorded.source or 'no named source'}, and the task "
+            f"of {settings.task_source}; set the observation's data.right_ascension_h and data.declination_deg"
+        )
+    return settings.task_right_ascension_h, settings.task_declination_deg
+
+
+def _plain(source: str) -> str:
+    return "".join(filter(str.isalnum, source.casefold()))
+
+
+def _frames(time_h: "np.ndarray", settings: Settings) -> "np.ndarray":
     import numpy as np
 
-    with settings.file.open(newline="") as file:
-        header = re.match(r"#SRC:(.*),DATE\(MJD\):(\d+),FREQ:([\d.]+)GHz", file.readline())
-        names = file.readline().removeprefix("#").strip().split(",")
-        if not header or tuple(names) != CSV_COLUMNS:
-            raise InputError(
-                f"{settings.file} does not begin as a table of the EHT does, `#SRC:...,DATE(MJD):...,FREQ:...GHz` and "
-                f"`#{','.join(CSV_COLUMNS)}`; convert it to that or to uvfits"
-            )
-        rows = [row for row in csv.reader(file) if row]
-    try:
-        numbers = np.array([[float(row[n]) for n in (0, 3, 4, 5, 6, 7)] for row in rows])
-    except (ValueError, IndexError) as error:
-        raise InputError(
-            f"{settings.file}: {error}; every row has {len(CSV_COLUMNS)} values, numbers but T1, T2"
-        ) from None
-    if not rows:
-        raise InputError(f"{settings.file} has no visibilities; give another file")
-    time_h, u, v, amplitude, phase_deg, sigma = numbers.T
-    columns = {
-        "time_h": time_h,
-        "u": u,
-        "v": v,
-        "sigma": sigma,
-        "value": amplitude * np.exp(1j * np.deg2rad(phase_deg)),
-    }
-    columns |= {"one": np.array([row[1] for row in rows]), "other": np.array([row[2] for row in rows])}
-    facts = {
-        "source": header[1],
-        "mjd": int(header[2]),
-        "frequency_hz": float(header[3]) * 1e9,
-        "right_ascension_h": settings.right_ascension_h,
-        "declination_deg": settings.declination_deg,
-    }
-    return columns, facts
+    # A microsecond, so that a time on the edge of two frames does not fall to either side as it rounds.
+    frame = np.floor((time_h - settings.start_utc_h) * 3600 / settings.cadence_s + 1e-6 / settings.cadence_s)
+    return frame.astype(int)
+
+
+def _times_of_the_video(time_h: "np.ndarray", settings: Settings) -> "np.ndarray":
+    """Return `time_h` with 24 h more where that is within the video and the time itself is not.
+
+    Files of a night over midnight may count hours from 0 again.
+    """
+    import numpy as np
+
+    def inside(times: np.ndarray) -> np.ndarray:
+        frame = _frames(times, settings)
+        return (frame >= 0) & (frame < settings.frames)
+
+    after_midnight = ~inside(time_h) & inside(time_h + 24)
+    if after_midnight.any():
+        log.info(
+            "%s: %d of %d visibilities have times modulo 24 h, a day too early for the video, and are of the day after",
+            settings.file,
+            after_midnight.sum(),
+            len(time_h),
+        )
+    return np.where(after_midnight, time_h + 24, time_h)
 
 
 def _within_the_video(table: "Visibilities", settings: Settings) -> "Visibilities":
