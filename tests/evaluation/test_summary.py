@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from step.config.metrics import Evaluation
 from step.errors import InputError
-from step.evaluation.metrics import METRICS
+from step.evaluation.metrics import METRICS, OF_SOME_MEASUREMENTS
 from step.evaluation.significance import DRAWS, EXACT_UP_TO, holm, sign_flip_p, smallest_p
 from step.evaluation.summary import Distance, MethodScores, format_table, measure_distance, read_scores, summarise
 from step.io.features import VideoFeatures, missing_features
@@ -40,6 +40,16 @@ def test_rows_keep_their_order_and_have_mean_and_sample_deviation():
     columns = ["method", *(name for metric in METRICS for name in (metric, f"{metric}_std"))]
     columns += ["fvd", "fvd_low", "fvd_high", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
     assert list(rows[0]) == columns
+
+
+def test_what_some_measurements_have_beside_the_metrics_is_read_and_averaged_too():
+    name = OF_SOME_MEASUREMENTS[1]
+    read = read_scores(
+        [{"video": f"video{n:03d}", **dict.fromkeys(METRICS, "0.5"), name: str(n), **TEXTS} for n in range(3)], "file"
+    )
+    (row,) = summary_of({"a": read})
+    assert (row[name], row[f"{name}_std"]) == (1, 1)
+    assert OF_SOME_MEASUREMENTS[0] not in row
 
 
 def test_paired_difference_and_its_standard_error_of_every_metric():

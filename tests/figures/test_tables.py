@@ -111,6 +111,16 @@ def test_best_and_second_best_of_the_methods_are_marked_references_never(rows, p
     assert psnr["BIS"].look == "plain"
 
 
+def test_chi_squares_with_the_covariance_stand_beside_the_papers_misfit_unranked(rows, paper):
+    assert not any("covariance" in header for header in document_of(rows, paper).parts[0].columns)
+    measured = [row | {"chi2_closure_phase_full": "1.04", "chi2_closure_phase_full_std": "0.1"} for row in rows]
+    part = document_of(measured, paper).parts[0]
+    assert part.columns[-1] == "χ² of closure phases, with covariance"
+    assert line_of(part, "BIS")[-1] == Cell("1.04 (0.10)", "plain")
+    assert line_of(part, "BIS, in the paper")[-1] == Cell("–", "paper")
+    assert any(note.startswith("χ² with covariance") for note in part.notes)
+
+
 def test_smaller_is_better_for_distances_and_the_misfit_and_ties_share_a_rank():
     rows = [metrics_row(name, 1.0, data_misfit=value) for name, value in (("a", "1.2"), ("b", "1.1"), ("c", "1.1"))]
     assert ranks(rows, "data_misfit") == {"a": 3, "b": 1, "c": 1}

@@ -179,3 +179,25 @@ class TestRealData:
         read = read_uvfits(tmp_path / "a.uvfits")
         assert len(read) == 6141
         assert (read.value != 0).all()
+
+
+def test_closure_sets_are_made_in_the_order_of_sensitivity_that_the_file_states(file):
+    settings = settings_of_the_example(file, light_curve="none")
+    measurement, attributes = eht.read(settings, None)
+    assert attributes["closure_order"].split() == ["AA", "LM", "PV", "AP", "SM", "JC", "AZ", "SP"]
+    # Times on the edges of frames are in the frames that begin there, although the file has them some milliseconds off.
+    assert (measurement["sigma"] > 0).sum(1)[:5].tolist() == [21, 21, 21, 21, 0]
+    known = [station.station for station in read_array(settings.array)]
+    first = measurement["quadrangle"][0, 0]
+    sides = [{known[station] for station in measurement["stations"][0, place]} for place in first]
+    assert sides == [{"AA", "SM"}, {"AP", "LM"}, {"AA", "LM"}, {"SM", "AP"}]  # PV is down
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real data beside the project")
+def test_independent_closures_that_eht_imaging_lacks_in_the_real_file_are_counted_and_named(caplog):
+    caplog.set_level("INFO")
+    (file,) = REAL.glob("*.uvfits")
+    measurement, _ = eht.read(settings_of_the_example(file, light_curve="none"), None)
+    beyond = (measurement["closure_phase_sigma"] > 0) & ~measurement["closure_phase_minimal"]
+    assert beyond.sum() > 0
+    assert f"{beyond.sum()} of the closure phases are independent of eht-imaging's minimal sets" in caplog.text

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EDGE_S = 0.05
+"""A time this little before a frame or an interval is in it: those of uvfits are some milliseconds off."""
+
 NAMED = 12
 """Closures at most that the log names."""
 
@@ -205,7 +208,7 @@ def average(table: "Visibilities", settings: Settings) -> "Visibilities":
     from step.physics.visibilities import Visibilities
 
     since_frame_s = (table.time_h - settings.start_utc_h) * 3600 - table.frame * settings.cadence_s
-    interval = np.floor(since_frame_s / settings.average_s + 1e-6 / settings.average_s).astype(int)
+    interval = np.floor(since_frame_s / settings.average_s + EDGE_S / settings.average_s).astype(int)
     keys = np.stack([table.frame, interval, *table.stations.T], axis=-1)
     groups, of_group = np.unique(keys, axis=0, return_inverse=True)
     of_group = of_group.ravel()
@@ -309,8 +312,7 @@ def _plain(source: str) -> str:
 def _frames(time_h: "np.ndarray", settings: Settings) -> "np.ndarray":
     import numpy as np
 
-    # A microsecond, so that a time on the edge of two frames does not fall to either side as it rounds.
-    frame = np.floor((time_h - settings.start_utc_h) * 3600 / settings.cadence_s + 1e-6 / settings.cadence_s)
+    frame = np.floor((time_h - settings.start_utc_h) * 3600 / settings.cadence_s + EDGE_S / settings.cadence_s)
     return frame.astype(int)
 
 
