@@ -21,7 +21,10 @@ observations:
     samples_per_job: 2
     data: {data}
 """
-KSPACE = "{format: cmrxrecon, kspace: k.mat, mask: m.mat, slice: 0, first_frame: 0, pixel_mm: null, frame_s: null}"
+KSPACE = (
+    "{format: cmrxrecon, kspace: k.mat, mask: m.mat, slice: 0, first_frame: 0, outside: {scale: estimate}, "
+    "pixel_mm: null, frame_s: null}"
+)
 VISIBILITIES = "{format: eht, file: v.csv, start_utc_h: null, average_s: 60, systematic: 0, light_curve: none}"
 
 
@@ -76,7 +79,9 @@ def test_the_summary_is_mean_and_deviation_and_the_chi_squares_are_each_samples_
     samples = generator.standard_normal((3, 12, 2, 192, 192)).astype(np.float32)
     mask = np.zeros((12, 192), bool)
     mask[:, 96] = True
-    write_measurement(tmp_path / "scan.h5", {"kspace": np.zeros((12, 192, 192), np.complex64), "mask": mask}, None, {})
+    arrays = {"kspace": np.zeros((12, 192, 192), np.complex64), "mask": mask}
+    arrays |= {"outside_scale": np.zeros((12, 192), np.float32), "outside_fitted": np.zeros(12, bool)}
+    write_measurement(tmp_path / "scan.h5", arrays, None, {})
     write_reconstructions(tmp_path / "samples.h5", [Reconstruction("scan", samples, {})], {})
     files = ["--measurement", tmp_path / "scan.h5", "--reconstructions", tmp_path / "samples.h5"]
     outputs = ["--output", tmp_path / "posterior.h5", "--table", tmp_path / "chi_squares.csv"]
