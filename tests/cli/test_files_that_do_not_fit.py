@@ -339,11 +339,11 @@ def kspace(*shape: int) -> dict[str, np.ndarray]:
     [
         (
             kspace(N_FRAMES, SIZE, SIZE + 2),
-            "kspace (12 x 8 x 10), mask (12 x 8), outside_fitted (12), ",
+            "kspace (12 x 8 x 10), mask (12 x 8), outside_fitted (12), outside_scale (12 x 10)",
         ),
         (
             kspace(N_FRAMES - 2, SIZE, SIZE),
-            "kspace (10 x 8 x 8), mask (10 x 8), outside_fitted (10), ",
+            "kspace (10 x 8 x 8), mask (10 x 8), outside_fitted (10), outside_scale (10 x 8)",
         ),
         ({"visibilities": np.ones((N_FRAMES, 21), np.complex64)}, "visibilities (12 x 21)"),
     ],

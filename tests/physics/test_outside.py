@@ -1,6 +1,7 @@
 """k-space with more lines than the frame has rows: the truth fits its own data, and videos come out better for it."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from step.ingest.simulate.drawing import make_grid
 from step.ingest.simulate.mri import settings_of
 from step.ingest.simulate.patient import simulate_magnitudes
 from step.ingest.simulate.receiver import draw_object_phase
-from step.physics.fourier import fft2c
+from step.physics.fourier import fft2c, ifft2c
 from step.physics.masks import equispaced_mask
 from step.physics.mri import CartesianMri, fit_rows, transform_readout
 from step.physics.outside import estimate_outside, line_basis
@@ -87,7 +88,7 @@ def test_the_whole_fields_true_video_has_chi_square_1_at_the_demos_sizes(n_lines
 @pytest.mark.parametrize("mask", PAPER_MASKS)
 @pytest.mark.parametrize("n_lines", [204, 246, 168, 132])
 def test_the_whole_fields_true_video_has_chi_square_1_at_the_papers_sizes(n_lines, mask):
-    image = patient(n_lines, "P001", **PAPER)
+    image = patient(n_lines, "P001", **PAPER)[:, :, ::2]
     assert 0.9 < chi_square(image, measured(image, static(n_lines, *mask), 192), 192) < 1.1
 
 
@@ -240,9 +241,9 @@ def test_the_frame_is_reconstructed_with_less_than_half_the_error_of_a_likelihoo
 
 
 def posterior_mean(measurement: dict, shape: torch.Size) -> torch.Tensor:
-    """Return the mean (batch, time, 2, y, x) under a smooth Gaussian prior, by conjugate gradients; levels at 0 video.
+    """Return the mean (batch, time, 2, y, x) under a smooth Gaussian prior, by conjugate gradients.
 
-    The prior's power falls as 1 / (1 + k^2) in both directions, with a standard deviation of 0.3.
+    The prior's power falls as 1 / (1 + k^2)^1.5, with a standard deviation of 0.3; levels are those of the mean before.
     """
     forward = model(48)
     ky, kx = (torch.arange(n) - n // 2 for n in shape[-2:])
@@ -251,18 +252,21 @@ def posterior_mean(measurement: dict, shape: torch.Size) -> torch.Tensor:
 
     def colour(white: torch.Tensor) -> torch.Tensor:
         kspace = root * fft2c(torch.complex(white[:, :, 0], white[:, :, 1]))
-        return torch.view_as_real(torch.conj(fft2c(kspace.conj()))).movedim(-1, 2)
+        return torch.view_as_real(ifft2c(kspace)).movedim(-1, 2)
 
     def residuals(white: torch.Tensor) -> torch.Tensor:
-        return forward.residuals(colour(white), measurement)
+        return forward.residuals(colour(white), prepared)
 
-    zero = torch.zeros(shape, dtype=torch.float64)
-    at_zero, transposed = torch.func.vjp(residuals, zero)
+    prepared = forward.prepare(measurement, torch.float64)
+    white = torch.zeros(shape, dtype=torch.float64)
+    for _ in range(4):
+        found, transposed = torch.func.vjp(residuals, white)
 
-    def curvature(direction: torch.Tensor) -> torch.Tensor:
-        return transposed(torch.func.jvp(residuals, (zero,), (direction,))[1])[0] + direction
+        def curvature(direction: torch.Tensor, at: torch.Tensor = white, back: Callable = transposed) -> torch.Tensor:
+            return back(torch.func.jvp(residuals, (at,), (direction,))[1])[0] + direction
 
-    return colour(conjugate_gradients(curvature, -transposed(at_zero)[0], 200))
+        white = white + conjugate_gradients(curvature, -transposed(found)[0] - white, 40)
+    return colour(white)
 
 
 def test_the_level_of_each_frame_is_the_most_likely():
