@@ -330,14 +330,21 @@ def test_models_and_a_measurement_that_fit_are_sampled(config, out, measurement,
 
 
 def kspace(*shape: int) -> dict[str, np.ndarray]:
-    return {"kspace": np.ones(shape, np.complex64), "mask": np.ones(shape[:2], bool)}
+    outside = {"outside_scale": np.zeros(shape[::2], np.float32), "outside_fitted": np.zeros(shape[0], bool)}
+    return {"kspace": np.ones(shape, np.complex64), "mask": np.ones(shape[:2], bool), **outside}
 
 
 @pytest.mark.parametrize(
     ("arrays", "found"),
     [
-        (kspace(N_FRAMES, SIZE, SIZE + 2), "kspace (12 x 8 x 10), mask (12 x 8)"),
-        (kspace(N_FRAMES - 2, SIZE, SIZE), "kspace (10 x 8 x 8), mask (10 x 8)"),
+        (
+            kspace(N_FRAMES, SIZE, SIZE + 2),
+            "kspace (12 x 8 x 10), mask (12 x 8), outside_fitted (12), outside_scale (12 x 10)",
+        ),
+        (
+            kspace(N_FRAMES - 2, SIZE, SIZE),
+            "kspace (10 x 8 x 8), mask (10 x 8), outside_fitted (10), outside_scale (10 x 8)",
+        ),
         ({"visibilities": np.ones((N_FRAMES, 21), np.complex64)}, "visibilities (12 x 21)"),
     ],
     ids=["another size", "10 frames", "another model"],

@@ -102,6 +102,7 @@ def measurements(tmp_path) -> list[Path]:
 
 def write_video(folder: Path, stem: str, video: str) -> Path:
     arrays = {"kspace": np.ones((12, 8, 8), np.complex64), "mask": np.ones((12, 8), bool)}
+    arrays |= {"outside_scale": np.zeros((12, 8), np.float32), "outside_fitted": np.zeros(12, bool)}
     truth = np.zeros(SHAPE, np.float32)
     truth[:, 0] = 1
     path = folder / f"measurements/{stem}.h5"

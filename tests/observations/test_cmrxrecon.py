@@ -57,6 +57,8 @@ def observe(tmp_path: Path) -> Callable[..., Settings]:
             "mask": write_mask(tmp_path / "P001/cine_sax_mask.mat", lines, kspace.shape[-1]),
             "slice": 1,
             "first_frame": 0,
+            "outside": {"scale": 0.0},
+            "noise_level": 0.01,
             "pixel_mm": None,
             "frame_s": None,
             "frames": FRAMES,
@@ -241,7 +243,7 @@ def with_an_image_beyond_the_kept_columns(settings: Settings) -> None:
     image = np.zeros((FRAMES, SLICES, 16, 32))
     image[:, :, 5, 0] = 1
     # At the frame's edge: its k-space alternates in sign along kx, so that no rounding fills the kept columns.
-    write_mat(settings.kspace, UNDERSAMPLED, to_kspace(image))
+    write_mat(settings.kspace, UNDERSAMPLED, to_kspace(image) * lines_of(16)[:, None])
 
 
 def with_a_mask_of_another_size(settings: Settings) -> None:
@@ -267,7 +269,9 @@ def with_an_empty_mask(settings: Settings) -> None:
 
 
 def with_a_mask_without_the_centre(settings: Settings) -> None:
-    write_mask(settings.mask, np.arange(16) % 3 == 0, 32)
+    lines = np.arange(16) % 3 == 0
+    write_mask(settings.mask, lines, 32)
+    write_mat(settings.kspace, UNDERSAMPLED, good() * lines[:, None])
 
 
 def good() -> np.ndarray:
@@ -289,13 +293,18 @@ def good() -> np.ndarray:
         (with_two_frames, "kspace", "has 2 frames, the observation needs 3", "lower its data.first_frame"),
         (with_nan, "kspace", "slice 1 has values that are not finite", "data.kspace"),
         (with_a_damaged_chunk, "kspace", "cannot read slice 1", "copy it again"),
-        (with_a_silent_line, "kspace", "1 of 8 lines of the mask", "data.mask"),
+        (with_a_silent_line, "kspace", "3 of 24 lines of the mask", "data.mask"),
         (with_an_image_beyond_the_kept_columns, "kspace", "image is zero everywhere", "data.kspace"),
-        (with_a_mask_of_another_size, "mask", "has shape (32, 16), k-space has (16, 32)", "data.mask"),
+        (
+            with_a_mask_of_another_size,
+            "mask",
+            "has shape (32, 16), k-space has (16, 32) in each of 3 frames",
+            "data.mask",
+        ),
         (with_a_mask_of_text, "mask", "has type |S1", "data.mask"),
         (with_a_mask_of_nan, "mask", "not finite", "data.mask"),
         (with_a_mask_of_samples, "mask", "line 5 in part, 7 of 32 samples", "constant along kx"),
-        (with_an_empty_mask, "mask", "has no line", "data.mask"),
+        (with_an_empty_mask, "mask", "has no line in 3 of 3 frames", "data.mask"),
         (with_a_mask_without_the_centre, "kspace", "the zero frequency, line 8 of 16", "data.mask"),
     ],
 )
@@ -313,6 +322,7 @@ def test_files_that_cannot_be_used_end_in_one_line_with_file_and_remedy(observe,
 
 def study(tmp_path: Path, task: str = "mri8", **format_changes: object) -> Config:
     data = {"format": "cmrxrecon", "kspace": "a.mat", "mask": "b.mat", "slice": 3, "first_frame": 1}
+    data["outside"] = {"scale": "estimate"}
     data |= {"pixel_mm": 1.5, "frame_s": None}
     heart = {"task": task, "method": "step_joint", "samples": 2, "samples_per_job": 1, "data": data}
     path = tmp_path / "study.yaml"

@@ -71,6 +71,15 @@ class PreparedModel(Protocol):
 
 
 @runtime_checkable
+class OutsideModel(Protocol):
+    """What a forward model offers beside the rest if its data see more than the frame."""
+
+    def outside_energy(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the share of the data's energy that comes from outside the frame, given `video`, shape (batch,)."""
+        ...
+
+
+@runtime_checkable
 class VideoPrior(Protocol):
     """A latent diffusion prior over videos."""
 

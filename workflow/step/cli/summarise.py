@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.evaluation.quantiles import take_quantiles
     from step.io.reconstructions import read_measurement, read_reconstructions, write_summary
     from step.io.tables import write_table
-    from step.physics.forward_models import fit_to_data
+    from step.physics.forward_models import energy_outside, fit_to_data
 
     name = arguments.measurement.stem
     reconstructions = read_reconstructions(arguments.reconstructions)
@@ -65,10 +65,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     measured, _ = read_measurement(arguments.measurement)
     videos = np.concatenate([samples, mean[None]])
     misfits, chi_squares = fit_to_data(videos, measured, settings.measurement, arguments.measurement)
+    outside = energy_outside(videos, measured, settings.measurement)
     labels = [*(f"sample{number:03d}" for number in range(len(samples))), "mean"]
     rows = []
     for number, label in enumerate(labels):
         of_kind = {kind: values[number] for kind, values in chi_squares.items()}
         rows.append({"video": label, **of_kind, "data_misfit": misfits[number]})
+        if outside is not None:
+            rows[-1]["outside_energy"] = outside[number]
+            log.info("%s: %.1f %% of the data's energy is from outside the frame", label, 100 * outside[number])
         log.info("%s: data misfit %.3f", label, misfits[number])
     write_table(arguments.table, rows)

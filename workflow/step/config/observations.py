@@ -51,14 +51,26 @@ class EhtData(Section):
         return self
 
 
+class Outside(Section):
+    """What is outside the video's rows, where k-space has more lines than those: unknown, Gaussian, integrated out."""
+
+    scale: NonNegative | Literal["estimate"] = Field(
+        description="its standard deviation per real and imaginary part, in units of the video; 0: nothing is there; "
+        "`estimate`: from the lines themselves, per column, with a level that each video fits frame by frame"
+    )
+
+
 class CmrxreconData(Section):
     """k-space that was measured undersampled, in a file as of CMRxRecon 2023."""
 
     format: Literal["cmrxrecon"] = Field(description="the module `step.observations.cmrxrecon`")
     kspace: Path = Field(description="undersampled k-space (`.mat`): `kspace_single_sub08`, `kspace_sub08` or alike")
-    mask: Path = Field(description="its sampling mask (`.mat`): `mask08` or alike")
+    mask: Path = Field(
+        description="its sampling mask (`.mat`): `mask08` or alike, (ky, kx) for all frames or (time, ky, kx) for each"
+    )
     slice: Annotated[int, Field(ge=0)] = Field(description="number of the slice, from 0")
     first_frame: Annotated[int, Field(ge=0)] = Field(description="number of the first frame to use, from 0")
+    outside: Outside
     pixel_mm: Positive | None = Field(description="side of a raw pixel, mm, null if unknown; for the export")
     frame_s: Positive | None = Field(description="time between frames, s, null if unknown; for the export")
 

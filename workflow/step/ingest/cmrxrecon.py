@@ -8,8 +8,15 @@ import torch
 from step.errors import InputError
 from step.ingest.cmrxrecon_tree import RawFile
 from step.ingest.coils import combine_coils
-from step.io.hdf5 import open_hdf5
-from step.io.matlab_kspace import MULTI_COIL, SINGLE_COIL, check_kspace, find_variable, read_slice, variable_name
+from step.io.matlab_kspace import (
+    MULTI_COIL,
+    SINGLE_COIL,
+    check_kspace,
+    find_variable,
+    open_matlab,
+    read_slice,
+    variable_name,
+)
 from step.io.sequences import RawSequence
 from step.physics.fourier import ifft2c
 
@@ -27,7 +34,7 @@ def read_raw_file(raw: RawFile, n_frames: int) -> Iterator[RawSequence]:
     damaged, is not laid out as in `AXES`, has fewer than `n_frames` frames, or holds values that are not
     finite.
     """
-    with open_hdf5(raw.path) as file:
+    with open_matlab(raw.path) as file:
         dataset = find_variable(file, AXES, REMEDY)
         check_kspace(dataset, AXES[variable_name(dataset)], raw.path, REMEDY)
         if dataset.shape[0] < n_frames:

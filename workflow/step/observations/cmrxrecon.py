@@ -1,5 +1,6 @@
 """k-space that was measured undersampled, in files as of CMRxRecon 2023: in as a measurement, out as NIfTI."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -8,21 +9,24 @@ import numpy as np
 
 from step.config.data import MriData
 from step.config.observations import CmrxreconData
-from step.config.sections import Count, Positive
+from step.config.sections import Count, NonNegative, Positive
 from step.config.study import Config
 from step.errors import InputError
 
 if TYPE_CHECKING:
     from step.io.videos import VideoStore
 
+log = logging.getLogger(__name__)
+
 
 class Settings(CmrxreconData):
-    """The observation's own values, and those of `step.config.data.MriData` that say what a video is."""
+    """The observation's own values, and what its task and `step.config.data.MriData` say of noise and videos."""
 
     frames: Count
     resolution: Count
     scale: Positive | Literal["peak"]
     reference_phase: bool
+    noise_level: NonNegative | None
 
 
 def settings_of(config: Config, name: str) -> Settings:
@@ -45,7 +49,13 @@ def settings_of(config: Config, name: str) -> Settings:
             f"{video.crop}; set data.{domain}.crop = data.{domain}.resolution = {video.resolution}"
         )
     shared = {key: getattr(video, key) for key in ("frames", "resolution", "scale", "reference_phase")}
-    return Settings(**observation.data.model_dump(), **shared)
+    noise_level = config.tasks[observation.task].measurement.model_dump().get("noise_level")
+    if noise_level is None and observation.data.outside.scale == "estimate":
+        raise InputError(
+            f"observations.{name}.data.outside.scale is estimate, which needs the noise_level that the measurement of "
+            f"task {observation.task} lacks; state a number"
+        )
+    return Settings(**observation.data.model_dump(), **shared, noise_level=noise_level)
 
 
 def files(settings: Settings) -> list[Path]:
@@ -57,23 +67,30 @@ def read(settings: Settings, training: "VideoStore") -> tuple[dict[str, np.ndarr
     """Return the measurement that `step.physics.mri` explains, and what is known of it.
 
     The measurement holds `kspace` (time, ky, resolution), complex64, in units of the video, zero where nothing was
-    measured, and `mask` (time, ky), bool. Of the attributes, `scale` is the factor from the raw image to the video,
-    `phase_rad` the angle by which it was rotated, and `frame_times` counts from the raw file's first frame. Scale and
-    phase are those of the whole sequence, so that observations of different frames agree. The training videos are not
-    used. Raises `InputError` where the files are damaged, do not fit each other, or lack what the settings ask for.
+    measured, `mask` (time, ky), bool, and what `step.physics.mri` has to know of the image outside the frame,
+    `outside_scale` (time, x) and `outside_fitted` (time,). Of the attributes, `scale` is the factor from the raw image
+    to the video, `phase_rad` the angle by which it was rotated, `outside_share` the estimated energy outside the frame
+    as a share of all, and `frame_times` counts from the raw file's first frame. Scales and phase are those of the whole
+    sequence, so that observations of different frames agree. The training videos are not used. Raises
+    `InputError` where the files are damaged, do not fit each other, or lack what the settings ask for.
     """
     from step.observations.kspace_lines import fit_readout, keep_measured, peak, phase, read_kspace, read_mask
 
     stop = settings.first_frame + settings.frames
     raw = read_kspace(settings.kspace, settings.slice, stop)
-    mask = read_mask(settings.mask, raw.kspace.shape[1:])
+    mask = read_mask(settings.mask, raw.kspace.shape)
     kspace = fit_readout(keep_measured(raw, mask, settings.mask), settings.resolution)
     scale = 1 / peak(kspace, raw) if settings.scale == "peak" else settings.scale
     rotation = -phase(kspace, mask, raw) if settings.reference_phase else 0.0
     frames = np.arange(settings.first_frame, stop)
+    kspace = (scale * np.exp(1j * rotation) * kspace).astype(np.complex64)
+    outside_scale, share = _outside(settings, kspace, mask)
+    more_lines = kspace.shape[1] > settings.resolution
     measurement = {
-        "kspace": (scale * np.exp(1j * rotation) * kspace[frames]).astype(np.complex64),
-        "mask": np.tile(mask, (settings.frames, 1)),
+        "kspace": kspace[frames],
+        "mask": mask[frames],
+        "outside_scale": np.tile(outside_scale.astype(np.float32), (settings.frames, 1)),
+        "outside_fitted": np.full(settings.frames, more_lines and settings.outside.scale == "estimate"),
     }
     attributes = {
         "frame_times": frames * (settings.frame_s or 1.0),
@@ -84,6 +101,8 @@ def read(settings: Settings, training: "VideoStore") -> tuple[dict[str, np.ndarr
         "phase_rad": rotation,
         "source": f"{raw.variable} of {settings.kspace}, slice {settings.slice}, mask {settings.mask}",
     }
+    if share is not None:
+        attributes["outside_share"] = share
     return measurement, attributes
 
 
@@ -106,3 +125,27 @@ def export(
         magnitude = np.sqrt(np.square(video, dtype=np.float64).sum(axis=1)) / scale
         description = f"{name}: magnitude, raw units; orientation and thickness unknown"
         write_nifti(folder / f"{name}.nii.gz", magnitude, settings.pixel_mm, settings.frame_s, description)
+
+
+def _outside(settings: Settings, kspace: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float | None]:
+    """Return the standard deviation (x,) outside the frame and its share of the energy, None if it is not estimated.
+
+    `kspace` (time, ky, kx) is in units of the video, `mask` (time, ky). What is done goes to the log.
+    """
+    import torch
+
+    from step.physics.mri import transform_readout
+    from step.physics.outside import estimate_outside
+
+    n_lines, n_rows, scale = kspace.shape[1], settings.resolution, settings.outside.scale
+    if n_lines <= n_rows:
+        return np.zeros(n_rows), None
+    where = f"{n_lines} lines for {n_rows} rows: {n_lines - n_rows} rows of the field of view are outside the frame"
+    if scale != "estimate":
+        log.info("%s; standard deviation there as stated, %g", where, scale)
+        return np.full(n_rows, scale), None
+    columns = transform_readout(torch.from_numpy(kspace))
+    found = estimate_outside(columns, torch.from_numpy(mask), n_rows, settings.noise_level)
+    low, high = float(found.scale.min()), float(found.scale.max())
+    log.info("%s; standard deviation %.3g to %.3g, %.1f %% of the energy", where, low, high, 100 * found.share)
+    return found.scale.numpy(), found.share

@@ -8,17 +8,17 @@ import torch
 
 from step.errors import InputError
 from step.io.foreign_hdf5 import read_part
-from step.io.hdf5 import open_hdf5
 from step.io.matlab_kspace import (
     MULTI_COIL,
     SINGLE_COIL,
     check_kspace,
     find_variable,
+    open_matlab,
     read_slice,
     variable_name,
 )
 from step.physics.fourier import fft2c, ifft2c
-from step.physics.mri import fit_rows
+from step.physics.mri import fit_rows, transform_readout
 
 SAMPLINGS = ("sub04", "sub08", "sub10", "full")
 
@@ -28,7 +28,13 @@ AXES = {f"kspace_single_{sampling}": SINGLE_COIL for sampling in SAMPLINGS} | {
 """The variables that hold k-space, and their axes."""
 
 MASKS = ("mask04", "mask08", "mask10", "mask")
-"""The variables that hold a sampling mask (ky, kx), above 0 where a sample was measured."""
+"""The variables that hold a sampling mask ([time,] ky, kx), above 0 where a sample was measured."""
+
+EDGE_SHARE = 8
+"""The centre of k-space, and its edge, are this part of an axis."""
+
+CORNER_EXCESS = 10
+"""So many times more energy at an axis' edge than in its middle is no object's: there is the zero frequency."""
 
 OTHER_FILE = "name another file in the observation's data.kspace"
 OTHER_MASK = "name the mask of the same scan in the observation's data.mask"
@@ -49,13 +55,14 @@ def read_kspace(path: Path, number: int, n_frames: int) -> RawSlice:
     Raises `InputError` for several coils: maps to combine them come from k-space without gaps.
     """
     _check_existence(path, OTHER_FILE)
-    with open_hdf5(path) as file:
+    with open_matlab(path) as file:
         dataset = find_variable(file, AXES, OTHER_FILE)
         name = variable_name(dataset)
         check_kspace(dataset, AXES[name], path, OTHER_FILE)
-        if AXES[name] == MULTI_COIL:
+        coils = dataset.shape[2] if AXES[name] == MULTI_COIL else 1
+        if coils > 1:
             raise InputError(
-                f"{name} has {dataset.shape[2]} coils, which cannot be combined where lines are missing: {path}; "
+                f"{name} has {coils} coils, which cannot be combined where lines are missing: {path}; "
                 f"name the patient's SingleCoil file, with {name.replace('kspace', 'kspace_single')}"
             )
         if number >= dataset.shape[1]:
@@ -68,50 +75,72 @@ def read_kspace(path: Path, number: int, n_frames: int) -> RawSlice:
                 f"{name} has {dataset.shape[0]} frames, the observation needs {n_frames} with those before its "
                 f"first: {path}; lower its data.first_frame, or {OTHER_FILE}"
             )
-        return RawSlice(path, name, read_slice(dataset, number, path, OTHER_FILE))
+        kspace = read_slice(dataset, number, path, OTHER_FILE)
+    raw = RawSlice(path, name, kspace[:, 0] if AXES[name] == MULTI_COIL else kspace)
+    _check_centre(raw)
+    return raw
 
 
-def read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Return which lines were measured, (ky,) bool, of a mask of `shape` (ky, kx).
+def read_mask(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return which lines were measured, (time, ky) bool, in k-space of `shape` (time, ky, kx).
 
-    Raises `InputError` where a line was measured in part.
+    The file has one mask (ky, kx) for all frames, or one each. Raises `InputError` where a line was measured in part.
     """
     _check_existence(path, OTHER_MASK)
-    with open_hdf5(path) as file:
+    with open_matlab(path) as file:
         dataset = find_variable(file, MASKS, OTHER_MASK)
         name = variable_name(dataset)
         if dataset.dtype.kind not in "buif":
             raise InputError(f"{name} has type {dataset.dtype}, a mask has numbers: {path}; {OTHER_MASK}")
-        if dataset.shape != shape:
-            raise InputError(f"{name} has shape {dataset.shape}, k-space has {shape}: {path}; {OTHER_MASK}")
+        if dataset.shape not in (shape, shape[1:]):
+            raise InputError(
+                f"{name} has shape {dataset.shape}, k-space has {shape[1:]} in each of {shape[0]} frames: {path}; "
+                f"{OTHER_MASK}"
+            )
         stored = read_part(dataset, (), name, OTHER_MASK)
     if not np.isfinite(stored).all():
         raise InputError(f"{name} has values that are not finite: {path}; {OTHER_MASK}")
-    measured = stored > 0
-    mask = measured[:, 0]
-    if (measured != mask[:, None]).any():
-        line = np.flatnonzero((measured != mask[:, None]).any(axis=1))[0]
-        raise InputError(
-            f"{name} has line {line} in part, {measured[line].sum()} of {shape[1]} samples: {path}; "
-            "only whole lines can be used, name a mask that is constant along kx in the observation's data.mask"
+    measured = np.broadcast_to(stored > 0, shape)
+    mask = measured[:, :, 0].copy()
+    if (measured != mask[..., None]).any():
+        swapped = (measured == measured[:, :1]).all()
+        frame, line = np.argwhere((measured != mask[..., None]).any(axis=2))[0]
+        remedy = (
+            "it is constant along ky: store mask and k-space with ky before kx"
+            if swapped
+            else ("only whole lines can be used, name a mask that is constant along kx in the observation's data.mask")
         )
-    if not mask.any():
-        raise InputError(f"{name} has no line: {path}; {OTHER_MASK}")
+        raise InputError(
+            f"{name} has line {line} in part, {measured[frame, line].sum()} of {shape[2]} samples: {path}; {remedy}"
+        )
+    if not mask.any(axis=1).all():
+        without = np.flatnonzero(~mask.any(axis=1))
+        raise InputError(f"{name} has no line in {len(without)} of {shape[0]} frames: {path}; {OTHER_MASK}")
     return mask
 
 
 def keep_measured(raw: RawSlice, mask: np.ndarray, mask_path: Path) -> np.ndarray:
-    """Return the k-space (time, ky, kx) of `raw` with zeros outside `mask` (ky,).
+    """Return the k-space (time, ky, kx) of `raw` with zeros outside `mask` (time, ky).
 
-    Raises `InputError` where a line of the mask has no data in any frame: the mask is not that of the file.
+    Raises `InputError` where, in any frame, a line of the mask has no data, or a line has data that the mask lacks: the
+    mask is not that of the file. A file of fully sampled k-space may have more than the mask, which then undersamples.
     """
-    empty = np.flatnonzero(mask & ~raw.kspace.any(axis=(0, 2)))
-    if empty.size:
+    found = raw.kspace.any(axis=2)
+    empty, extra = mask & ~found, found & ~mask
+    if empty.any():
+        frame, line = np.argwhere(empty)[0]
         raise InputError(
-            f"{empty.size} of {mask.sum()} lines of the mask {mask_path} are zero in all frames, line {empty[0]} for "
-            f"one: {raw.path}; {OTHER_MASK}"
+            f"{empty.sum()} of {mask.sum()} lines of the mask {mask_path}, all frames counted, are zero in k-space, "
+            f"line {line} of frame {frame} for one: {raw.path}; {OTHER_MASK}, one for each frame (time, ky, kx) where "
+            "the lines change"
         )
-    return raw.kspace * mask[:, None]
+    if extra.any() and not raw.variable.endswith("full"):
+        frame, line = np.argwhere(extra)[0]
+        raise InputError(
+            f"{extra.sum()} of {found.sum()} lines with data, all frames counted, are not in the mask {mask_path}, "
+            f"line {line} of frame {frame} for one: {raw.path}; {OTHER_MASK}"
+        )
+    return raw.kspace * mask[..., None]
 
 
 def fit_readout(kspace: np.ndarray, n_columns: int) -> np.ndarray:
@@ -122,9 +151,7 @@ def fit_readout(kspace: np.ndarray, n_columns: int) -> np.ndarray:
     with "backward" normalisation, `step.physics.fourier` is orthonormal: hence the root of the matrix's size.
     """
     n_lines, n_samples = kspace.shape[1:]
-    # Each line as an image of one row, so that the transform over both axes is one along kx.
-    rows = ifft2c(torch.from_numpy(kspace)[:, :, None])
-    fitted = fit_rows(rows.mT, n_columns).mT
+    fitted = fit_rows(transform_readout(torch.from_numpy(kspace))[:, :, None].mT, n_columns).mT
     return fft2c(fitted)[:, :, 0].numpy() / (n_lines * n_samples) ** 0.5
 
 
@@ -141,17 +168,33 @@ def peak(kspace: np.ndarray, raw: RawSlice) -> float:
 
 
 def phase(kspace: np.ndarray, mask: np.ndarray, raw: RawSlice) -> float:
-    """Return the angle, rad, of the time-averaged centre of `kspace` (time, ky, kx).
+    """Return the angle, rad, of the centre of `kspace` (time, ky, kx), averaged over the frames that have it.
 
-    Raises `InputError` where `mask` (ky,) lacks the centre's line.
+    Raises `InputError` where `mask` (time, ky) lacks the centre's line in all frames.
     """
     line, sample = kspace.shape[1] // 2, kspace.shape[2] // 2
-    if not mask[line]:
+    if not mask[:, line].any():
         raise InputError(
-            f"data.mri.reference_phase needs the line of the zero frequency, line {line} of {len(mask)}, which the "
+            f"data.mri.reference_phase needs the line of the zero frequency, line {line} of {mask.shape[1]}, which the "
             f"mask of {raw.path} lacks; {OTHER_MASK}"
         )
     return float(np.angle(kspace[:, line, sample].sum(dtype=np.complex128)))
+
+
+def _check_centre(raw: RawSlice) -> None:
+    """Raise `InputError` where the zero frequency of `raw` is at an axis' edge, as transforms without shift have it."""
+    energy = np.abs(raw.kspace) ** 2
+    for axis, name in ((1, "ky"), (2, "kx")):
+        along = energy.sum(axis=tuple({0, 1, 2} - {axis}), dtype=np.float64)
+        n = len(along)
+        distance = np.abs(np.arange(n) - n // 2)
+        middle, edge = along[distance <= n // EDGE_SHARE].sum(), along[distance >= n // 2 - n // EDGE_SHARE].sum()
+        if edge > CORNER_EXCESS * middle:
+            raise InputError(
+                f"{raw.variable} has {edge / along.sum():.0%} of its energy at the edge of {name} and "
+                f"{middle / along.sum():.0%} in the middle, where the zero frequency should be: {raw.path}; "
+                "apply fftshift to k-space and mask"
+            )
 
 
 def _check_existence(path: Path, remedy: str) -> None:

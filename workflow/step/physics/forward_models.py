@@ -8,7 +8,7 @@ import torch
 
 from step.config.study import check_section
 from step.config.tasks import MeasurementOfDomain
-from step.contracts import ForwardModel
+from step.contracts import ForwardModel, OutsideModel
 from step.errors import InputError
 from step.provenance import forward_model_name
 
@@ -63,6 +63,21 @@ def fit_to_data(
     misfits = np.array([forward_model.misfit(video, measured).item() for video in one_by_one])
     found = [forward_model.chi_squares(video, measured) for video in one_by_one]
     return misfits, {name: np.array([each[name].item() for each in found]) for name in found[0]}
+
+
+def energy_outside(
+    videos: np.ndarray, arrays: dict[str, np.ndarray], measurement: MeasurementOfDomain
+) -> np.ndarray | None:
+    """Return the share (video,) of the data's energy that comes from outside the frame, given each of `videos`.
+
+    Arguments are those of `fit_to_data`. It is None where nothing is outside.
+    """
+    forward_model = build_forward_model(measurement, videos.shape[1:])
+    if not isinstance(forward_model, OutsideModel):
+        return None
+    measured = to_tensors(arrays)
+    shares = [forward_model.outside_energy(torch.from_numpy(video)[None], measured).item() for video in videos]
+    return np.array(shares) if any(shares) else None
 
 
 def to_tensors(measurement: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:

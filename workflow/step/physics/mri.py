@@ -1,6 +1,7 @@
 """Accelerated dynamic MRI with Cartesian sampling (Eqs. 14, 15)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
@@ -9,21 +10,33 @@ from step.contracts import Measurement
 from step.errors import InputError
 from step.physics.fourier import fft2c, ifft2c
 from step.physics.masks import equispaced_mask
+from step.physics.outside import fit_level, line_basis
+
+
+class Whitened(NamedTuple):
+    """The residual of k-space with more lines than the frame has rows, in components without correlation."""
+
+    residual: torch.Tensor  # (batch, time, line, x), complex
+    variance: torch.Tensor  # (batch, time, line, x), of real and imaginary part: noise and outside
 
 
 class CartesianMri:
     """``y_t = m_t F(x_t) + n``: phase-encode lines of each frame, with complex Gaussian noise.
 
     Videos are (batch, time, 2, y, x), real and imaginary part. A measurement holds `kspace`, complex
-    (batch, time, ky, kx), zero where nothing was measured, and `mask` (batch, time, ky), true where a line was. A
-    scanner's ky may have more or fewer lines than the video has rows: outside the frame the image is then zero, or
-    the frame's edge is zero, as seen from the centre.
+    (batch, time, ky, kx), zero where nothing was measured, and `mask` (batch, time, ky), true where a line was, which
+    may change from frame to frame. A scanner's ky may have fewer lines than the video has rows: the frame's edge is
+    then zero, as seen from the centre. Or it has more: what lies outside the frame is then unknown, Gaussian and
+    integrated out, as `step.physics.outside` explains. Its standard deviation is `outside_scale` (batch, time, x), per
+    real and imaginary part, in units of the video; where `outside_fitted` (batch, time) is true that is a profile
+    whose level in each frame is the one that makes the video's residual most likely. Both mean nothing, and are 0,
+    where the lines are not more than the rows.
     """
 
     def __init__(self, mask: torch.Tensor, noise_level: float, n_columns: int | None = None):
         """Simulate the lines where `mask` (ky,) is true; noise of std `noise_level` per real and imaginary part.
 
-        Lines have `n_columns` samples, any number if it is not given.
+        Frames have as many rows as `mask` has lines. Lines have `n_columns` samples, any number if it is not given.
         """
         self.mask = mask
         self.noise_level = noise_level
@@ -32,40 +45,125 @@ class CartesianMri:
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
         """Any number of lines, each with as many samples as a frame is wide."""
-        return {"kspace": (None, self.n_columns), "mask": (None,)}
+        lines = {"kspace": (None, self.n_columns), "mask": (None,)}
+        return lines | {"outside_scale": (self.n_columns,), "outside_fitted": ()}
 
     def measure(self, video: torch.Tensor, generator: torch.Generator) -> Measurement:
-        """Return the k-space of `video` (batch, time, 2, y, x) on the mask, with noise (Eq. 14)."""
+        """Return the k-space of `video` (batch, time, 2, y, x) on the mask, with noise (Eq. 14); nothing is outside."""
         clean = fft2c(_complex(video))
         noise = torch.randn((*clean.shape, 2), generator=generator, dtype=video.dtype).to(video.device)
         mask = self.mask.to(video.device)
         kspace = mask[:, None] * (clean + self.noise_level * torch.view_as_complex(noise))
-        return {"kspace": kspace, "mask": mask.expand(*video.shape[:2], len(mask)).clone()}
+        return {
+            "kspace": kspace,
+            "mask": mask.expand(*video.shape[:2], len(mask)).clone(),
+            "outside_scale": torch.zeros((*video.shape[:2], video.shape[-1]), device=video.device),
+            "outside_fitted": torch.zeros(video.shape[:2], dtype=torch.bool, device=video.device),
+        }
+
+    def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
+        """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
+
+        Where there are more lines than rows that is, per frame, `outside_lines` (batch, time, line, x), the measured
+        lines in the basis of `step.physics.outside.line_basis`, `outside_rows` (batch, time, line, y) and
+        `outside_gain` (batch, time, line). Components that a mask lacks are 0.
+        """
+        if not self._has_outside(measurement):
+            return measurement
+        mask, kind = measurement["mask"], torch.complex(*torch.empty(2, 0, dtype=dtype)).dtype
+        distinct, place = mask.flatten(0, 1).unique(dim=0, return_inverse=True)
+        bases = [line_basis(lines, len(self.mask)) for lines in distinct]
+        of_frame = {}
+        for name, number in (("lines", kind), ("rows", kind), ("gain", dtype)):
+            parts = [getattr(basis, name).to(mask.device, number) for basis in bases]
+            padded = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
+            one = len(distinct) == 1  # then frames share memory
+            of_frame[name] = padded[0].expand(*mask.shape[:2], *padded.shape[1:]) if one else padded[place]
+            of_frame[name] = of_frame[name].reshape(*mask.shape[:2], *padded.shape[1:])
+        return {
+            **measurement,
+            "outside_lines": of_frame["lines"] @ transform_readout(measurement["kspace"]).to(kind),
+            "outside_rows": of_frame["rows"],
+            "outside_gain": of_frame["gain"],
+        }
 
     def negative_log_likelihood(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return ``|| m F(x) - y ||^2 / (2 noise_level^2)`` (Eq. 15), shape (batch,)."""
-        return self._squared_residual(video, measurement).sum(dim=(1, 2, 3)) / (2 * self.noise_level**2)
+        """Return ``|| m F(x) - y ||^2 / (2 noise_level^2)`` (Eq. 15), shape (batch,).
+
+        With an outside the residual is whitened by the covariance of noise and outside. Where the outside's level is
+        fitted, the logarithm of the covariance's determinant, which then depends on the video, is in it (0 without an
+        outside); the level is at its optimum, so the gradient is that at a fixed level.
+        """
+        if not self._has_outside(measurement):
+            return self._squared_residual(video, measurement).sum(dim=(1, 2, 3)) / (2 * self.noise_level**2)
+        residual, variance = self._whitened(video, measurement)
+        log_determinant = (variance / self.noise_level**2).log().sum(dim=(2, 3)) * measurement["outside_fitted"]
+        return (_squared(residual) / (2 * variance)).sum(dim=(1, 2, 3)) + log_determinant.sum(dim=1)
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return ``(m F(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured."""
-        return torch.view_as_real(self._residual(video, measurement)).flatten(1) / self.noise_level
+        """Return ``(m F(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured.
+
+        With an outside they are whitened. A fitted level counts as a constant: that of `video`.
+        """
+        if not self._has_outside(measurement):
+            return torch.view_as_real(self._residual(video, measurement)).flatten(1) / self.noise_level
+        residual, variance = self._whitened(video, measurement)
+        return torch.view_as_real(residual / variance.sqrt()).flatten(1)
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the paper's data misfit: the mean squared error per measured sample, *unnormalised* FFT.
 
-        An unnormalised FFT of y * x pixels is sqrt(y x) times the orthonormal one, hence the factor.
+        An unnormalised FFT of y * x pixels is sqrt(y x) times the orthonormal one, hence the factor. It is that of the
+        frame alone: what lies outside it, in k-space of more lines than rows, is in the misfit; `chi_squares` allows
+        for it.
         """
         n_pixels = measurement["kspace"].shape[-2] * measurement["kspace"].shape[-1]
-        return self._mean_squared_residual(video, measurement) * n_pixels
+        mean = self._squared_residual(video, measurement).sum(dim=(1, 2, 3)) / _n_samples(measurement)
+        return mean * n_pixels
 
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
-        """Return the reduced chi-square of the k-space samples at the model's noise level, shape (batch,)."""
-        return {"kspace": self._mean_squared_residual(video, measurement) / (2 * self.noise_level**2)}
+        """Return the reduced chi-square of the k-space samples at the model's noise level, shape (batch,).
+
+        With an outside its variance is in the errors, at the scale that is stated. Where the level is fitted, one
+        number a frame is taken from the residual itself, so a chi-square near 1 says that the residual has the shape
+        of noise and outside; how much outside it takes is `outside_energy`.
+        """
+        if not self._has_outside(measurement):
+            squares = self._squared_residual(video, measurement) / (2 * self.noise_level**2)
+        else:
+            residual, variance = self._whitened(video, measurement)
+            squares = _squared(residual) / (2 * variance)
+        return {"kspace": squares.sum(dim=(1, 2, 3)) / _n_samples(measurement)}
+
+    def outside_energy(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the energy of the measured lines that comes from outside the frame, as a share of all, (batch,).
+
+        It is that of the posterior mean of ``M F Q w`` given the video: ``s^2 g / (sigma^2 + s^2 g)`` of each
+        component of the residual. 0 where nothing is outside.
+        """
+        total = _squared(measurement["kspace"]).sum(dim=(1, 2, 3))
+        if not self._has_outside(measurement):
+            return torch.zeros_like(total)
+        residual, variance = self._whitened(video, measurement)
+        return _squared(residual * (1 - self.noise_level**2 / variance)).sum(dim=(1, 2, 3)) / total
 
     def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
         """Return the zero-filled reconstruction (batch, time, 2, y, x)."""
         image = fit_rows(ifft2c(measurement["kspace"]), len(self.mask))
         return torch.view_as_real(image).movedim(-1, 2).contiguous()
+
+    def _has_outside(self, measurement: Measurement) -> bool:
+        return measurement["mask"].shape[-1] > len(self.mask)
+
+    def _whitened(self, video: torch.Tensor, measurement: Measurement) -> Whitened:
+        """Return the residual's components and their variances; of components that a mask lacks, 0 and the noise's."""
+        prepared = measurement if "outside_rows" in measurement else self.prepare(measurement, video.dtype)
+        residual = prepared["outside_rows"] @ _complex(video) - prepared["outside_lines"]
+        scale = prepared["outside_scale"].to(video.dtype)
+        outside = prepared["outside_gain"][..., None] * scale[..., None, :].square()
+        level = fit_level(_squared(residual.detach()) / 2, outside, self.noise_level**2)
+        level = torch.where(prepared["outside_fitted"], level, torch.ones_like(level))
+        return Whitened(residual, self.noise_level**2 + level[..., None, None] * outside)
 
     def _residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         mask = measurement["mask"]
@@ -73,13 +171,7 @@ class CartesianMri:
         return mask[..., None] * (fft2c(image) - measurement["kspace"])
 
     def _squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        residual = self._residual(video, measurement)
-        return residual.real**2 + residual.imag**2
-
-    def _mean_squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        squared = self._squared_residual(video, measurement)
-        n_samples = measurement["mask"].sum(dim=(1, 2)) * squared.shape[3]
-        return squared.sum(dim=(1, 2, 3)) / n_samples
+        return _squared(self._residual(video, measurement))
 
 
 def fit_rows(image: torch.Tensor, n_rows: int) -> torch.Tensor:
@@ -89,6 +181,12 @@ def fit_rows(image: torch.Tensor, n_rows: int) -> torch.Tensor:
         return image
     before = n_rows // 2 - image.shape[-2] // 2
     return torch.nn.functional.pad(image, (0, 0, before, missing - before))
+
+
+def transform_readout(kspace: torch.Tensor) -> torch.Tensor:
+    """Return the columns (..., ky, x) of `kspace` (..., ky, kx): the readout's inverse transform, orthonormal."""
+    # Each line as an image of one row, so that the transform over both axes is one along kx.
+    return ifft2c(kspace[..., None, :])[..., 0, :]
 
 
 def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: float | None) -> CartesianMri:
@@ -105,3 +203,13 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
 
 def _complex(video: torch.Tensor) -> torch.Tensor:
     return torch.complex(video[:, :, 0], video[:, :, 1])
+
+
+def _squared(values: torch.Tensor) -> torch.Tensor:
+    """Return the squared magnitude of complex `values`."""
+    return values.real**2 + values.imag**2
+
+
+def _n_samples(measurement: Measurement) -> torch.Tensor:
+    """Return the number of measured samples, complex, shape (batch,)."""
+    return measurement["mask"].sum(dim=(1, 2)) * measurement["kspace"].shape[-1]
