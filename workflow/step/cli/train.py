@@ -30,6 +30,7 @@ class Settings(Section):
     prior: Literal["autoencoder", "image", "video", "joint"]
     frames: Count
     images: Count
+    display: Literal["magnitude", "unit_range"]
     autoencoder: Autoencoder
     standardise_latents: bool
     noise_schedule: NoiseSchedule | None
@@ -47,6 +48,7 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         prior=prior,
         frames=video.frames,
         images=video.images,
+        display=video.display,
         autoencoder=priors.autoencoder,
         standardise_latents=priors.standardise_latents,
         noise_schedule=None if is_autoencoder else priors.noise_schedule,
@@ -186,6 +188,7 @@ def _validation_videos(store, training):
 
 
 def _fit_autoencoder(arguments, settings, training, images, validation, state_file, accelerator):
+    from step.physics.display import DARK
     from step.training.autoencoder import train_autoencoder
 
     autoencoder, history = train_autoencoder(
@@ -194,6 +197,7 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         settings.autoencoder,
         settings.training,
         settings.standardise_latents,
+        DARK[settings.display],
         settings.seed,
         state_file,
         accelerator,
@@ -215,13 +219,18 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     from step.io.videos import VideoStore
     from step.models.prior import load_autoencoder
     from step.models.unet import DenoisingUNet, inflate
+    from step.physics.display import DARK
     from step.seeds import derive_seed
     from step.training.batches import VideoSet
     from step.training.denoiser import LatentBatches, train_image_denoiser, train_video_denoiser
 
     autoencoder = load_autoencoder(arguments.autoencoder, settings.domain)
     latents = LatentBatches(
-        autoencoder, LinearBetaSchedule(**settings.noise_schedule.model_dump()), settings.seed, accelerator
+        autoencoder,
+        LinearBetaSchedule(**settings.noise_schedule.model_dump()),
+        DARK[settings.display],
+        settings.seed,
+        accelerator,
     )
     torch.manual_seed(derive_seed(settings.seed, settings.prior, "weights"))
     if settings.prior == "joint":

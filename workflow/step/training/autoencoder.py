@@ -23,13 +23,15 @@ def train_autoencoder(
     architecture: Autoencoder,
     training: AutoencoderTraining,
     standardise: bool,
+    dark: float,
     seed: int,
     state_file: Path,
     accelerator: Accelerator,
 ) -> tuple[FrameAutoencoder, History]:
     """Return the trained autoencoder, its latents standardised if asked, and the history of its losses.
 
-    `validation` (image, channel, y, x) are held-out images, whose loss is recorded.
+    `validation` (image, channel, y, x) are held-out images, whose loss is recorded. `dark` is the value of a pixel
+    without signal, which a zoom brings in from outside the frame.
     """
     torch.manual_seed(derive_seed(seed, "autoencoder", "weights"))
     network = PosteriorSample(build_autoencoder(architecture, validation.shape[1]), architecture.patch_size)
@@ -45,7 +47,7 @@ def train_autoencoder(
         transforms = draw_transforms(optimisation.batch_size, training.augmentation, generator)
         noise = torch.randn(optimisation.batch_size, *latent, generator=generator)
         examples = images.read(order.batch(step)[rank::world])[:, None]
-        return transform(examples, transforms[rank::world])[:, 0].to(device), noise[rank::world].to(device)
+        return transform(examples, transforms[rank::world], dark)[:, 0].to(device), noise[rank::world].to(device)
 
     validation_noise = torch.zeros(len(validation), *latent, device=device)
 

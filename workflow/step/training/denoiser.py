@@ -106,11 +106,18 @@ class LatentBatches:
     """Turns examples into noisy latents, the same on any number of processes."""
 
     def __init__(
-        self, autoencoder: FrameAutoencoder, schedule: LinearBetaSchedule, seed: int, accelerator: Accelerator
+        self,
+        autoencoder: FrameAutoencoder,
+        schedule: LinearBetaSchedule,
+        dark: float,
+        seed: int,
+        accelerator: Accelerator,
     ):
+        """Hold the networks; `dark` is the value of a pixel without signal, brought in by a zoom."""
         self.autoencoder = autoencoder.to(accelerator.device)
         self.schedule = schedule
         self.seed = seed
+        self._dark = dark
         self._device = accelerator.device
         self._rank, self._world = accelerator.process_index, accelerator.num_processes
 
@@ -132,7 +139,7 @@ class LatentBatches:
         n_batch = len(examples) * self._world
         mine = slice(self._rank, None, self._world)
         transforms = draw_transforms(n_batch, training.augmentation, generator)[mine]
-        latent = self._encode(transform(examples, transforms).to(self._device))
+        latent = self._encode(transform(examples, transforms, self._dark).to(self._device))
         noise = torch.randn(n_batch, *latent.shape[1:], generator=generator)[mine].to(self._device)
         t = torch.randint(0, self.schedule.timesteps, (n_batch,), generator=generator)[mine]
         return latent, noise, t.to(self._device)
