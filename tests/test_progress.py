@@ -98,10 +98,24 @@ def test_a_resumed_run_is_as_fast_as_what_it_did_itself(clock, lines, reporter):
 
 
 def test_what_fails_is_not_called_done(clock, lines, reporter):
-    with pytest.raises(ZeroDivisionError), Progress("training", 10, "step"):
-        spend(31, clock, reporter)
-        raise ZeroDivisionError
+    def fail() -> None:
+        with Progress("training", 10, "step"):
+            spend(31, clock, reporter)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert lines == ["training: step 1 of 10"]
+
+
+def test_a_loop_that_an_error_left_unfinished_is_not_reported_on_any_more(clock, lines, reporter):
+    with Progress("tune"):
+        with Progress("trial"):
+            left = track(range(5), "sampling", "level")
+            next(left)
+        spend(30, clock, reporter)
+    left.close()
+    assert lines == ["tune: at work for 30 s"]
 
 
 def test_durations_and_rates_are_in_words():

@@ -52,7 +52,8 @@ class Reporter:
     def end(self, progress: "Progress", is_complete: bool) -> None:
         """Report no longer on `progress`; one last line, if it is complete and others were mainly about it."""
         with self._lock:
-            self._running.remove(progress)
+            if progress in self._running:  # what goes on within it ends with it: an error may leave a loop unfinished
+                del self._running[self._running.index(progress) :]
             if not self._running:
                 self._stopped.set()
         if is_complete and progress.was_reported:
@@ -118,6 +119,13 @@ class Progress:
             self._bar.close()
         self._reporter.end(self, is_complete=error is None)
 
+    def through(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield `items`, within its block, and count each as done when the next one is asked for."""
+        with self:
+            for item in items:
+                yield item
+                self.advance()
+
     def advance(self, n: int = 1) -> None:
         """Count `n` more items as done."""
         self.done += n
@@ -161,12 +169,9 @@ class Progress:
 def track(
     items: Iterable[Item], what: str, unit: str, total: int | None = None, is_item: bool = True
 ) -> Iterator[Item]:
-    """Yield `items` and report how far they are; `total` is their number where they do not know it."""
+    """Return `items` one by one, with reports on how far they are; `total` is how many, where they do not know it."""
     total = len(items) if total is None and hasattr(items, "__len__") else total
-    with Progress(what, total, unit, is_item=is_item) as progress:
-        for item in items:
-            yield item
-            progress.advance()
+    return Progress(what, total, unit, is_item=is_item).through(items)
 
 
 def describe(running: list[Progress]) -> str:
