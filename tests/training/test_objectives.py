@@ -13,7 +13,7 @@ from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_aut
 from step.physics.display import DARK, to_unit_range
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, prefetch, transform
 from step.training.denoiser import LatentBatches, is_video_step
-from step.training.objectives import autoencoder_loss, denoising_loss
+from step.training.objectives import autoencoder_loss, denoising_loss, mean_in_parts
 
 NO_CHANGE = Augmentation(flips=False, zoom=(1.0, 1.0), probability=0.0)
 
@@ -170,7 +170,7 @@ def test_latents_are_of_examples_that_are_dark_outside():
     class Training:
         augmentation = Augmentation(flips=True, zoom=(0.5, 0.5), probability=1.0)
 
-    batches = LatentBatches(Frames(), LinearBetaSchedule(1000, 1e-4, 0.02), DARK["unit_range"], 0, Process())
+    batches = LatentBatches(Frames(), LinearBetaSchedule(1000, 1e-4, 0.02), DARK["unit_range"], 4, 0, Process())
     latent, _, _ = batches.prepare(torch.ones(2, 3, 1, 8, 8), torch.Generator().manual_seed(0), Training())
     assert (latent[..., :2, :] == -1).all()
     assert torch.allclose(latent[..., 2:6, 2:6], torch.ones(()), atol=1e-6)
@@ -197,7 +197,7 @@ def test_processes_share_out_the_batch_and_its_random_draws():
     examples = torch.randn(4, 3, 2, 8, 8)
 
     def prepare(rank: int, world: int):
-        batches = LatentBatches(frames, schedule, 0.0, 0, Process(rank, world))
+        batches = LatentBatches(frames, schedule, 0.0, 3, 0, Process(rank, world))
         mine = batches.mine(list(range(4)))
         return batches.prepare(examples[mine], batches.generator("video", 5), Training())
 
@@ -206,6 +206,51 @@ def test_processes_share_out_the_batch_and_its_random_draws():
     for whole, *parts in zip(alone, *shared, strict=True):
         for rank, part in enumerate(parts):
             assert torch.allclose(whole[rank::2].float(), part.float(), atol=1e-5)
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_a_trained_autoencoder_encodes_as_many_frames_at_once_as_it_may_and_the_validation_loss_is_the_same(temporal):
+    class Process:
+        device, process_index, num_processes = torch.device("cpu"), 0, 1
+
+    class Training:
+        augmentation = NO_CHANGE
+
+    class Frames:
+        most = 0
+
+        def to(self, device):
+            return self
+
+        def encode(self, video: torch.Tensor) -> torch.Tensor:
+            self.most = max(self.most, video.shape[0] * video.shape[1])
+            return video[..., ::2, ::2]
+
+    class Network:
+        most = 0
+
+        def __call__(self, noisy: torch.Tensor, t: torch.Tensor, temporal: bool) -> torch.Tensor:
+            self.most = max(self.most, noisy.shape[0] if temporal else noisy.shape[0] * noisy.shape[1])
+            return noisy * (t.float() / 1000).reshape(-1, 1, 1, 1, 1)
+
+    videos, schedule = torch.randn(5, 3, 2, 8, 8), LinearBetaSchedule(1000, 1e-4, 0.02)
+
+    def validate(frames_at_once: int, batch_size: int) -> tuple[float, int, int]:
+        frames, network = Frames(), Network()
+        latents = LatentBatches(frames, schedule, 0.0, frames_at_once, 0, Process())
+        latents.prepare(videos, latents.generator("video", 0), Training())
+        loss = latents.objective(None, videos, temporal, batch_size).validation_loss(network)
+        return loss, frames.most, network.most
+
+    whole, *_ = validate(100, 100)
+    loss, encoded, denoised = validate(4, 2)
+    assert loss == pytest.approx(whole, rel=1e-6)
+    assert (encoded, denoised) == (4, 2)
+
+
+def test_the_mean_loss_in_parts_is_that_of_all():
+    examples = torch.arange(7.0), torch.ones(7)
+    assert mean_in_parts(lambda x, y: (x * y).mean(), examples, 3) == pytest.approx(3.0)
 
 
 def test_prefetched_batches_come_in_order_and_errors_come_through():

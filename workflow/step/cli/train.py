@@ -33,6 +33,7 @@ class Settings(Section):
     display: Literal["magnitude", "unit_range"]
     autoencoder: Autoencoder
     standardise_latents: bool
+    frames_at_once: Count  # that the trained autoencoder encodes: as many as it was trained on at once
     noise_schedule: NoiseSchedule | None
     denoiser: Denoiser | None
     training: AutoencoderTraining | VideoTraining | ImageTraining
@@ -51,6 +52,7 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         display=video.display,
         autoencoder=priors.autoencoder,
         standardise_latents=priors.standardise_latents,
+        frames_at_once=priors.autoencoder_training.optimisation.batch_size,
         noise_schedule=None if is_autoencoder else priors.noise_schedule,
         denoiser=None if is_autoencoder else priors.denoiser,
         training=priors.autoencoder_training if is_autoencoder else getattr(priors, prior),
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         raise InputError(f"{arguments.index} has no training videos; lower data.{settings.domain}.split's counts")
     accelerator = _accelerator(Accelerator, settings)
     if not accelerator.is_main_process:
-        log.setLevel(logging.WARNING)
+        logging.getLogger("step").setLevel(logging.WARNING)  # all of them do the same
     images = ImageSet(training, settings.frames, settings.images, settings.seed)
     n_videos = sum(record.use == "video" for record in training.records)
     validation = _validation_videos(store, training)
@@ -229,6 +231,7 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
         autoencoder,
         LinearBetaSchedule(**settings.noise_schedule.model_dump()),
         DARK[settings.display],
+        settings.frames_at_once,
         settings.seed,
         accelerator,
     )
