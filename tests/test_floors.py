@@ -10,7 +10,7 @@ from step.__main__ import STAGES
 from step.provenance import LIBRARY, imported_modules
 
 FLOORS = (
-    {"config", "contracts", "errors", "process", "seeds", "units", "provenance"},
+    {"config", "contracts", "errors", "frames", "process", "progress", "seeds", "units", "provenance"},
     {"io", "physics", "diffusion"},
     {"ingest", "prepare", "observations", "models"},
     {"training", "sampling"},

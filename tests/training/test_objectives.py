@@ -3,15 +3,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from step.cli.train import select
 from step.config.data import Augmentation
 from step.config.priors import Autoencoder
+from step.config.study import load_config
 from step.diffusion.schedule import LinearBetaSchedule
 from step.io.videos import PreparedVideo, VideoRecord, VideoStore, write_videos
 from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
-from step.physics.display import DARK
+from step.physics.display import DARK, to_unit_range
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, prefetch, transform
 from step.training.denoiser import LatentBatches, is_video_step
-from step.training.objectives import autoencoder_loss, denoising_loss
+from step.training.objectives import autoencoder_loss, denoising_loss, mean_in_parts
 
 NO_CHANGE = Augmentation(flips=False, zoom=(1.0, 1.0), probability=0.0)
 
@@ -124,21 +126,60 @@ def test_zoom_is_within_its_bounds_and_none_changes_nothing():
     assert zoom.max() <= 1.25
     assert zoom.log().mean().abs() < 0.03
     video = torch.randn(2, 3, 1, 6, 6)
-    same = transform(video, draw_transforms(2, NO_CHANGE, torch.Generator().manual_seed(0)), -1.0)
+    same = transform(video, draw_transforms(2, NO_CHANGE, torch.Generator().manual_seed(0)), 0.0)
     assert torch.allclose(same, video, atol=1e-5)
 
 
 @pytest.mark.parametrize("display", ["magnitude", "unit_range"])
-def test_what_zooming_out_brings_in_has_no_signal(display):
-    """A frame that is bright to its edge has no streaks beyond it."""
+def test_what_a_zoom_brings_in_from_outside_has_no_signal_and_smears_no_edge(display):
     dark = DARK[display]
-    video = torch.full((1, 2, 1, 8, 8), 0.7)
-    smaller = transform(video, torch.tensor([[[2.0, 0, 0], [0, 2.0, 0]]]), dark)[0]
-    assert smaller[..., 3:5, 3:5] == pytest.approx(0.7, abs=1e-6)
-    outside = torch.ones(8, 8, dtype=torch.bool)
-    outside[1:7, 1:7] = False
-    assert (smaller[..., outside] == dark).all()
-    assert (smaller.diff(dim=-1)[..., :4] >= -1e-6).all()
+    video = torch.full((1, 2, 1, 16, 16), 0.75)
+    video[..., ::2] = 0.25  # stripes that meet the border: repeated, they would be streaks
+    halved = torch.tensor([[[2.0, 0, 0], [0, 2.0, 0]]])
+    zoomed = transform(video, halved, dark)
+    inside = torch.zeros(16, 16, dtype=bool)
+    inside[4:12, 4:12] = True
+    assert (zoomed[..., ~inside] == dark).all()
+    assert torch.allclose(zoomed[..., 4:12, 4:12], torch.tensor(0.5), atol=1e-6)
+
+
+def test_the_edge_of_a_zoomed_frame_lies_between_its_value_and_the_dark():
+    video = torch.full((1, 1, 1, 8, 8), 1.0)
+    row = transform(video, torch.tensor([[[1.25, 0, 0], [0, 1.25, 0]]]), DARK["unit_range"])[0, 0, 0, 4]
+    # Pixel 0, at -3.5 pixels of the middle, shows what lies at -3.5 * 1.25: 0.875 of a pixel before the first centre.
+    assert row[0].item() == pytest.approx(1 - 2 * 0.875, abs=1e-5)
+    assert torch.allclose(row[1:7], torch.tensor(1.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("display", ["magnitude", "unit_range"])
+def test_the_value_of_no_signal_is_seen_as_brightness_0(display):
+    assert to_unit_range(np.full((1, 4, 4), DARK[display]), np.ones((1, 4, 4)), display).max() == 0
+
+
+def test_latents_are_of_examples_that_are_dark_outside():
+    class Process:
+        device, process_index, num_processes = torch.device("cpu"), 0, 1
+
+    class Frames:
+        def to(self, device):
+            return self
+
+        def encode(self, video: torch.Tensor) -> torch.Tensor:
+            return video
+
+    class Training:
+        augmentation = Augmentation(flips=True, zoom=(0.5, 0.5), probability=1.0)
+
+    batches = LatentBatches(Frames(), LinearBetaSchedule(1000, 1e-4, 0.02), DARK["unit_range"], 4, 0, Process())
+    latent, _, _ = batches.prepare(torch.ones(2, 3, 1, 8, 8), torch.Generator().manual_seed(0), Training())
+    assert (latent[..., :2, :] == -1).all()
+    assert torch.allclose(latent[..., 2:6, 2:6], torch.ones(()), atol=1e-6)
+
+
+@pytest.mark.parametrize(("domain", "dark"), [("mri", 0.0), ("blackhole", -1.0)])
+def test_a_training_knows_its_domain_s_value_of_no_signal(domain, dark):
+    settings = select(load_config(), domain=domain, prior="autoencoder")
+    assert DARK[settings.display] == dark
 
 
 def test_processes_share_out_the_batch_and_its_random_draws():
@@ -156,7 +197,7 @@ def test_processes_share_out_the_batch_and_its_random_draws():
     examples = torch.randn(4, 3, 2, 8, 8)
 
     def prepare(rank: int, world: int):
-        batches = LatentBatches(frames, schedule, 0.0, 0, Process(rank, world))
+        batches = LatentBatches(frames, schedule, 0.0, 3, 0, Process(rank, world))
         mine = batches.mine(list(range(4)))
         return batches.prepare(examples[mine], batches.generator("video", 5), Training())
 
@@ -165,6 +206,51 @@ def test_processes_share_out_the_batch_and_its_random_draws():
     for whole, *parts in zip(alone, *shared, strict=True):
         for rank, part in enumerate(parts):
             assert torch.allclose(whole[rank::2].float(), part.float(), atol=1e-5)
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_a_trained_autoencoder_encodes_as_many_frames_at_once_as_it_may_and_the_validation_loss_is_the_same(temporal):
+    class Process:
+        device, process_index, num_processes = torch.device("cpu"), 0, 1
+
+    class Training:
+        augmentation = NO_CHANGE
+
+    class Frames:
+        most = 0
+
+        def to(self, device):
+            return self
+
+        def encode(self, video: torch.Tensor) -> torch.Tensor:
+            self.most = max(self.most, video.shape[0] * video.shape[1])
+            return video[..., ::2, ::2]
+
+    class Network:
+        most = 0
+
+        def __call__(self, noisy: torch.Tensor, t: torch.Tensor, temporal: bool) -> torch.Tensor:
+            self.most = max(self.most, noisy.shape[0] if temporal else noisy.shape[0] * noisy.shape[1])
+            return noisy * (t.float() / 1000).reshape(-1, 1, 1, 1, 1)
+
+    videos, schedule = torch.randn(5, 3, 2, 8, 8), LinearBetaSchedule(1000, 1e-4, 0.02)
+
+    def validate(frames_at_once: int, batch_size: int) -> tuple[float, int, int]:
+        frames, network = Frames(), Network()
+        latents = LatentBatches(frames, schedule, 0.0, frames_at_once, 0, Process())
+        latents.prepare(videos, latents.generator("video", 0), Training())
+        loss = latents.objective(None, videos, temporal, batch_size).validation_loss(network)
+        return loss, frames.most, network.most
+
+    whole, *_ = validate(100, 100)
+    loss, encoded, denoised = validate(4, 2)
+    assert loss == pytest.approx(whole, rel=1e-6)
+    assert (encoded, denoised) == (4, 2)
+
+
+def test_the_mean_loss_in_parts_is_that_of_all():
+    examples = torch.arange(7.0), torch.ones(7)
+    assert mean_in_parts(lambda x, y: (x * y).mean(), examples, 3) == pytest.approx(3.0)
 
 
 def test_prefetched_batches_come_in_order_and_errors_come_through():

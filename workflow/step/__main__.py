@@ -11,6 +11,7 @@ from step.cli.arguments import add_settings_arguments, read_settings
 from step.errors import InputError, Interrupted
 from step.io.log import start_log
 from step.process import keep_freed_memory, share_cores
+from step.progress import Progress
 
 STAGES = {
     "describe": "step.cli.describe",
@@ -86,7 +87,8 @@ def main(argv: list[str] | None = None) -> int:
     start_log(None)
     try:
         start_log(arguments.log)
-        stages[arguments.stage].run(arguments, read_settings(arguments, stages[arguments.stage]))
+        with Progress(arguments.stage):
+            stages[arguments.stage].run(arguments, read_settings(arguments, stages[arguments.stage]))
     except Interrupted as error:
         return _fail(str(error), EXIT_INTERRUPTED)
     except (InputError, FloatingPointError) as error:

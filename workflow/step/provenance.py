@@ -19,8 +19,11 @@ LIBRARY = Path(__file__).parent
 SECTIONS = "step.config."
 """Modules below this describe the configuration."""
 
-WITHOUT_RESULT = frozenset({"step.config.study", "step.provenance"})
-"""Modules that no result depends on: the workflow cuts the settings before a job starts, and names its state."""
+WITHOUT_RESULT = frozenset({"step.config.study", "step.progress", "step.provenance"})
+"""Modules that no result depends on.
+
+The workflow cuts the settings before a job starts and names its state; how far a job is changes nothing of it.
+"""
 
 
 def code_digest(*modules: str) -> str:

@@ -145,13 +145,14 @@ def _log_costs(costs: list["Cost"]) -> None:
 def _costs_of_gradients(settings: Settings, n_frames: int) -> list["Cost"]:
     """Return time and peak memory of one gradient of decoder and likelihood, along frames and sides."""
     from step.evaluation.costs import Cost
+    from step.progress import track
 
     scaling, text = settings.extent.scaling, dump_settings(settings)
     frames = sorted({n_frames, *scaling.frames.get(settings.task, ())})
     points = [("frames", n, n, settings.resolution) for n in frames]
     points += [("side", side, n_frames, side) for side in scaling.sides.get(settings.task, ())]
     costs = []
-    for axis, at, length, side in points:
+    for axis, at, length, side in track(points, "gradients", "point"):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
             try:
                 found = fresh.submit(measure_gradient, text, length, side).result()

@@ -63,15 +63,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.reconstructions import read_measurement
     from step.io.tables import write_table
     from step.physics.forward_models import fit_to_data
+    from step.progress import track
     from step.seeds import derive_seed
 
     # Videos are read twice, one at a time: together they may not fit into memory.
     files = arguments.reconstructions
-    means = [_see(_read(path, files), settings.display).mean(axis=0) for path in arguments.measurements]
+    paths = arguments.measurements
+    means = [_see(_read(path, files), settings.display).mean(axis=0) for path in track(paths, "means", "video")]
     if len({mean.shape for mean in means}) > 1:
         raise InputError(f"videos have the shapes {sorted({mean.shape for mean in means})}; give those of one task")
     judged = []
-    for number, path in enumerate(arguments.measurements):
+    for number, path in enumerate(track(paths, "calibration", "video")):
         members = _read(path, files)
         misfits, _ = fit_to_data(members, read_measurement(path)[0], settings.measurement, path)
         others = np.array([mean for place, mean in enumerate(means) if place != number])

@@ -120,6 +120,7 @@ def draw(
     """
     import torch
 
+    from step.frames import video_by_video
     from step.physics.forward_models import build_forward_model, check_measurement
     from step.sampling.batches import FixedBatches, arrange_batches
     from step.sampling.daps import sample_posterior
@@ -133,8 +134,10 @@ def draw(
     places = [place + rank + number for rank in range(len(videos)) for number in numbers]
     batches = arrange_batches(places, sampler.videos_per_batch)
     draws = [pairs[row] for row in batches.order]
+    n_frames, *latent_frame = prior.latent_shape
     with torch.no_grad():
-        shape = tuple(prior.decode(torch.zeros(1, *prior.latent_shape, device=device)).shape[1:])
+        frame = prior.decode(torch.zeros(1, 1, *latent_frame, device=device)).shape[2:]
+    shape = (n_frames, *frame)
     forward_model = build_forward_model(settings.measurement, shape, sampler.likelihood.noise_level)
     for video in videos:
         check_measurement(problem.arrays[video], forward_model, shape, problem.measurements[video])
@@ -156,10 +159,12 @@ def draw(
     log.info("%s: %d videos x %d samples on %s", settings.task, len(videos), len(numbers), device)
     started = time.monotonic()
     sources = [problem.sources[video] for video, _ in draws]
-    latents, trace = sample_posterior(counted, likelihood, sources, generators, sampler, device, settings.task)
+    describe = f"sampling {settings.task}"
+    latents, trace = sample_posterior(counted, likelihood, sources, generators, sampler, device, describe)
     evaluations = (counted.decoder_evaluations / len(draws), counted.denoiser_evaluations / len(draws))
     with torch.no_grad():
-        samples = torch.cat([prior.decode(latents[row : row + 1]).cpu() for row in batches.rows]).numpy()
+        decoded = video_by_video(lambda part: prior.decode(part).cpu(), latents[batches.rows], sampler.frames_per_chunk)
+    samples = decoded.numpy()
     seconds = time.monotonic() - started
     log.info("%.1f s, %.1f s per sample", seconds, seconds / len(pairs))
     histories = {name: torch.stack(levels, dim=1)[batches.rows].cpu().numpy() for name, levels in trace.items()}

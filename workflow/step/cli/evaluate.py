@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.tables import write_table
     from step.physics.display import to_unit_range
     from step.physics.forward_models import fit_to_data
+    from step.progress import track
 
     if (arguments.features is None) != (arguments.i3d is None):
         raise InputError("--features and --i3d belong together; give both or neither")
@@ -76,7 +77,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         log.warning(origin["remark"])
     reconstructions = read_reconstructions(arguments.reconstructions)
     rows, videos = [], {}
-    for path in arguments.measurements:
+    for path in track(arguments.measurements, "scores", "video"):
         measurement, truth, sample = _read(path, reconstructions)
         frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (sample, truth))
         [misfit], chi_squares = fit_to_data(sample[None], measurement, settings.measurement, path)

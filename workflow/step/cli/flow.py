@@ -64,14 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the flow of each video; raises `InputError` where it is the truth's, which lacks."""
-    from tqdm import tqdm
-
     from step.io.flows import VideoFlow, write_flows
+    from step.progress import track
     from step.sampling.optical_flow import check_estimator, estimate_flow
 
     name, estimator = _estimator(arguments, settings.flow)
     flows = []
-    for path in tqdm(arguments.measurements, desc="flow", unit="video", disable=None):
+    for path in track(arguments.measurements, "optical flow", "video"):
         frames = _frames(path, settings)
         flows.append(VideoFlow(path.stem, *estimate_flow(frames, estimator)))
     size = min(frames.shape[1:])

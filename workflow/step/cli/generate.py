@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from step.config.generation import Generation
-from step.config.sections import Name, Section
+from step.config.sections import Count, Name, Section
 from step.config.study import Config
 from step.errors import InputError
 
@@ -27,13 +27,17 @@ class Settings(Section):
     domain: Name
     prior: Prior
     generation: Generation
+    frames_at_once: Count  # that are decoded: as many as the autoencoder was trained on at once
 
 
 def select(config: Config, domain: str, prior: str) -> Settings:
     """Return the settings of one prior's samples; raises `InputError` for the autoencoder, which has none."""
     if prior not in get_args(Prior):
         raise InputError(f"no samples can be drawn of {prior!r}; give one of {', '.join(get_args(Prior))}")
-    return Settings(seed=config.seed, domain=domain, prior=prior, generation=config.generation)
+    frames_at_once = config.priors[domain].autoencoder_training.optimisation.batch_size
+    return Settings(
+        seed=config.seed, domain=domain, prior=prior, generation=config.generation, frames_at_once=frames_at_once
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +53,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the samples; raises `InputError` unless the prior was trained on the autoencoder's latents."""
     import torch
 
+    from step.frames import video_by_video
     from step.io.reconstructions import Reconstruction, write_reconstructions
     from step.models.prior import load_prior
     from step.sampling.batches import FixedBatches
@@ -64,7 +69,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     started = time.monotonic()
     latents = generate_latents(FixedBatches(prior, 1), generators, settings.generation, device)
     with torch.no_grad():
-        samples = torch.cat([prior.decode(latent).cpu() for latent in latents.split(1)]).numpy()
+        decoded = video_by_video(lambda part: prior.decode(part).cpu(), latents, settings.frames_at_once)
+    samples = decoded.numpy()
     seconds = time.monotonic() - started
     log.info("%d samples of the %s prior on %s: %.1f s", len(samples), settings.prior, device, seconds)
     attributes = {

@@ -40,15 +40,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write one file per video with its measurement and its truth."""
     import numpy as np
     import torch
-    from tqdm import tqdm
 
     from step.io.reconstructions import write_measurement
     from step.io.videos import VideoStore
     from step.physics.forward_models import build_forward_model
+    from step.progress import track
     from step.seeds import derive_seed
 
     store = VideoStore(arguments.index)
-    for name in tqdm(arguments.videos, desc="measuring", unit="video", disable=None):
+    for name in track(arguments.videos, "measuring", "video"):
         truth = np.array(store.named(name))
         forward_model = build_forward_model(settings.measurement, truth.shape)
         generator = torch.Generator().manual_seed(derive_seed(settings.seed, settings.task, name, "measurement"))

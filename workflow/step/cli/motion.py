@@ -52,15 +52,14 @@ def read_motion(arguments: argparse.Namespace, settings: MotionSettings) -> tupl
     Raises `InputError` where truth or reconstruction lacks.
     """
     import numpy as np
-    from tqdm import tqdm
 
     from step.figures.reading import read_shown_videos
     from step.figures.rows import read_grid_of_video
+    from step.progress import track
     from step.sampling.averaged_flow import averaged_flow
     from step.sampling.optical_flow import tvl1_estimator
 
     [video] = read_shown_videos([arguments.measurement], arguments.methods, settings.display)
     estimator, videos = tvl1_estimator(settings.tvl1), [video.truth, *video.reconstructions.values()]
-    shown = tqdm(videos, desc="flow", unit="video", disable=None)
-    flows = np.stack([averaged_flow(frames, estimator) for frames in shown])
+    flows = np.stack([averaged_flow(frames, estimator) for frames in track(videos, "optical flow", "video")])
     return video, flows, read_grid_of_video(arguments.measurement, settings.geometry)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 
 from step.cli.files import add_measurements
 from step.cli.settings import dump_settings, modules_of_measurement
-from step.config.sections import Name, Section
+from step.config.sections import Count, Name, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain, Reference, TotalVariation
 from step.errors import InputError
@@ -37,6 +37,7 @@ class Settings(Section):
     domain: Name | None
     measurement: MeasurementOfDomain | None
     total_variation: TotalVariation | None
+    frames_per_chunk: Count | None  # of the autoencoder
 
 
 def select(config: Config, task: str, reference: Reference) -> Settings:
@@ -49,6 +50,7 @@ def select(config: Config, task: str, reference: Reference) -> Settings:
         domain=chosen.domain if reference == "vae" else None,
         measurement=config.measurement_of(task) if reference in USE_THE_MEASUREMENT else None,
         total_variation=chosen.total_variation if reference == "total_variation" else None,
+        frames_per_chunk=chosen.sampler.frames_per_chunk if reference == "vae" else None,
     )
 
 
@@ -68,9 +70,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the reference reconstruction of each measurement; raises `InputError` where a truth lacks."""
     from step.io.reconstructions import Reconstruction, read_measurement, write_reconstructions
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
+    from step.progress import track
 
     reconstructions = []
-    for path in arguments.measurements:
+    for path in track(arguments.measurements, settings.reference, "video"):
         measurement, truth = read_measurement(path)
         if truth is None:
             raise InputError(f"{path} holds no truth, which tells a reference its size; measure a known video")
@@ -97,7 +100,7 @@ def _reconstruction(
         case "static":
             return lambda measurement, truth: truth.mean(dim=1, keepdim=True).expand_as(truth)
         case _:
-            return _through_autoencoder(arguments.prior, settings.domain)
+            return _through_autoencoder(arguments.prior, settings)
 
 
 def _naive_inverse(settings: Settings, shape: tuple[int, int, int, int]) -> "Reconstruct":
@@ -117,17 +120,19 @@ def _total_variation(settings: Settings, shape: tuple[int, int, int, int]) -> "R
     return lambda measurement, truth: reconstruct_total_variation(forward_model, measurement, weight, iterations)
 
 
-def _through_autoencoder(folder: Path | None, domain: str) -> "Reconstruct":
+def _through_autoencoder(folder: Path | None, settings: Settings) -> "Reconstruct":
     import torch
 
+    from step.frames import by_frames
     from step.models.prior import load_autoencoder
 
     if folder is None:
         raise InputError("reference vae needs the trained autoencoder; give its folder with --prior")
-    autoencoder = load_autoencoder(folder, domain)
+    n_frames = settings.frames_per_chunk
+    autoencoder = load_autoencoder(folder, settings.domain)
 
     def reconstruct(measurement: "Measured", truth: "torch.Tensor") -> "torch.Tensor":
         with torch.no_grad():
-            return autoencoder.decode(autoencoder.encode(truth))
+            return by_frames(lambda frames: autoencoder.decode(autoencoder.encode(frames)), truth, n_frames)
 
     return reconstruct

@@ -32,13 +32,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the index of all prepared videos."""
     from collections import Counter
 
-    from tqdm import tqdm
-
     from step.io.videos import GROUP_OF, read_columns, write_index
     from step.prepare.split import Candidate, split_videos
+    from step.progress import track
 
     candidates = []
-    for path in tqdm(arguments.inputs, desc="split", unit="file", disable=None):
+    for path in track(arguments.inputs, "split", "file"):
         file = os.path.relpath(path, arguments.output.parent)
         for kind in GROUP_OF:
             rows = read_columns(path, ("video", "subject", "source"), kind)

@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.evaluation.summary import format_table, measure_distance, read_scores, summarise
     from step.io.features import read_features
     from step.io.tables import read_table, write_table
+    from step.progress import track
     from step.seeds import derive_seed
 
     names = arguments.methods
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     seed = derive_seed(settings.seed, "fvd")
     distances = {
         name: measure_distance(read_features(file), truth, scores[name].videos, settings.evaluation, seed)
-        for name, file in zip(names, arguments.features, strict=True)
+        for name, file in track(list(zip(names, arguments.features, strict=True)), "FVD", "method")
     }
     rows = summarise(scores, distances, arguments.references, arguments.paired_with, settings.frames, settings.seed)
     write_table(arguments.output, rows)

@@ -28,11 +28,12 @@ class Settings(Section):
     seed: int
     domain: Name
     prior: Literal["autoencoder", "image", "video", "joint"]
-    display: Literal["magnitude", "unit_range"]
     frames: Count
     images: Count
+    display: Literal["magnitude", "unit_range"]
     autoencoder: Autoencoder
     standardise_latents: bool
+    frames_at_once: Count  # that the trained autoencoder encodes: as many as it was trained on at once
     noise_schedule: NoiseSchedule | None
     denoiser: Denoiser | None
     training: AutoencoderTraining | VideoTraining | ImageTraining
@@ -46,11 +47,12 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         seed=config.seed,
         domain=domain,
         prior=prior,
-        display=video.display,
         frames=video.frames,
         images=video.images,
+        display=video.display,
         autoencoder=priors.autoencoder,
         standardise_latents=priors.standardise_latents,
+        frames_at_once=priors.autoencoder_training.optimisation.batch_size,
         noise_schedule=None if is_autoencoder else priors.noise_schedule,
         denoiser=None if is_autoencoder else priors.denoiser,
         training=priors.autoencoder_training if is_autoencoder else getattr(priors, prior),
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         raise InputError(f"{arguments.index} has no training videos; lower data.{settings.domain}.split's counts")
     accelerator = _accelerator(Accelerator, settings)
     if not accelerator.is_main_process:
-        log.setLevel(logging.WARNING)
+        logging.getLogger("step").setLevel(logging.WARNING)  # all of them do the same
     images = ImageSet(training, settings.frames, settings.images, settings.seed)
     n_videos = sum(record.use == "video" for record in training.records)
     validation = _validation_videos(store, training)
@@ -225,8 +227,14 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     from step.training.denoiser import LatentBatches, train_image_denoiser, train_video_denoiser
 
     autoencoder = load_autoencoder(arguments.autoencoder, settings.domain)
-    schedule = LinearBetaSchedule(**settings.noise_schedule.model_dump())
-    latents = LatentBatches(autoencoder, schedule, DARK[settings.display], settings.seed, accelerator)
+    latents = LatentBatches(
+        autoencoder,
+        LinearBetaSchedule(**settings.noise_schedule.model_dump()),
+        DARK[settings.display],
+        settings.frames_at_once,
+        settings.seed,
+        accelerator,
+    )
     torch.manual_seed(derive_seed(settings.seed, settings.prior, "weights"))
     if settings.prior == "joint":
         read_facts(arguments.initial, "denoiser", settings.domain)

@@ -193,7 +193,8 @@ class Augmentation(Section):
 
     flips: bool = Field(description="horizontal and vertical flips, each with probability 1/2")
     zoom: tuple[Positive, Positive] = Field(
-        description="smallest and largest factor of the random zoom; [1, 1] for none"
+        description="smallest and largest factor of the random zoom; below 1 the frame's "
+        "surroundings come in without signal; [1, 1] for none"
     )
     probability: Fraction = Field(description="probability that a training example is zoomed")
 

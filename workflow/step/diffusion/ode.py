@@ -6,6 +6,7 @@ import torch
 
 from step.diffusion.denoiser import Denoise
 from step.diffusion.schedule import rho_grid
+from step.progress import track
 
 
 @torch.no_grad()
@@ -20,7 +21,7 @@ def solve_probability_flow(
     if sigma <= sigma_min:
         return noisy
     levels = rho_grid(sigma, sigma_min, steps, rho)
-    for current, following in pairwise(levels):
+    for current, following in track(pairwise(levels), "probability-flow ODE", "step", steps, is_item=False):
         slope = (noisy - denoise(noisy, current)) / current
         noisy = noisy + (following - current) * slope
     return noisy

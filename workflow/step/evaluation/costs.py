@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from tqdm import tqdm
 
 from step.config.tasks import Sampler
 from step.contracts import ForwardModel, Measurement, NoiseSource, VideoPrior
 from step.evaluation.straightforward import sample_straightforward
+from step.progress import track
 from step.sampling.batches import FixedBatches, arrange_batches, divide
 from step.sampling.daps import PosteriorGivenNoisy, sample_posterior, step_size_at
 from step.sampling.evaluations import CountedPrior
@@ -109,7 +109,7 @@ def time_in_turn(
         for task in tasks.values():
             task()
     runs = [(name, task) for _ in range(repeats) for name, task in tasks.items()]
-    for name, task in tqdm(runs, desc="timing", unit="run", disable=None):
+    for name, task in track(runs, "timing", "run"):
         _finish(device)
         started = time.perf_counter()
         task()

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from step.evaluation.i3d import MIN_FRAMES, build_i3d, video_features
 from step.io.features import VideoFeatures, missing_features
 from step.io.learned_weights import LearnedWeights
+from step.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ def describe_videos(videos: Mapping[str, np.ndarray], weights: LearnedWeights) -
         log.warning("no features: %s", missing)
         return missing_features(missing)
     network = build_i3d(weights.tensors, grey=True)
-    progress = tqdm(videos.values(), desc="features", unit="video", disable=None)
-    rows = [video_features(network, torch.from_numpy(frames)).numpy() for frames in progress]
+    rows = [
+        video_features(network, torch.from_numpy(frames)).numpy()
+        for frames in track(list(videos.values()), "features of I3D", "video")
+    ]
     return VideoFeatures(tuple(videos), np.stack(rows), n_frames, weights.description, "")

@@ -9,6 +9,7 @@ videos, which adds to the bias: an interval may lie above the value itself.
 import numpy as np
 
 from step.errors import InputError
+from step.progress import track
 
 
 def frechet_distance(features: np.ndarray, other: np.ndarray) -> float:
@@ -40,7 +41,8 @@ def bootstrap_interval(
         raise InputError(f"{len(features)} videos are paired with {len(other)}; describe the same videos of both")
     generator = np.random.default_rng(seed)
     draws = generator.integers(len(features), size=(resamples, len(features)))
-    distances = [frechet_distance(features[draw], other[draw]) for draw in draws]
+    resampled = track(draws, "bootstrap of FVD", "resample")
+    distances = [frechet_distance(features[draw], other[draw]) for draw in resampled]
     low, high = np.quantile(distances, [(1 - coverage) / 2, (1 + coverage) / 2])
     return float(low), float(high)
 

@@ -5,6 +5,7 @@ from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
 from scipy.spatial.distance import cdist
 
 from step.config.modes import Clustering
+from step.progress import track
 
 SMALLEST_STEP = 1e-300
 """Length of a step between points in the same place; in a sparse graph 0 is no step at all."""
@@ -58,7 +59,7 @@ def one_mode_p(values: np.ndarray, n_draws: int, seed: int) -> float:
     shrink = 1 / np.sqrt(1 + (bandwidth / values.std()) ** 2)  # the noise must not make the draws wider
     drawn = generator.choice(values, (n_draws, len(values)))
     drawn = values.mean() + shrink * (drawn - values.mean() + bandwidth * generator.standard_normal(drawn.shape))
-    n_several = sum(count_modes(draw, bandwidth) > 1 for draw in drawn)
+    n_several = sum(count_modes(draw, bandwidth) > 1 for draw in track(drawn, "gaps between modes", "resample"))
     return (1 + n_several) / (1 + n_draws)
 
 

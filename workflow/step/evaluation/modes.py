@@ -18,6 +18,7 @@ from step.config.modes import Clustering
 from step.errors import InputError
 from step.evaluation.descriptors.description import Description, Vectors
 from step.evaluation.gaps import gap_p
+from step.progress import track
 from step.seeds import derive_seed
 
 SMALLEST_SPREAD = 1e-9
@@ -67,10 +68,14 @@ def find_modes(reduced: Vectors, settings: Clustering, seed: int) -> Clusters:
     """Return the modes of the samples `reduced` (sample, component), and the truth's."""
     points = reduced.samples
     n_candidates = max(1, min(settings.max_modes, len(points) // settings.fewest_samples))
-    candidates = [_fit(points, n, settings, derive_seed(seed, n)) for n in range(1, n_candidates + 1)]
+    numbers = track(range(1, n_candidates + 1), "mixtures", "mixture")
+    candidates = [_fit(points, n, settings, derive_seed(seed, n)) for n in numbers]
     scores = np.array([mixture.bic(points) for mixture in candidates])
     stability = np.array(
-        [_stability(points, mixture, settings, derive_seed(seed, "resamples")) for mixture in candidates]
+        [
+            _stability(points, mixture, settings, derive_seed(seed, "resamples"))
+            for mixture in track(candidates, "stability of mixtures", "mixture")
+        ]
     )
     evident = (scores < scores[0] - settings.evidence) & (stability >= settings.least_stability)
     chosen = candidates[0]
@@ -147,7 +152,7 @@ def _stability(points: np.ndarray, mixture: GaussianMixture, settings: Clusterin
         return 1.0
     labels, generator = mixture.predict(points), np.random.default_rng(seed)
     agreements = []
-    for _ in range(settings.stability_resamples):
+    for _ in track(range(settings.stability_resamples), "resamples", "resample"):
         drawn = points[generator.integers(len(points), size=len(points))]
         # Afresh, not from `mixture` on: from there a cloud cut in two anywhere would be cut there again.
         other = _fit_shape(drawn, n_modes, mixture.covariance_type, settings, int(generator.integers(2**32)))

@@ -14,6 +14,7 @@ from step.errors import InputError
 from step.figures import style
 from step.figures.reading import ShownVideo
 from step.io.atomic import whole_file
+from step.progress import track
 
 FRAMES_PER_SECOND = 12
 PASSES = 6  # a video is a heartbeat or so: shown once it would be over before it is seen
@@ -86,9 +87,8 @@ def _write_mp4(movie: np.ndarray, part: Path) -> None:
         ffmpeg_log_level="error",
     )
     writer.send(None)
-    for _ in range(PASSES):
-        for frame in movie:
-            writer.send(np.ascontiguousarray(frame))
+    for number in track(range(PASSES * n_frames), "film", "frame"):
+        writer.send(np.ascontiguousarray(movie[number % n_frames]))
     writer.close()
     # The writer does not tell whether ffmpeg ended well.
     written, _ = imageio_ffmpeg.count_frames_and_secs(str(part))

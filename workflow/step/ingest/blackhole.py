@@ -48,13 +48,12 @@ def ingest(settings: Settings, root: Path, subjects: Sequence[str], output: Path
 
     Raises `InputError` for a subject without files and for every file that cannot be used.
     """
-    from tqdm import tqdm
-
     from step.ingest.movie_frames import read_sources
     from step.io.movies import write_movies
+    from step.progress import track
 
-    progress = tqdm(_sources_of(settings, root, subjects), desc="ingest", unit="movie", disable=None)
-    write_movies(output, read_sources(settings, root, progress))
+    sources = track(_sources_of(settings, root, subjects), "ingest", "movie")
+    write_movies(output, read_sources(settings, root, sources))
 
 
 def _sources_of(settings: Settings, root: Path, subjects: Sequence[str]) -> list[RawSource]:

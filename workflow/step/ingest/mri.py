@@ -41,12 +41,10 @@ def settings_of(config: Config) -> Settings:
 
 def ingest(settings: Settings, root: Path, subjects: Sequence[str], output: Path) -> None:
     """Write the raw store of `subjects` under `root`, one sequence in memory at a time."""
-    from tqdm import tqdm
-
     from step.io.sequences import write_sequences
+    from step.progress import track
 
-    progress = tqdm(subjects, desc="ingest", unit="subject", disable=None)
-    write_sequences(output, read_subjects(settings, root, progress))
+    write_sequences(output, read_subjects(settings, root, track(subjects, "ingest", "subject")))
 
 
 def find_files(mri: MriData) -> dict[str, list[Path]]:

@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 class _AboveProgressBars(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        if not getattr(record, "has_bar", False):  # what a bar shows needs no line
+            tqdm.write(self.format(record), file=sys.stderr)
 
 
 def start_log(file: Path | None) -> None:

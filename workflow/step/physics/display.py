@@ -6,11 +6,12 @@ import numpy as np
 
 from step.errors import InputError
 
-DARK = {"magnitude": 0.0, "unit_range": -1.0}
-"""The value of a channel where there is no signal, by the display of the domain."""
+Display = Literal["magnitude", "unit_range"]
+DARK: dict[Display, float] = {"magnitude": 0.0, "unit_range": -1.0}
+"""The value of a pixel without signal: its brightness is 0."""
 
 
-def to_unit_range(video: np.ndarray, reference: np.ndarray, display: Literal["magnitude", "unit_range"]) -> np.ndarray:
+def to_unit_range(video: np.ndarray, reference: np.ndarray, display: Display) -> np.ndarray:
     """Return the brightness (..., y, x) in [0, 1] of `video` (..., channel, y, x).
 
     ``magnitude`` is the root of the sum of squares over channels, divided by the largest magnitude of

@@ -10,6 +10,7 @@ from step.config.study import check_section
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel, OutsideModel
 from step.errors import InputError
+from step.progress import track
 from step.provenance import forward_model_name
 
 
@@ -60,8 +61,10 @@ def fit_to_data(
     measured = to_tensors(arrays)
     check_measurement(measured, forward_model, shape, source)
     one_by_one = [torch.from_numpy(video)[None] for video in videos]
-    misfits = np.array([forward_model.misfit(video, measured).item() for video in one_by_one])
-    found = [forward_model.chi_squares(video, measured) for video in one_by_one]
+    misfits, found = np.empty(len(videos)), []
+    for number, video in enumerate(track(one_by_one, "fit to the data", "video", is_item=False)):
+        misfits[number] = forward_model.misfit(video, measured).item()
+        found.append(forward_model.chi_squares(video, measured))
     return misfits, {name: np.array([each[name].item() for each in found]) for name in found[0]}
 
 

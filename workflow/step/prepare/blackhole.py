@@ -14,17 +14,16 @@ def settings_of(config: Config) -> Settings:
 
 def prepare(settings: Settings, store: Path, output: Path) -> None:
     """Write the videos and the single images of the raw store `store` to `output`, one video in memory at a time."""
-    from tqdm import tqdm
-
     from step.io.movies import read_movies
     from step.io.videos import write_videos
     from step.prepare.movie import n_prepared, prepare_movie
+    from step.progress import Progress
 
     counts = {"movie": 0, "image": 0}
     for movie in read_movies(store):
         counts[movie.facts.kind] += n_prepared(movie, settings)
     shape = (counts["movie"], settings.frames, 1, settings.resolution, settings.resolution)
-    with tqdm(desc="prepare", total=sum(counts.values()), unit="video", disable=None) as progress:
+    with Progress("prepare", sum(counts.values()), "video") as progress:
 
         def prepared(kind: str) -> Iterator:
             for movie in read_movies(store):
@@ -37,4 +36,4 @@ def prepare(settings: Settings, store: Path, output: Path) -> None:
 def _counted(videos: Iterable, progress) -> Iterator:
     for video in videos:
         yield video
-        progress.update()
+        progress.advance()

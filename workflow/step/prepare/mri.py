@@ -13,14 +13,13 @@ def settings_of(config: Config) -> Settings:
 
 def prepare(settings: Settings, store: Path, output: Path) -> None:
     """Write the videos of the raw store `store` to `output`, one sequence in memory at a time."""
-    from tqdm import tqdm
-
     from step.io.sequences import read_lengths, read_sequences
     from step.io.videos import write_videos
     from step.prepare.cine import prepare_sequence, window_starts
+    from step.progress import track
 
     lengths = read_lengths(store).values()
     n_videos = sum(len(window_starts(n, settings.frames, settings.window_stride)) for n in lengths)
     shape = (n_videos, settings.frames, 2, settings.resolution, settings.resolution)
-    sequences = tqdm(read_sequences(store), "prepare", len(lengths), unit="sequence", disable=None)
+    sequences = track(read_sequences(store), "prepare", "sequence", len(lengths))
     write_videos(output, shape, (video for sequence in sequences for video in prepare_sequence(sequence, settings)))

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from step.errors import InputError
+from step.progress import track
 from step.sampling.optical_flow import Estimator
 
 
@@ -15,4 +16,5 @@ def averaged_flow(frames: np.ndarray, estimator: Estimator) -> np.ndarray:
     """
     if len(frames) < 2:
         raise InputError(f"a video of {len(frames)} frame has no flow; show one of two frames or more")
-    return np.mean([estimator(earlier, later) for earlier, later in pairwise(frames)], axis=0)
+    pairs = track(list(pairwise(frames)), "pairs of frames", "pair")
+    return np.mean([estimator(earlier, later) for earlier, later in pairs], axis=0)

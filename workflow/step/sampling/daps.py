@@ -5,13 +5,13 @@ import math
 from collections.abc import Sequence
 
 import torch
-from tqdm import tqdm
 
 from step.config.tasks import Annealing, Mcmc, Ode, Sampler
 from step.contracts import NoiseSource, VideoPrior
 from step.diffusion.denoiser import score
 from step.diffusion.ode import solve_probability_flow
 from step.diffusion.schedule import rho_grid
+from step.progress import Progress
 from step.sampling.mcmc import Gradient, sample_adapted_hamiltonian, sample_damped_hamiltonian
 from step.sampling.pixel_space import draw_in_pixel_space, uses_pixel_space
 from step.sampling.posterior import Evaluation, LatentLikelihood
@@ -43,7 +43,8 @@ def sample_posterior(
     sigmas = [*annealing_levels(sampler.annealing), 0.0]
     noisy = sigmas[0] * draw()
     step_sizes = [math.sqrt(sampler.mcmc.step_size_squared)] * len(generators)  # of algorithm `adapted`, carried along
-    for k, sigma in enumerate(tqdm(sigmas[:-1], desc=describe, unit="level", disable=None)):
+    progress = Progress(describe, len(sigmas) - 1, "level")
+    for k, sigma in enumerate(progress.through(sigmas[:-1])):
         clean = _solve(prior, noisy, sigma, sampler.ode)
         step_size = step_size_at(k, sigma, sampler)
         if uses_pixel_space(sigma, sampler.pixel_space):
@@ -65,6 +66,7 @@ def sample_posterior(
             )
         trace["sigma"].append(torch.full((len(generators),), sigma))
         trace["misfit"].append(likelihood.misfit(video))
+        progress.note(sigma=sigma, misfit=trace["misfit"][-1].mean().item())
         noisy = clean + sigmas[k + 1] * draw()
     return noisy, trace
 

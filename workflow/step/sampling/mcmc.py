@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from step.progress import track
 from step.sampling.posterior import Evaluation
 
 Gradient = Callable[[torch.Tensor], torch.Tensor]
@@ -29,7 +30,7 @@ def sample_damped_hamiltonian(
     """
     state = start
     momentum = draw_noise(state, generators)
-    for _ in range(steps):
+    for _ in track(range(steps), "Markov chain", "step"):
         noise = draw_noise(state, generators)
         momentum = damping * momentum + step_size * gradient(state) + math.sqrt(2 * (1 - damping)) * noise
         state = state + step_size * momentum
@@ -118,7 +119,7 @@ def sample_adapted_hamiltonian(
     totals = [0.0] * len(generators)
     held = target.score_every > 1
     adapted = steps // 2
-    for number in range(steps):
+    for number in track(range(steps), "Markov chain", "step"):
         if held and number and number % target.score_every == 0:
             here = replace(here, score=target.score(here.latent))
         h = [one.step_size if number < adapted else one.averaged for one in adaptations]

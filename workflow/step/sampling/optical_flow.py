@@ -12,6 +12,7 @@ from torchvision.models.optical_flow import raft_large
 
 from step.config.tasks import TvL1
 from step.errors import InputError
+from step.progress import track
 
 Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From two frames (y, x) in [0, 1] to the flow (2, y, x), pixels: ``second(p + flow(p)) ~ first(p)``.
@@ -77,8 +78,9 @@ def estimate_flow(frames: np.ndarray, estimator: Estimator) -> tuple[np.ndarray,
     """
     if len(frames) < 2:
         raise InputError(f"a video of {len(frames)} frame has no flow; use a method without flow for it")
-    forward = np.stack([estimator(earlier, later) for earlier, later in pairwise(frames)])
-    backward = np.stack([estimator(later, earlier) for earlier, later in pairwise(frames)])
+    pairs = track(list(pairwise(frames)), "forward and backward", "pair")
+    flows = [(estimator(earlier, later), estimator(later, earlier)) for earlier, later in pairs]
+    forward, backward = (np.stack(of_pairs) for of_pairs in zip(*flows, strict=True))
     return forward, backward
 
 

@@ -8,6 +8,8 @@ import torch
 from step.config.tasks import PixelSpace
 from step.contracts import LeastSquaresModel, Measurement
 from step.errors import InputError
+from step.frames import by_frames
+from step.progress import track
 from step.sampling.mcmc import draw_noise
 from step.sampling.posterior import LatentLikelihood
 
@@ -45,19 +47,20 @@ def draw_in_pixel_space(
         )
     spread = pixel_space.spread * sigma / math.sqrt(1 + sigma**2)
     with torch.no_grad():
-        before = _by_frames(likelihood.prior.decode, latent, likelihood.frames_per_chunk)
+        before = by_frames(likelihood.prior.decode, latent, likelihood.frames_per_chunk)
+        pairs = list(zip(before.split(1), generators, strict=True))
         # Video by video, so that a sample's rounding does not depend on the others of its batch.
         after = torch.cat(
             [
                 draw_video(
                     model, one, likelihood.measurement_of(slice(n, n + 1)), spread, pixel_space.iterations, [generator]
                 )
-                for n, (one, generator) in enumerate(zip(before.split(1), generators, strict=True))
+                for n, (one, generator) in enumerate(track(pairs, "pixel space", "video"))
             ]
         )
-        encoded = [_by_frames(likelihood.prior.encode, video, likelihood.frames_per_chunk) for video in (after, before)]
+        encoded = [by_frames(likelihood.prior.encode, video, likelihood.frames_per_chunk) for video in (after, before)]
         latent = latent + encoded[0] - encoded[1]
-        return latent, _by_frames(likelihood.prior.decode, latent, likelihood.frames_per_chunk)
+        return latent, by_frames(likelihood.prior.decode, latent, likelihood.frames_per_chunk)
 
 
 def draw_video(
@@ -107,8 +110,3 @@ def conjugate_gradients(product: Product, right: torch.Tensor, iterations: int) 
         before, squared = squared, residual.square().sum(axes, keepdim=True)
         direction = residual + squared / before * direction
     return solution
-
-
-def _by_frames(function: Product, videos: torch.Tensor, n_frames: int) -> torch.Tensor:
-    """Return `function` of `videos` or latents, which treats frames separately, `n_frames` at a time."""
-    return torch.cat([function(part) for part in videos.split(n_frames, dim=1)], dim=1)

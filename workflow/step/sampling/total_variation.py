@@ -5,6 +5,7 @@ import torch
 from skimage.restoration import denoise_tv_chambolle
 
 from step.contracts import ForwardModel, Measurement
+from step.progress import track
 
 # The proximal map is itself iterative. With these two the objective settles to about a part in a thousand.
 PROXIMAL_ITERATIONS = 50
@@ -24,7 +25,7 @@ def reconstruct_total_variation(
     """
     video = forward_model.naive_inverse(measurement)
     leading, momentum = video, 1.0
-    for _ in range(iterations):
+    for _ in track(range(iterations), "FISTA", "iteration"):
         gradient = _likelihood_gradient(forward_model, leading, measurement)
         previous, video = video, _total_variation_proximal(leading - gradient, weight)
         previous_momentum, momentum = momentum, (1 + (1 + 4 * momentum**2) ** 0.5) / 2

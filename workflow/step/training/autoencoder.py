@@ -7,10 +7,11 @@ from accelerate import Accelerator
 
 from step.config.priors import Autoencoder, AutoencoderTraining
 from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
+from step.progress import track
 from step.seeds import derive_seed
 from step.training.batches import ImageSet, Order, draw_transforms, transform
 from step.training.loop import Objective, train
-from step.training.objectives import autoencoder_loss
+from step.training.objectives import autoencoder_loss, mean_in_parts
 from step.training.state import History
 
 STATISTICS_IMAGES = 2048
@@ -30,8 +31,8 @@ def train_autoencoder(
 ) -> tuple[FrameAutoencoder, History]:
     """Return the trained autoencoder, its latents standardised if asked, and the history of its losses.
 
-    `validation` (image, channel, y, x) are held-out images, whose loss is recorded; `dark` is a channel's value where
-    there is no signal.
+    `validation` (image, channel, y, x) are held-out images, whose loss is recorded. `dark` is the value of a pixel
+    without signal, which a zoom brings in from outside the frame.
     """
     torch.manual_seed(derive_seed(seed, "autoencoder", "weights"))
     network = PosteriorSample(build_autoencoder(architecture, validation.shape[1]), architecture.patch_size)
@@ -53,7 +54,10 @@ def train_autoencoder(
 
     @torch.no_grad()
     def validation_loss(average: torch.nn.Module) -> float:
-        return float(autoencoder_loss(average, validation.to(device), validation_noise, training.kl_weight))
+        def loss(images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+            return autoencoder_loss(average, images.to(device), noise, training.kl_weight)
+
+        return mean_in_parts(loss, (validation, validation_noise), optimisation.batch_size)
 
     objective = Objective(
         batch,
@@ -75,7 +79,8 @@ def _standardised(
     if not standardise:
         return plain
     batches = range(min(order.steps_per_epoch, max(1, STATISTICS_IMAGES // order.batch_size)))
-    latents = torch.cat([plain.encode(images.read(order.batch(step))[:, None].to(device)) for step in batches])
+    followed = track(batches, "statistics of the latents", "step")
+    latents = torch.cat([plain.encode(images.read(order.batch(step))[:, None].to(device)) for step in followed])
     by_channel = latents.transpose(0, 2).flatten(1)
     mean, std = by_channel.mean(dim=1).tolist(), by_channel.std(dim=1).tolist()
     return FrameAutoencoder(network, mean, std, patch_size).to(device)

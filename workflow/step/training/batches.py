@@ -88,12 +88,13 @@ def draw_transforms(n_examples: int, settings: Augmentation, generator: torch.Ge
 def transform(videos: torch.Tensor, transforms: torch.Tensor, dark: float) -> torch.Tensor:
     """Return `videos` (example, time, channel, y, x) flipped and zoomed, all frames of one video alike.
 
-    What a zoom below 1 brings in from outside the frame has no signal: the value `dark`.
+    What a zoom below 1 brings in from outside the frame has the value `dark`, that of no signal. The frame's edge is
+    interpolated towards it.
     """
-    frames = videos.flatten(1, 2)
+    frames = videos.flatten(1, 2) - dark
     grid = torch.nn.functional.affine_grid(transforms, list(frames.shape), align_corners=False)
-    warped = torch.nn.functional.grid_sample(frames - dark, grid, padding_mode="zeros", align_corners=False)
-    return (dark + warped).unflatten(1, videos.shape[1:3])
+    warped = torch.nn.functional.grid_sample(frames, grid, padding_mode="zeros", align_corners=False)
+    return (warped + dark).unflatten(1, videos.shape[1:3])
 
 
 def prefetch(make: Callable[[int], object], first: int, last: int) -> Iterator[object]:

@@ -7,12 +7,13 @@ from accelerate import Accelerator
 
 from step.config.priors import DenoiserTraining, VideoTraining
 from step.diffusion.schedule import LinearBetaSchedule
+from step.frames import by_frames
 from step.models.autoencoder import FrameAutoencoder
 from step.models.unet import DenoisingUNet
 from step.seeds import derive_seed
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, transform
 from step.training.loop import Objective, train
-from step.training.objectives import denoising_loss
+from step.training.objectives import denoising_loss, mean_in_parts
 from step.training.state import History, read_kept
 
 
@@ -40,7 +41,7 @@ def train_image_denoiser(
         )
 
     steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
-    objective = latents.objective(batch, validation, temporal=False)
+    objective = latents.objective(batch, validation, False, optimisation.batch_size)
     return train(network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator)
 
 
@@ -79,7 +80,7 @@ def train_video_denoiser(
         return (*latents.prepare(examples, generator, training), False)
 
     steps = max(1, round(optimisation.epochs * video_order.steps_per_epoch))
-    objective = latents.objective(batch, validation, temporal=True)
+    objective = latents.objective(batch, validation, True, optimisation.batch_size)
     reached = [epoch for epoch in training.kept_epochs if epoch <= optimisation.epochs]
     step_of = {epoch: round(epoch * video_order.steps_per_epoch) for epoch in reached}
     average, history = train(
@@ -110,14 +111,19 @@ class LatentBatches:
         autoencoder: FrameAutoencoder,
         schedule: LinearBetaSchedule,
         dark: float,
+        frames_at_once: int,
         seed: int,
         accelerator: Accelerator,
     ):
-        """Take a frozen autoencoder; `dark` is a channel's value where there is no signal."""
+        """Hold the autoencoder, which encodes `frames_at_once` frames at once.
+
+        `dark` is the value of a pixel without signal, brought in by a zoom.
+        """
         self.autoencoder = autoencoder.to(accelerator.device)
         self.schedule = schedule
-        self.dark = dark
         self.seed = seed
+        self._dark = dark
+        self._frames_at_once = frames_at_once
         self._device = accelerator.device
         self._rank, self._world = accelerator.process_index, accelerator.num_processes
 
@@ -139,27 +145,37 @@ class LatentBatches:
         n_batch = len(examples) * self._world
         mine = slice(self._rank, None, self._world)
         transforms = draw_transforms(n_batch, training.augmentation, generator)[mine]
-        latent = self._encode(transform(examples, transforms, self.dark).to(self._device))
+        latent = self._encode(transform(examples, transforms, self._dark))
         noise = torch.randn(n_batch, *latent.shape[1:], generator=generator)[mine].to(self._device)
         t = torch.randint(0, self.schedule.timesteps, (n_batch,), generator=generator)[mine]
         return latent, noise, t.to(self._device)
 
-    def objective(self, batch, validation: torch.Tensor, temporal: bool) -> Objective:
-        """Return the objective with these batches; `validation` (video, time, channel, y, x) is noised once."""
-        latent = self._encode(validation.to(self._device))
+    def objective(self, batch, validation: torch.Tensor, temporal: bool, batch_size: int) -> Objective:
+        """Return the objective with these batches; `validation` (video, time, channel, y, x) is noised once.
+
+        Its loss is taken of `batch_size` videos at once, or frames where the network is not `temporal`.
+        """
+        latent = self._encode(validation)
         generator = self.generator("validation")
         noise = torch.randn(latent.shape, generator=generator).to(self._device)
         t = torch.linspace(0, self.schedule.timesteps - 1, len(latent)).round().long().to(self._device)
+        if not temporal:
+            t = t.repeat_interleave(latent.shape[1])
+            latent, noise = (videos.flatten(0, 1)[:, None] for videos in (latent, noise))
 
         def loss(network: torch.nn.Module, example: tuple) -> torch.Tensor:
             return denoising_loss(network, self.schedule, *example)
 
         @torch.no_grad()
         def validation_loss(average: torch.nn.Module) -> float:
-            return float(denoising_loss(average, self.schedule, latent, noise, t, temporal))
+            return mean_in_parts(
+                lambda *part: denoising_loss(average, self.schedule, *part, temporal), (latent, noise, t), batch_size
+            )
 
         return Objective(batch, loss, validation_loss)
 
     @torch.no_grad()
     def _encode(self, videos: torch.Tensor) -> torch.Tensor:
-        return self.autoencoder.encode(videos)
+        frames = videos.flatten(0, 1)[None]
+        encoded = by_frames(lambda part: self.autoencoder.encode(part.to(self._device)), frames, self._frames_at_once)
+        return encoded[0].unflatten(0, videos.shape[:2])

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from tqdm import tqdm
 
 from step.config.priors import Optimisation
 from step.errors import Interrupted
+from step.progress import Progress
 from step.training.batches import prefetch
 from step.training.state import History, keep_average, load_state, save_state
 
@@ -70,16 +70,9 @@ def train(
             network = accelerator.unwrap_model(wrapped)
             save_state(state_file, step, network, average, optimiser.optimizer, history, complete=step == steps)
 
-    progress = tqdm(
-        prefetch(objective.batch, done, steps),
-        desc=f"training {state_file.parent.name}",
-        initial=done,
-        total=steps,
-        unit="step",
-        disable=None if accelerator.is_main_process else True,
-    )
-    with stop:
-        for step, batch in enumerate(progress, start=done):
+    batches = prefetch(objective.batch, done, steps)
+    with stop, Progress(f"training {state_file.parent.name}", steps, "step", done) as progress:
+        for step, batch in enumerate(batches, start=done):
             history.waited += time.monotonic() - waits_since
             rate = optimisation.learning_rate * _rate(step, steps, optimisation)
             for group in optimiser.param_groups:
@@ -98,9 +91,10 @@ def train(
             optimiser.zero_grad()
             _update_average(average, accelerator.unwrap_model(wrapped), step, optimisation.ema_decay)
             history.pending.append(value)
+            progress.note(loss=value)
+            progress.advance()
             if (step + 1) % rows_every == 0 or step + 1 == steps:
                 _add_row(history, step + 1, steps_per_epoch, rate, objective.validation_loss(average))
-                progress.set_postfix(loss=f"{history.rows[-1]['loss']:.4g}")
                 if writer:
                     for name in ("loss", "validation_loss", "learning_rate"):
                         writer.add_scalar(name, history.rows[-1][name], step + 1)

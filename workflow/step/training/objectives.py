@@ -1,5 +1,7 @@
 """The losses of the paper (Eqs. 16 and 17)."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 
 from step.diffusion.schedule import LinearBetaSchedule
@@ -33,3 +35,12 @@ def denoising_loss(
     """
     noisy = schedule.add_noise(latent, noise, t)
     return (network(noisy, t, temporal=temporal) - noise).square().mean()
+
+
+def mean_in_parts(loss: Callable[..., torch.Tensor], examples: Sequence[torch.Tensor], size: int) -> float:
+    """Return the mean `loss` of `examples`, arrays that begin with (example,), of which it sees `size` at once.
+
+    `loss` takes the arrays and returns the mean over its examples.
+    """
+    parts = zip(*(array.split(size) for array in examples), strict=True)
+    return sum(len(part[0]) * float(loss(*part)) for part in parts) / len(examples[0])

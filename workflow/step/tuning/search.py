@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from step.config.tuning import Pruning, Search, Space
 from step.errors import InputError, Interrupted
+from step.progress import Progress
 from step.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,8 @@ def search(
     trials = _trials(study)
     if trials:
         log.info("going on after %d trials from %s", len(trials), file)
-    while len(trials) < settings.trials:
+    progress = Progress("tuning", settings.trials, "trial", len(trials))
+    for _ in progress.through(range(len(trials), settings.trials)):
         if not trials and not study.get_trials(states=(TrialState.WAITING,)):
             study.enqueue_trial(dict(start))
         number = len(trials) + 1
@@ -117,6 +119,7 @@ def search(
             raise Interrupted(f"stopped in trial {number} of {settings.trials}; the same command goes on from there")
         trials = _trials(study)
         _report(trials, settings.trials)
+        progress.note(best=best_trial(trials).mean)
     return trials[: settings.trials]
 
 

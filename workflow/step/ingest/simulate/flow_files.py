@@ -10,6 +10,7 @@ from step.ingest.simulate.ipole_files import IpoleHeader, write_ipole_image
 from step.ingest.simulate.settings import FlowSimulation
 from step.io.atomic import whole_folder
 from step.io.eht_movies import EhtMovieHeader, write_eht_movie
+from step.progress import track
 from step.seeds import derive_seed
 from step.units import RAD_PER_UAS
 
@@ -35,7 +36,8 @@ def write_movie(settings: FlowSimulation, flow: Flow, path: Path) -> None:
     )
     images = _images_of(settings, flow)
     times_s = settings.cadence_s * np.arange(settings.frames)
-    write_eht_movie(path, header, times_s / 3600, (images.at(time_s / GRAVITATIONAL_TIME_S) for time_s in times_s))
+    frames = (images.at(time_s / GRAVITATIONAL_TIME_S) for time_s in track(times_s, "movie", "frame"))
+    write_eht_movie(path, header, times_s / 3600, frames)
 
 
 def write_stills(settings: FlowSimulation, flow: Flow, folder: Path) -> None:
@@ -43,7 +45,7 @@ def write_stills(settings: FlowSimulation, flow: Flow, folder: Path) -> None:
     images = _images_of(settings, flow)
     generator = np.random.default_rng(derive_seed(flow.seed, "stills"))
     with whole_folder(folder) as part:
-        for time_m in generator.integers(*BETWEEN_STILLS_M, settings.images).cumsum():
+        for time_m in track(generator.integers(*BETWEEN_STILLS_M, settings.images).cumsum(), "images", "image"):
             header = IpoleHeader(settings.field_of_view_uas, FREQUENCY_HZ, float(time_m))
             write_ipole_image(part / f"img_s{time_m}.h5", header, images.at(time_m))
 

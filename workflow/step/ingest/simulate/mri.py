@@ -15,10 +15,9 @@ def settings_of(config: Config) -> Settings:
 
 def simulate(settings: Settings, subjects: Sequence[str], root: Path) -> None:
     """Write the raw files of `subjects`, e.g. ``TrainingSet-P001``, under `root`."""
-    from tqdm import tqdm
-
     from step.ingest.simulate.patient import simulate_patient
+    from step.progress import track
 
-    for subject in tqdm(subjects, desc="simulate", unit="patient", disable=None):
+    for subject in track(subjects, "simulate", "patient"):
         _, patient = subject.split("-")
         simulate_patient(settings, patient, root)
