@@ -19,7 +19,7 @@ def make_settings(**changes: object) -> SplitSettings:
         "videos": 1000,
         "images": 100000,
         "split": Split(unit="subject", validation=2, test=3),
-        "test_videos": 6,
+        "test_videos": 3,
         "validation_videos": 2,
     }
     return SplitSettings(**{**values, **changes})
@@ -58,7 +58,7 @@ def test_asking_for_more_validation_leaves_the_test_set_as_it_is():
     few, many = (
         {
             r.video: r.use
-            for r in split_videos(candidates(), make_settings(split=make_split(validation=n)))
+            for r in split_videos(candidates(), make_settings(split=make_split(validation=n), validation_videos=1))
             if r.split == "test"
         }
         for n in (1, 5)
@@ -68,7 +68,7 @@ def test_asking_for_more_validation_leaves_the_test_set_as_it_is():
 
 def test_units_that_are_named_are_held_out():
     chosen = make_split(test=("P003", "P004"), validation=("P011",))
-    records = split_videos(candidates(), make_settings(split=chosen))
+    records = split_videos(candidates(), make_settings(split=chosen, test_videos=2, validation_videos=1))
     assert {r.subject for r in records if r.split == "test"} == {"P003", "P004"}
     assert {r.subject for r in records if r.split == "validation"} == {"P011"}
 
@@ -76,7 +76,7 @@ def test_units_that_are_named_are_held_out():
 def test_drawn_units_avoid_named_ones():
     for seed in range(10):
         chosen = make_split(test=("P003",), validation=8)
-        records = split_videos(candidates(), make_settings(seed=seed, split=chosen, test_videos=4))
+        records = split_videos(candidates(), make_settings(seed=seed, split=chosen, test_videos=1))
         assert {r.subject for r in records if r.split == "test"} == {"P003"}
 
 
@@ -93,14 +93,26 @@ def test_slices_of_one_subject_can_be_held_out_with_all_their_windows():
     assert len({r.source for r in records if r.use.startswith("video0")}) == 4
 
 
-def test_held_out_videos_are_named_and_spread_evenly_over_units():
-    records = split_videos(candidates(), make_settings(test_videos=7))
+@pytest.mark.parametrize("seed", range(10))
+def test_held_out_videos_are_named_and_each_is_of_another_unit(seed):
+    records = split_videos(candidates(), make_settings(seed=seed))
     named = {r.use: r for r in records if r.split == "test" and r.use != "unused"}
-    assert sorted(named) == [f"video{n:03d}" for n in range(7)]
-    assert sorted(Counter(r.subject for r in named.values()).values()) == [2, 2, 3]
+    assert sorted(named) == ["video000", "video001", "video002"]
+    assert len({r.subject for r in named.values()}) == 3
     validation = {r.use: r for r in records if r.split == "validation" and r.use != "unused"}
     assert sorted(validation) == ["validation000", "validation001"]
     assert len({r.subject for r in validation.values()}) == 2
+    assert Counter(r.use for r in records if r.split == "test")["unused"] == 9
+
+
+def test_which_video_of_a_unit_is_held_out_depends_on_the_seed():
+    sources = {
+        r.source.rpartition("-")[2]
+        for seed in range(10)
+        for r in split_videos(candidates(), make_settings(seed=seed))
+        if r.use.startswith("video0")
+    }
+    assert sources == {"00", "01", "02", "03"}
 
 
 def test_caps_keep_a_random_part_of_the_training_videos():
@@ -135,8 +147,12 @@ def test_caps_that_exceed_what_there_is_are_logged_and_harmless(caplog):
         ({"split": make_split(validation=9)}, "leaves none of 12 units to train on"),
         ({"split": make_split(test=("P003", "P099"))}, "data.mri.split.test names P099"),
         ({"split": make_split(test=("P003",), validation=("P003",))}, "both name P003"),
-        ({"test_videos": 13}, "data.mri.test_videos is 13, the test units have 12 videos"),
-        ({"validation_videos": 9}, "data.mri.validation_videos is 9, the validation units have 8 videos"),
+        (
+            {"test_videos": 4},
+            "data.mri.test_videos is 4, data.mri.split.test holds out 3 units, and each gives one video; lower the "
+            "first or raise the second",
+        ),
+        ({"validation_videos": 3}, "data.mri.validation_videos is 3, data.mri.split.validation holds out 2 units"),
         (
             {"videos": 20, "images": 200},
             "data.mri.images is 200, the 20 training videos alone have 240 frames",
