@@ -76,7 +76,7 @@ def test_the_summary_is_mean_and_deviation_and_the_chi_squares_are_each_samples_
     samples = generator.standard_normal((3, 12, 2, 192, 192)).astype(np.float32)
     mask = np.zeros((12, 192), bool)
     mask[:, 96] = True
-    write_measurement(tmp_path / "scan.h5", {"kspace": np.zeros((12, 192, 192), np.complex64), "mask": mask}, None, {})
+    write_measurement(tmp_path / "scan.h5", {"kspace": np.zeros((12, 192, 192), np.complex64), "mask": mask}, {})
     write_reconstructions(tmp_path / "samples.h5", [Reconstruction("scan", samples, {})], {})
     files = ["--measurement", tmp_path / "scan.h5", "--reconstructions", tmp_path / "samples.h5"]
     outputs = ["--output", tmp_path / "posterior.h5", "--table", tmp_path / "chi_squares.csv"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_measurements, add_reconstructions, add_weights
+from step.cli.files import add_measurements, add_reconstructions, add_truths, add_weights, pair_truths
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -47,6 +47,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     add_measurements(parser)
+    add_truths(parser)
     add_reconstructions(parser, "one method's reconstructions of these videos")
     add_weights(parser, "LPIPS")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video")
@@ -75,8 +76,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         log.warning(origin["remark"])
     reconstructions = read_reconstructions(arguments.reconstructions)
     rows, videos = [], {}
-    for path in arguments.measurements:
-        measurement, truth, sample = _read(path, reconstructions)
+    for path, true_path in pair_truths(arguments.measurements, arguments.truths):
+        measurement, truth, sample = _read(path, true_path, reconstructions)
         frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (sample, truth))
         [misfit], _ = fit_to_data(sample[None], measurement, settings.measurement, path)
         scores = score_video(frames, true_frames, float(misfit), lpips)
@@ -106,14 +107,13 @@ def _flow_of(reconstructions: list[Path]) -> str:
 
 
 def _read(
-    path: Path, reconstructions: Mapping[str, "Reconstruction"]
+    path: Path, true_path: Path, reconstructions: Mapping[str, "Reconstruction"]
 ) -> tuple[dict[str, "np.ndarray"], "np.ndarray", "np.ndarray"]:
     """Return the measurement in `path`, its truth and its first sample, both (time, channel, y, x)."""
     from step.io.reconstructions import read_measurement
+    from step.io.truths import read_truth
 
-    measurement, truth = read_measurement(path)
-    if truth is None:
-        raise InputError(f"{path} holds no truth to compare with; evaluate simulated measurements")
+    measurement, truth = read_measurement(path), read_truth(true_path, path.stem)
     if path.stem not in reconstructions:
         raise InputError(f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it")
     sample = reconstructions[path.stem].samples[0]
