@@ -154,6 +154,8 @@ def test_only_the_first_sample_is_scored(config, measurements, no_weights, tmp_p
     [row] = rows_of(tmp_path / "bis.csv")
     assert list(row) == ["video", *METRICS, "flow", "lpips_weights", "remark"]
     assert float(row["psnr"]) == pytest.approx(80, abs=0.1)
+    assert float(row["psnr_authors"]) == pytest.approx(80, abs=0.1)
+    assert float(row["ssim_authors"]) == pytest.approx(1, abs=1e-6)
 
 
 def test_without_weights_lpips_is_empty_and_a_remark_says_why(config, measurements, no_weights, tmp_path, capsys):

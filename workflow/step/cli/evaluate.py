@@ -1,7 +1,8 @@
 """Score the reconstructions of one method against the truth, one row per video.
 
 The metrics are those of the first posterior sample, the data misfit with the measurement's own noise level.
-LPIPS is left empty where its weights are missing, and a remark says why. With `--features` the same samples are
+LPIPS is left empty where its weights are missing, and a remark says why; PSNR and SSIM in the authors' convention are
+left empty where that is ours. With `--features` the same samples are
 described by the features of I3D, for the Fréchet video distance.
 """
 
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table and the features; raises `InputError` where a video lacks its truth or its reconstruction."""
+    from step.evaluation.authors import score_as_authors
     from step.evaluation.features import describe_videos
     from step.evaluation.scores import score_video
     from step.io.features import write_features
@@ -81,6 +83,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (sample, truth))
         [misfit], _ = fit_to_data(sample[None], measurement, settings.measurement, path)
         scores = score_video(frames, true_frames, float(misfit), lpips)
+        scores |= score_as_authors(sample, truth, settings.display)
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
         rows.append({"video": path.stem, **scores, **origin})
         videos[path.stem] = frames
