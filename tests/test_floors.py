@@ -143,4 +143,4 @@ def test_a_heavy_import_is_found():
 
 def test_every_stage_has_its_module():
     files = {path.stem for path in Path(LIBRARY / "cli").glob("*.py")}
-    assert set(STAGES) == files - {"__init__", "arguments", "domains", "draw", "files", "motion", "settings"}
+    assert set(STAGES) == files - {"__init__", "arguments", "domains", "draw", "files", "inputs", "motion", "settings"}

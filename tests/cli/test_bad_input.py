@@ -193,12 +193,13 @@ def test_a_bad_configuration_stops_a_stage(tmp_path, capfd, text, says):
 )
 def test_bad_settings_stop_a_stage(tmp_path, capfd, text, says):
     output = tmp_path / "movie.mp4"
-    command = ["plot_movie", "--settings", text, "--measurements", "a.h5", "--method", "bis", "b.h5"]
+    command = ["plot_movie", "--settings", text, "--truths", "a.h5", "--method", "bis", "b.h5"]
     assert says in fails([*command, "--output", output], output, capfd)
 
 
 def test_a_task_that_is_not_in_the_study_is_named(tmp_path, capfd):
     command = ["measure", "--config", BASE_CONFIG, "--task", "mri7", "--index", "index.csv", "--videos", "video000"]
+    command += ["--truths", tmp_path / "truths"]
     line = fails([*command, "--output", tmp_path / "out"], tmp_path / "out", capfd)
     assert "mri7" in line
     assert "mri8" in line
@@ -238,7 +239,7 @@ def models(config, tmp_path) -> dict[str, Path]:
     network = DenoisingUNet(latent_channels=2, temporal=False, **priors.denoiser.model_dump())
     write_model_folder(folders["image"], network, facts, "", losses, {"hours": 0.0})
     measurement = {"kspace": np.ones((4, 16, 16), np.complex64)}
-    write_measurement(tmp_path / "video000.h5", measurement, np.zeros(SHAPE, np.float32), {})
+    write_measurement(tmp_path / "video000.h5", measurement, {})
     return folders
 
 

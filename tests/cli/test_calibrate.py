@@ -14,6 +14,7 @@ from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
 from step.io.reconstructions import Reconstruction, read_quantiles, write_measurement, write_reconstructions
 from step.io.tables import read_table
+from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
 
 SHAPE = (4, 2, 16, 16)  # time, channel, y, x
@@ -39,7 +40,8 @@ def write_files(folder: Path, width: float) -> None:
         centre = 1 + 0.1 * generator.normal(size=SHAPE)
         truth = (centre + 0.1 * generator.normal(size=SHAPE)).astype(np.float32)
         measured = forward_model.measure(torch.from_numpy(truth)[None], torch.Generator().manual_seed(number))
-        write_measurement(folder / f"{name}.h5", {key: array[0].numpy() for key, array in measured.items()}, truth, {})
+        write_measurement(folder / f"{name}.h5", {key: array[0].numpy() for key, array in measured.items()}, {})
+        write_truth(folder / f"truths/{name}.h5", truth, {})
         samples[name] = centre + width * 0.1 * generator.normal(size=(N_SAMPLES, *SHAPE))
     for file, part in (("first.h5", slice(0, 1)), ("more.h5", slice(1, None))):
         write_reconstructions(
@@ -55,6 +57,7 @@ def run(stage: ModuleType, settings: object, *words: object) -> None:
 
 def run_calibrate(folder: Path, *files: str) -> list[dict[str, str]]:
     inputs = ["--measurements", *sorted(folder.glob("video*.h5"))]
+    inputs += ["--truths", *sorted((folder / "truths").glob("video*.h5"))]
     inputs += ["--reconstructions", *(folder / file for file in files)]
     run(calibrate, SETTINGS, *inputs, "--output", folder / "c.csv", "--ranks", folder / "ranks.csv")
     return read_table(folder / "c.csv")
@@ -99,8 +102,8 @@ def test_what_cannot_be_judged_is_one_line(tmp_path):
     with pytest.raises(InputError, match="video000: all samples are the same"):
         run_calibrate(tmp_path, "same.h5")
     assert not (tmp_path / "c.csv").exists()
-    write_measurement(tmp_path / "video000.h5", {"mask": np.ones((4, 16), bool)}, None, {})
-    with pytest.raises(InputError, match="holds no truth to compare with"):
+    (tmp_path / "truths/video000.h5").unlink()
+    with pytest.raises(InputError, match=r"video000\.h5 has no truth among those of video001, "):
         run_calibrate(tmp_path, "first.h5", "more.h5")
 
 

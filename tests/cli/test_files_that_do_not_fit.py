@@ -21,6 +21,7 @@ from step.io.learned_weights import write_missing
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.sequences import RawSequence, write_sequences
+from step.io.truths import write_truth
 from step.io.videos import PreparedVideo, VideoRecord, write_index, write_videos
 from step.models.autoencoder import build_autoencoder
 from step.models.unet import DenoisingUNet
@@ -119,8 +120,14 @@ def index(tmp_path, prepared) -> Path:
 
 @pytest.fixture
 def measurement(tmp_path) -> Path:
-    write_measurement(tmp_path / "measurements/video000.h5", kspace(N_FRAMES, SIZE, SIZE), video(), {})
+    write_measurement(tmp_path / "measurements/video000.h5", kspace(N_FRAMES, SIZE, SIZE), {})
     return tmp_path / "measurements/video000.h5"
+
+
+@pytest.fixture
+def truth(tmp_path) -> Path:
+    write_truth(tmp_path / "truths/video000.h5", video(), {})
+    return tmp_path / "truths/video000.h5"
 
 
 @pytest.fixture
@@ -176,11 +183,17 @@ def test_prepared_videos_that_are_cut_short_are_one_line(config, out, error_of, 
     assert f"cannot read {prepared}: it is cut short" in error
 
 
-def test_a_measurement_that_is_cut_short_is_one_line(config, out, error_of, measurement):
-    cut(measurement)
-    names = ["--measurements", measurement, "--output", out / "static.h5"]
-    error = error_of("reference", reference.select(config, "mri8", "static"), names)
-    assert f"cannot read {measurement}: it is cut short" in error
+def test_a_measurement_or_a_truth_that_is_cut_short_is_one_line(config, out, error_of, measurement, truth):
+    for file, option, name in ((measurement, "--measurements", "zero_filled"), (truth, "--truths", "static")):
+        cut(file)
+        error = error_of("reference", reference.select(config, "mri8", name), [option, file, "--output", out / "r.h5"])
+        assert f"cannot read {file}: it is cut short" in error
+
+
+@pytest.mark.parametrize(("name", "option"), [("zero_filled", "--measurements"), ("static", "--truths")])
+def test_a_reference_asks_for_the_files_that_it_is_made_of(config, out, error_of, name, option):
+    error = error_of("reference", reference.select(config, "mri8", name), ["--output", out / "r.h5"])
+    assert f"reference {name} is made of the files of {option}; give them" in error
 
 
 def test_a_sequence_that_is_zero_everywhere_is_one_line(tmp_path, config, out, error_of):
@@ -211,6 +224,7 @@ def test_too_few_patients_are_one_line_that_names_the_key(config, out, error_of,
 def test_measuring_videos_that_are_not_there_is_one_line(config, out, error_of, index, spoil, says):
     spoil(index)
     names = ["--index", index, "--videos", "video000", "--output", out / "measurements"]
+    names += ["--truths", out / "truths"]
     assert says in error_of("measure", measure.select(config, "mri8"), names)
 
 
@@ -222,6 +236,7 @@ def test_a_video_that_is_not_finite_is_not_measured(config, out, error_of, prepa
     videos[1, 3, 0, 2, 2] = np.nan
     replace_dataset(prepared, "videos", videos)
     names = ["--index", index, "--videos", "video000", "--output", out / "measurements"]
+    names += ["--truths", out / "truths"]
     assert "measurement of video000 is not finite" in error_of("measure", measure.select(config, "mri8"), names)
 
 
@@ -249,24 +264,43 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_leaves_no_state(
     ids=["another size", "another video", "no samples", "truncated", "no file"],
 )
 def test_reconstructions_that_do_not_fit_are_one_line(
-    config, out, error_of, measurement, reconstruction, no_weights, spoil, says
+    config, out, error_of, measurement, truth, reconstruction, no_weights, spoil, says
 ):
     spoil(reconstruction)
-    names = ["--measurements", measurement, "--reconstructions", reconstruction, "--output", out / "bis.csv"]
+    names = [
+        "--measurements",
+        measurement,
+        "--truths",
+        truth,
+        "--reconstructions",
+        reconstruction,
+        "--output",
+        out / "bis.csv",
+    ]
     assert says in error_of("evaluate", evaluate.select(config, "mri8"), names, no_weights)
 
 
-def test_a_reconstruction_of_another_size_is_not_shown(config, out, error_of, measurement, reconstruction):
+def test_a_reconstruction_of_another_size_is_not_shown(config, out, error_of, truth, reconstruction):
     replace_dataset(reconstruction, "video000/samples", video(size=4)[None])
-    names = ["--measurements", measurement, "--method", "bis", reconstruction, "--output", out / "bis.mp4"]
+    names = ["--truths", truth, "--method", "bis", reconstruction, "--output", out / "bis.mp4"]
     error = error_of("plot_movie", plot_movie.select(config, "mri8"), names)
     assert "video000 was reconstructed as (12, 2, 4, 4) by bis" in error
 
 
-def test_a_measurement_without_truth_is_not_scored(config, out, error_of, measurement, reconstruction, no_weights):
-    delete(measurement, "truth")
-    names = ["--measurements", measurement, "--reconstructions", reconstruction, "--output", out / "bis.csv"]
-    assert "no truth" in error_of("evaluate", evaluate.select(config, "mri8"), names, no_weights)
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("measurements/video000.h5", "video000.h5 holds measurement, no truth; give the file of the same name that"),
+        ("truths/video001.h5", "video000.h5 has no truth among those of video001; give its file with --truths"),
+        ("nowhere/video000.h5", "nowhere/video000.h5; has the stage that writes it run?"),
+    ],
+)
+def test_a_measurement_without_its_truth_is_not_scored(
+    tmp_path, config, out, error_of, measurement, reconstruction, no_weights, file, says
+):
+    names = ["--measurements", measurement, "--truths", tmp_path / file]
+    names += ["--reconstructions", reconstruction, "--output", out / "bis.csv"]
+    assert says in error_of("evaluate", evaluate.select(config, "mri8"), names, no_weights)
 
 
 def test_a_table_of_something_else_is_one_line_and_leaves_the_older_table(tmp_path, config, out, error_of):
@@ -351,14 +385,15 @@ def kspace(*shape: int) -> dict[str, np.ndarray]:
 )
 @pytest.mark.parametrize("stage", ["sample", "reference", "evaluate"])
 def test_a_measurement_of_another_task_is_one_line(
-    config, out, error_of, measurement, reconstruction, trained, no_weights, arrays, found, stage
+    config, out, error_of, measurement, truth, reconstruction, trained, no_weights, arrays, found, stage
 ):
-    write_measurement(measurement, arrays, video(), {})
+    write_measurement(measurement, arrays, {})
     files = ["--measurements", measurement, "--output", out / "000"]
+    scored = ["--reconstructions", reconstruction, *no_weights]
     settings, names = {
         "sample": (sample.select(config, "mri8", "step_joint"), sampling(trained, measurement, out)),
         "reference": (reference.select(config, "mri8", "zero_filled"), files),
-        "evaluate": (evaluate.select(config, "mri8"), [*files, "--reconstructions", reconstruction, *no_weights]),
+        "evaluate": (evaluate.select(config, "mri8"), [*files, "--truths", truth, *scored]),
     }[stage]
     error = error_of(stage, settings, names)
     assert f"{measurement} holds {found}, the task measures kspace (12 x any x 8), mask (12 x any)" in error
@@ -367,7 +402,7 @@ def test_a_measurement_of_another_task_is_one_line(
 def test_a_measurement_that_is_not_finite_is_not_sampled(config, out, error_of, measurement, trained):
     spoiled = kspace(N_FRAMES, SIZE, SIZE)
     spoiled["kspace"][3, 4, 5] = np.nan
-    write_measurement(measurement, spoiled, video(), {})
+    write_measurement(measurement, spoiled, {})
     settings = sample.select(config, "mri8", "step_joint")
     assert "finite" in error_of("sample", settings, sampling(trained, measurement, out))
 
@@ -389,14 +424,14 @@ def test_weights_of_other_widths_are_one_line(config, out, error_of, measurement
     assert f"cannot load the model in {priors / 'joint'}" in error
 
 
-def test_an_autoencoder_of_another_domain_passes_no_video(config, out, error_of, measurement, priors):
+def test_an_autoencoder_of_another_domain_passes_no_video(config, out, error_of, truth, priors):
     change_facts(priors / "autoencoder", domain="blackhole")
-    names = ["--measurements", measurement, "--prior", priors / "autoencoder", "--output", out / "vae.h5"]
+    names = ["--truths", truth, "--prior", priors / "autoencoder", "--output", out / "vae.h5"]
     assert "domain 'blackhole'" in error_of("reference", reference.select(config, "mri8", "vae"), names)
 
 
-def test_the_passage_through_the_autoencoder_needs_its_folder(config, out, error_of, measurement):
-    names = ["--measurements", measurement, "--output", out / "vae.h5"]
+def test_the_passage_through_the_autoencoder_needs_its_folder(config, out, error_of, truth):
+    names = ["--truths", truth, "--output", out / "vae.h5"]
     assert "--prior" in error_of("reference", reference.select(config, "mri8", "vae"), names)
 
 
@@ -428,9 +463,9 @@ def test_the_joint_prior_needs_the_models_that_it_is_trained_on_and_from(tmp_pat
 # Places
 
 
-def test_a_log_that_cannot_be_written_is_one_line(config, out, error_of, measurement):
+def test_a_log_that_cannot_be_written_is_one_line(config, out, error_of, truth):
     # Not even root can write below a file.
-    names = ["--measurements", measurement, "--output", out / "static.h5", "--log", out / "older/static.log"]
+    names = ["--truths", truth, "--output", out / "static.h5", "--log", out / "older/static.log"]
     assert str(out / "older") in error_of("reference", reference.select(config, "mri8", "static"), names)
 
 

@@ -14,6 +14,7 @@ from step.errors import InputError
 from step.io.flows import read_flow_attributes, read_flows
 from step.io.learned_weights import KnownWeights, write_learned_weights, write_missing
 from step.io.reconstructions import write_measurement
+from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
 from torchvision.models.optical_flow import raft_large
 
@@ -53,12 +54,15 @@ def measurements(config, tmp_path) -> list[Path]:
     for number, video in enumerate((moving_spot(), np.repeat(moving_spot()[:1], SHAPE[0], axis=0))):
         measured = forward_model.measure(torch.from_numpy(video)[None], torch.Generator().manual_seed(number))
         files.append(tmp_path / f"video{number:03d}.h5")
-        write_measurement(files[-1], {name: array[0].numpy() for name, array in measured.items()}, video, {})
+        write_measurement(files[-1], {name: array[0].numpy() for name, array in measured.items()}, {})
+        write_truth(tmp_path / f"truths/video{number:03d}.h5", video, {})
     return files
 
 
 def run(settings: flow.Settings, measurements: list[Path], output: Path, *more: object) -> int:
-    words = ["--measurements", *measurements, "--output", output, *more]
+    truths = [file.parent / "truths" / file.name for file in measurements]
+    files = ["--truths", *truths] if settings.flow.source == "truth" else ["--measurements", *measurements]
+    words = [*files, "--output", output, *more]
     return main(["flow", "--settings", dump_settings(settings), *map(str, words)])
 
 
@@ -93,17 +97,25 @@ def test_the_flow_of_truth_and_of_naive_inverse_follows_the_motion(
     assert told in capsys.readouterr().err
 
 
-def test_only_the_flow_of_the_truth_needs_a_truth(config, measurements, tmp_path, capsys):
-    settings = settings_of(config, "naive_inverse")
-    measured = build_forward_model(settings.measurement, SHAPE).measure(
-        torch.from_numpy(moving_spot())[None], torch.Generator().manual_seed(0)
-    )
-    write_measurement(measurements[0], {name: array[0].numpy() for name, array in measured.items()}, None, {})
-    assert run(settings, measurements[:1], tmp_path / "inverse.h5") == 0
-    assert run(settings_of(config, "truth"), measurements, tmp_path / "truth.h5") == 1
-    error = capsys.readouterr().err
-    assert "video000.h5 holds no truth to take the flow of; set the task's flow.source to naive_inverse" in error
-    assert not (tmp_path / "truth.h5").exists()
+@pytest.mark.parametrize(
+    ("source", "given", "asked"),
+    [("truth", "--measurements", "--truths"), ("naive_inverse", "--truths", "--measurements")],
+)
+def test_the_flow_asks_for_the_files_that_it_is_taken_from(
+    config, measurements, tmp_path, capsys, source, given, asked
+):
+    settings = dump_settings(settings_of(config, source))
+    command = ["flow", "--settings", settings, given, str(measurements[0]), "--output", str(tmp_path / "flow.h5")]
+    assert main(command) == 1
+    assert f"flow.source is {source}; give the files that it is taken from with {asked}" in capsys.readouterr().err
+    assert not (tmp_path / "flow.h5").exists()
+
+
+def test_no_truth_is_taken_out_of_a_measurement(config, measurements, tmp_path, capsys):
+    settings = dump_settings(settings_of(config, "truth"))
+    command = ["flow", "--settings", settings, "--truths", str(measurements[0]), "--output", str(tmp_path / "flow.h5")]
+    assert main(command) == 1
+    assert "video000.h5 holds measurement, no truth" in capsys.readouterr().err
 
 
 def test_a_measurement_of_another_size_is_refused(config, measurements, tmp_path, capsys):

@@ -16,6 +16,7 @@ from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
 from step.io.modes import read_modes, write_modes
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model, to_tensors
 
 LIGHT_CURVE = '''
@@ -95,7 +96,8 @@ def study(tmp_path, monkeypatch):
     (tmp_path / "light_curve.py").write_text(LIGHT_CURVE)
     monkeypatch.syspath_prepend(tmp_path)
     truth = rotating_ring(-20.0, 170.0, 0.0, 0)
-    write_measurement(tmp_path / "video003.h5", {"flux": truth.sum(axis=(1, 2, 3))}, truth, {})
+    write_measurement(tmp_path / "video003.h5", {"flux": truth.sum(axis=(1, 2, 3))}, {})
+    write_truth(tmp_path / "truths/video003.h5", truth, {})
     geometry = {"field_of_view_uas": 100.0, "cadence_s": 360.0}
     settings = modes.Settings(
         seed=0,
@@ -114,11 +116,12 @@ def write_samples(folder: Path, samples: np.ndarray, name: str = "video003") -> 
         write_reconstructions(folder / f"00{number}.h5", [Reconstruction(name, part, {})], attributes)
 
 
-def run(folder: Path, settings: modes.Settings) -> list[dict[str, str]]:
+def run(folder: Path, settings: modes.Settings, known: bool = True) -> list[dict[str, str]]:
     """Return the rows of the table that the stage writes."""
     parser = argparse.ArgumentParser()
     modes.add_arguments(parser)
     words = ["--measurement", "video003.h5", "--output", "modes.h5", "--table", "modes.csv"]
+    words += ["--truth", "truths/video003.h5"] if known else []
     words = [str(folder / word) if "." in word else word for word in words]
     words += ["--reconstructions", str(folder / "000.h5"), str(folder / "001.h5")]
     modes.run(parser.parse_args(words), settings)
@@ -187,10 +190,8 @@ def test_a_mode_whose_samples_turn_both_ways_has_no_sense(study):
 
 def test_a_measurement_without_truth_has_modes_too(study):
     folder, settings = study
-    with h5py.File(folder / "video003.h5", "a") as file:
-        del file["truth"]
     write_samples(folder, samples_of(np.where(CLOCKWISE, -20, 20)))
-    rows = run(folder, settings)
+    rows = run(folder, settings, known=False)
     assert [row["contains_truth"] for row in rows] == ["", ""]
     found = read_modes(folder / "modes.h5")
     assert found.truth_features is None
@@ -223,7 +224,8 @@ def test_hearts_have_modes_with_their_own_misfit(tmp_path):
     truth = np.zeros(shape, np.float32)
     truth[:, 0] = 1 / (1 + np.exp(np.hypot(y, x) - radius))
     measured = forward_model.measure(torch.from_numpy(truth)[None], torch.Generator().manual_seed(0))
-    write_measurement(tmp_path / "video003.h5", {k: v[0].numpy() for k, v in measured.items()}, truth, {})
+    write_measurement(tmp_path / "video003.h5", {k: v[0].numpy() for k, v in measured.items()}, {})
+    write_truth(tmp_path / "truths/video003.h5", truth, {})
     samples = truth + 0.05 * generator.standard_normal((10, *shape)).astype(np.float32)
     write_samples(tmp_path, samples)
     settings = modes.Settings(

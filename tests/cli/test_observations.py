@@ -84,7 +84,7 @@ def test_the_summary_is_mean_and_deviation_and_the_chi_squares_are_each_samples_
     mask[:, 96] = True
     arrays = {"kspace": np.zeros((12, 192, 192), np.complex64), "mask": mask}
     arrays |= {"outside_scale": np.zeros((12, 192), np.float32), "outside_fitted": np.zeros(12, bool)}
-    write_measurement(tmp_path / "scan.h5", arrays, None, {})
+    write_measurement(tmp_path / "scan.h5", arrays, {})
     write_reconstructions(tmp_path / "samples.h5", [Reconstruction("scan", samples, {})], {})
     files = ["--measurement", tmp_path / "scan.h5", "--reconstructions", tmp_path / "samples.h5"]
     outputs = ["--output", tmp_path / "posterior.h5", "--table", tmp_path / "chi_squares.csv"]

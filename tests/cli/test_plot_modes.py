@@ -13,6 +13,7 @@ from step.errors import InputError
 from step.figures import movies
 from step.io.modes import Modes, write_modes
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.truths import write_truth
 
 N_SAMPLES, N_FRAMES, SIDE = 6, 7, 24
 SETTINGS = plot_modes.Settings(
@@ -34,7 +35,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(movies, "PASSES", 1)
     labels = np.array([0, 1, 0, 0, 1, 0])
     samples = np.stack([turning_ring(-20 if label else 20) for label in labels])
-    write_measurement(tmp_path / "video000.h5", {"other": np.ones((N_FRAMES, 2))}, turning_ring(20), {})
+    write_measurement(tmp_path / "video000.h5", {"other": np.ones((N_FRAMES, 2))}, {})
+    write_truth(tmp_path / "truths/video000.h5", turning_ring(20), {})
     write_reconstructions(tmp_path / "000.h5", [Reconstruction("video000", samples[:4], {})], {})
     write_reconstructions(tmp_path / "001.h5", [Reconstruction("video000", samples[4:], {})], {})
     shares = np.array([4, 2]) / N_SAMPLES
@@ -64,7 +66,13 @@ def run(folder: Path, reconstructions: tuple[str, ...] = ("000.h5", "001.h5")) -
     plot_modes.add_arguments(parser)
     words = ["--reconstructions", *(str(folder / name) for name in reconstructions)]
     words += ["--output", str(folder / "modes.png"), str(folder / "modes.pdf")]
-    files = {"measurement": "video000.h5", "modes": "modes.h5", "data": "modes.npz", "movie": "modes.mp4"}
+    files = {
+        "measurement": "video000.h5",
+        "truth": "truths/video000.h5",
+        "modes": "modes.h5",
+        "data": "modes.npz",
+        "movie": "modes.mp4",
+    }
     for option, name in files.items():
         words += [f"--{option}", str(folder / name)]
     plot_modes.run(parser.parse_args(words), SETTINGS)
@@ -90,8 +98,7 @@ def test_files_that_do_not_belong_together_are_refused(folder):
     write_reconstructions(folder / "other.h5", [Reconstruction("video001", np.ones((1, 2, 1, 3, 3)), {})], {})
     with pytest.raises(InputError, match=r"video000 is not among the videos of the reconstructions, \['video001'\]"):
         run(folder, ("other.h5",))
-    (folder / "video000.h5").unlink()
-    write_measurement(folder / "video000.h5", {"other": np.ones((3, 2))}, turning_ring(20)[:3], {})
+    write_truth(folder / "truths/video000.h5", turning_ring(20)[:3], {})
     with pytest.raises(InputError, match=r"the truth is \(3, 1, 24, 24\), its samples are \(7, 1, 24, 24\)"):
         run(folder)
     assert not (folder / "modes.png").exists()

@@ -23,6 +23,7 @@ from step.io.reconstructions import (
     write_reconstructions,
 )
 from step.io.tables import write_table
+from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
 from torchvision.models import vgg16
 
@@ -31,7 +32,12 @@ TASK = "mri6"
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_config()
+    study = load_config().model_dump()
+    study["data"]["mri"] |= {"frames": 4, "resolution": 24}
+    for prior in study["priors"].values():
+        prior["denoiser"]["block_channels"] = prior["denoiser"]["block_channels"][:2]
+        prior["autoencoder"]["block_channels"] = prior["autoencoder"]["block_channels"][:2]
+    return Config.model_validate(study)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +54,14 @@ def write_measurements(config: Config, folder: Path, truths: list[torch.Tensor])
         measured = forward_model.measure(truth[None], torch.Generator().manual_seed(number))
         files.append(str(folder / f"video{number:03d}.h5"))
         arrays = {name: array[0].numpy() for name, array in measured.items()}
-        write_measurement(Path(files[-1]), arrays, truth.numpy(), {})
+        write_measurement(Path(files[-1]), arrays, {})
+        write_truth(folder / f"truths/video{number:03d}.h5", truth.numpy(), {})
     return files
+
+
+def truths_of(measurements: list[str]) -> list[str]:
+    """Return the files of the truths of these measurements."""
+    return [str(Path(file).parent / "truths" / Path(file).name) for file in measurements]
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +108,16 @@ def settings_of(stage, config: Config, *names: str) -> list[str]:
 
 def run_reference(name: str, config: Config, measurements: list[str], output) -> int:
     settings = settings_of(reference, config, TASK, name)
-    return main(["reference", *settings, "--measurements", *measurements, "--output", str(output)])
+    files = ["--truths", *truths_of(measurements)] if name in ("static", "vae") else ["--measurements", *measurements]
+    return main(["reference", *settings, *files, "--output", str(output)])
 
 
 def test_references_become_a_table_with_one_row_each(config, measurements, no_weights, tmp_path, capsys):
     names = ["zero_filled", "total_variation", "static"]
     for name in names:
         assert run_reference(name, config, measurements, tmp_path / f"{name}.h5") == 0
-        arguments = ["--measurements", *measurements, "--reconstructions", str(tmp_path / f"{name}.h5")]
+        arguments = ["--measurements", *measurements, "--truths", *truths_of(measurements)]
+        arguments += ["--reconstructions", str(tmp_path / f"{name}.h5")]
         settings = [*settings_of(evaluate, config, TASK), *no_weights]
         assert main(["evaluate", *settings, *arguments, "--output", str(tmp_path / f"{name}.csv")]) == 0
     inputs = [str(tmp_path / f"{name}.csv") for name in names]
@@ -133,12 +147,15 @@ def test_only_the_first_sample_is_scored(config, measurements, no_weights, tmp_p
     truth = moving_blob(0).numpy()
     samples = np.stack([truth, 0 * truth])
     write_reconstructions(tmp_path / "bis.h5", [Reconstruction("video000", samples, {})], {})
-    arguments = ["--measurements", measurements[0], "--reconstructions", str(tmp_path / "bis.h5")]
+    arguments = ["--measurements", measurements[0], "--truths", *truths_of(measurements)]
+    arguments += ["--reconstructions", str(tmp_path / "bis.h5")]
     settings = [*settings_of(evaluate, config, TASK), *no_weights]
     main(["evaluate", *settings, *arguments, "--output", str(tmp_path / "bis.csv")])
     [row] = rows_of(tmp_path / "bis.csv")
     assert list(row) == ["video", *METRICS, "flow", "lpips_weights", "remark"]
     assert float(row["psnr"]) == pytest.approx(80, abs=0.1)
+    assert float(row["psnr_authors"]) == pytest.approx(80, abs=0.1)
+    assert float(row["ssim_authors"]) == pytest.approx(1, abs=1e-6)
 
 
 def test_without_weights_lpips_is_empty_and_a_remark_says_why(config, measurements, no_weights, tmp_path, capsys):
@@ -174,7 +191,8 @@ def evaluated(config: Config, measurements: list[str], folder: Path, weights: li
 
 
 def run_evaluate(config: Config, folder: Path, measurements: list[str], weights: list[str]) -> None:
-    names = ["--measurements", *measurements, "--reconstructions", str(folder / "bis.h5")]
+    names = ["--measurements", *measurements, "--truths", *truths_of(measurements)]
+    names += ["--reconstructions", str(folder / "bis.h5")]
     settings = settings_of(evaluate, config, TASK)
     assert main(["evaluate", *settings, *weights, *names, "--output", str(folder / "bis.csv")]) == 0
 
@@ -188,14 +206,14 @@ def featurised(config: Config, folder: Path, *names: str) -> VideoFeatures:
 
 def test_videos_too_short_for_i3d_have_no_features(config, measurements, tmp_path):
     weights = weights_arguments(tmp_path, "i3d", I3D().state_dict())
-    features = featurised(config, tmp_path, *weights, "--measurements", *measurements)
+    features = featurised(config, tmp_path, *weights, "--truths", *truths_of(measurements))
     assert features.missing == "videos have 4 frames, I3D needs 9"
     assert (features.videos, features.features.shape, features.frames) == ((), (0, 0), 0)
 
 
 def test_without_weights_there_are_no_features(config, measurements, tmp_path):
     weights = weights_arguments(tmp_path, "i3d", None)
-    assert featurised(config, tmp_path, *weights, "--measurements", *measurements).missing == "weights.i3d is null"
+    assert featurised(config, tmp_path, *weights, "--truths", *truths_of(measurements)).missing == "weights.i3d is null"
 
 
 def test_truths_and_reconstructions_are_described_alike(config, no_weights, tmp_path):
@@ -206,7 +224,7 @@ def test_truths_and_reconstructions_are_described_alike(config, no_weights, tmp_
     weights = weights_arguments(tmp_path, "i3d", state)
     truths = [moving_blob(number).repeat(3, 1, 1, 1)[:9] for number in range(2)]
     files = write_measurements(config, tmp_path, truths)
-    described = featurised(config, tmp_path, *weights, "--measurements", *files)
+    described = featurised(config, tmp_path, *weights, "--truths", *truths_of(files))
     assert described.videos == ("video000", "video001")
     assert (described.features.shape, described.frames, described.missing) == ((2, 400), 9, "")
     assert described.weights == "i3d: drawn, SHA-256 01234567"
@@ -232,7 +250,8 @@ def test_a_method_has_no_features_where_there_are_no_weights(config, measurement
 
 def test_features_are_not_asked_for_without_their_network(config, measurements, no_weights, tmp_path, capsys):
     write_blobs(tmp_path / "bis.h5", scale=0.5, attributes={})
-    names = ["--measurements", measurements[0], "--reconstructions", str(tmp_path / "bis.h5")]
+    names = ["--measurements", measurements[0], "--truths", *truths_of(measurements)]
+    names += ["--reconstructions", str(tmp_path / "bis.h5")]
     outputs = ["--features", str(tmp_path / "bis-features.h5"), "--output", str(tmp_path / "bis.csv")]
     assert main(["evaluate", *settings_of(evaluate, config, TASK), *no_weights, *names, *outputs]) == 1
     assert "--features and --i3d belong together" in capsys.readouterr().err
@@ -242,18 +261,19 @@ def test_pictures_are_made_from_files_alone(config, measurements, tmp_path):
     run_reference("static", config, measurements, tmp_path / "static.h5")
     methods = ["--method", "static", str(tmp_path / "static.h5")]
     pictures = [str(tmp_path / "comparison.png"), str(tmp_path / "comparison.pdf")]
-    arguments = ["--measurement", measurements[0], *methods, "--data", str(tmp_path / "comparison.npz")]
+    arguments = ["--truth", truths_of(measurements)[0], *methods, "--data", str(tmp_path / "comparison.npz")]
     settings = settings_of(plot_comparison, config, TASK)
     assert main(["plot_comparison", *settings, *arguments, "--output", *pictures]) == 0
     settings, movie = settings_of(plot_movie, config, TASK), str(tmp_path / "static.gif")
-    assert main(["plot_movie", *settings, "--measurements", *measurements, *methods, "--output", movie]) == 0
+    assert main(["plot_movie", *settings, "--truths", *truths_of(measurements), *methods, "--output", movie]) == 0
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {"static.h5", "comparison.png", "comparison.pdf", "comparison.npz", "static.gif"}
 
 
 def test_a_video_that_was_not_reconstructed_is_named(config, measurements, no_weights, tmp_path, capsys):
     run_reference("static", config, measurements[:1], tmp_path / "static.h5")
-    arguments = ["--measurements", *measurements, "--reconstructions", str(tmp_path / "static.h5")]
+    arguments = ["--measurements", *measurements, "--truths", *truths_of(measurements)]
+    arguments += ["--reconstructions", str(tmp_path / "static.h5")]
     settings = [*settings_of(evaluate, config, TASK), *no_weights]
     assert main(["evaluate", *settings, *arguments, "--output", str(tmp_path / "static.csv")]) == 1
     assert "video001 is not among the reconstructed videos ['video000']" in capsys.readouterr().err

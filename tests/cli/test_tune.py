@@ -18,6 +18,7 @@ from step.errors import InputError, Interrupted
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import write_measurement
 from step.io.tables import read_table
+from step.io.truths import write_truth
 from step.models.autoencoder import build_autoencoder
 from step.models.unet import DenoisingUNet
 from step.prepare.settings import SplitSettings
@@ -106,8 +107,14 @@ def write_video(folder: Path, stem: str, video: str) -> Path:
     truth = np.zeros(SHAPE, np.float32)
     truth[:, 0] = 1
     path = folder / f"measurements/{stem}.h5"
-    write_measurement(path, arrays, truth, {"video": video})
+    write_measurement(path, arrays, {"video": video})
+    write_truth(truth_of(path), truth, {"video": video})
     return path
+
+
+def truth_of(measurement: Path) -> Path:
+    """Return the file of the truth of a measurement."""
+    return measurement.parents[1] / "truths" / measurement.name
 
 
 @pytest.fixture
@@ -140,6 +147,7 @@ def tuned(folder: Path, config: Config, priors: Path, measurements: list[Path]) 
     parser = argparse.ArgumentParser()
     tune.add_arguments(parser)
     words = ["--autoencoder", priors / "autoencoder", "--denoiser", priors / "joint", "--measurements", *measurements]
+    words += ["--truths", *map(truth_of, measurements)]
     words += ["--state", folder / "state", "--output", folder / "tuned.yaml", "--table", folder / "trials.csv"]
     tune.run(parser.parse_args([str(word) for word in words]), tune.select(config, TASK))
     return yaml.safe_load((folder / "tuned.yaml").read_text()), read_table(folder / "trials.csv")
@@ -186,7 +194,7 @@ def test_a_test_video_is_refused_by_its_files_name_and_by_what_the_file_says(
     tmp_path, config, priors, measurements, drawn, stem, video
 ):
     test_video = write_video(tmp_path, stem, video)
-    with pytest.raises(InputError, match=f"{stem}.h5 is the measurement of video000; settings are chosen on valid"):
+    with pytest.raises(InputError, match=f"{stem}.h5 is of video000; settings are chosen on valid"):
         tuned(tmp_path, config, priors, [*measurements, test_video])
     assert drawn == []
     assert not (tmp_path / "tuned.yaml").exists()
@@ -245,10 +253,14 @@ def test_more_trials_go_on_and_another_study_starts_anew(tmp_path, config, prior
     assert len(list((tmp_path / "state").glob("*.journal"))) == 2
 
 
-def test_other_weights_or_measurements_start_anew(tmp_path, config, priors, measurements):
+def test_other_weights_measurements_or_truths_start_anew(tmp_path, config, priors, measurements):
     def key() -> str:
         arguments = argparse.Namespace(
-            measurements=measurements, flow=None, autoencoder=tmp_path / "vae", denoiser=tmp_path / "unet"
+            measurements=measurements,
+            truths=[truth_of(file) for file in measurements],
+            flow=None,
+            autoencoder=tmp_path / "vae",
+            denoiser=tmp_path / "unet",
         )
         return tune._search_key(arguments, tune.select(config, TASK))
 
@@ -259,9 +271,11 @@ def test_other_weights_or_measurements_start_anew(tmp_path, config, priors, meas
     assert keys[0] == keys[1]
     (tmp_path / "unet" / WEIGHTS).write_bytes(b"others")
     keys.append(key())
-    write_measurement(measurements[1], {"kspace": np.zeros((12, 8, 8), np.complex64)}, None, {})
+    write_measurement(measurements[1], {"kspace": np.zeros((12, 8, 8), np.complex64)}, {})
     keys.append(key())
-    assert len(set(keys)) == 3
+    write_truth(truth_of(measurements[0]), np.ones(SHAPE, np.float32), {})
+    keys.append(key())
+    assert len(set(keys)) == 4
 
 
 def test_where_every_trial_is_worse_the_starting_values_are_written_and_said_to_be(
@@ -274,8 +288,8 @@ def test_where_every_trial_is_worse_the_starting_values_are_written_and_said_to_
 
 
 def test_a_truth_that_lacks_is_one_line(tmp_path, config, priors, measurements, drawn):
-    write_measurement(measurements[1], {"kspace": np.zeros((12, 8, 8), np.complex64)}, None, {})
-    with pytest.raises(InputError, match=r"validation001\.h5 holds no truth"):
+    truth_of(measurements[1]).unlink()
+    with pytest.raises(InputError, match=r"truths/validation001\.h5"):
         tuned(tmp_path, config, priors, measurements)
 
 

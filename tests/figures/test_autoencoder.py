@@ -9,7 +9,8 @@ from step.cli import plot_autoencoder
 from step.errors import InputError
 from step.figures.autoencoder import Passage, draw_autoencoder, see_autoencoder, write_autoencoder_data
 from step.figures.reading import ShownVideo
-from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.reconstructions import Reconstruction, write_reconstructions
+from step.io.truths import write_truth
 
 
 def truth_of(blinking: int) -> np.ndarray:
@@ -65,15 +66,15 @@ def test_the_data_are_what_is_drawn(passage, tmp_path):
 def run(folder) -> None:
     parser = argparse.ArgumentParser()
     plot_autoencoder.add_arguments(parser)
-    words = ["--measurements", "video000.h5", "--reconstructions", "vae.h5"]
+    words = ["--truths", "video000.h5", "--reconstructions", "vae.h5"]
     words += ["--data", "autoencoder.npz", "--output", "autoencoder.png"]
     arguments = [word if word.startswith("--") else str(folder / word) for word in words]
     plot_autoencoder.run(parser.parse_args(arguments), plot_autoencoder.Settings(display="unit_range"))
 
 
-def test_the_stage_reads_measurements_and_reconstructions_and_writes_picture_and_numbers(tmp_path):
+def test_the_stage_reads_truths_and_reconstructions_and_writes_picture_and_numbers(tmp_path):
     truth = 2 * truth_of(1)[:, None] - 1
-    write_measurement(tmp_path / "video000.h5", {"y": np.zeros((4, 1))}, truth, {})
+    write_truth(tmp_path / "video000.h5", truth, {})
     write_reconstructions(tmp_path / "vae.h5", [Reconstruction("video000", (truth + 0.2)[None], {})], {})
     run(tmp_path)
     assert imread(tmp_path / "autoencoder.png").shape[2] == 4
@@ -83,7 +84,7 @@ def test_the_stage_reads_measurements_and_reconstructions_and_writes_picture_and
 
 def test_a_video_that_was_not_reconstructed_is_refused(tmp_path):
     truth = 2 * truth_of(1)[:, None] - 1
-    write_measurement(tmp_path / "video000.h5", {"y": np.zeros((4, 1))}, truth, {})
+    write_truth(tmp_path / "video000.h5", truth, {})
     write_reconstructions(tmp_path / "vae.h5", [Reconstruction("video001", truth[None], {})], {})
     with pytest.raises(InputError, match="video000 is not among the videos of vae"):
         run(tmp_path)

@@ -107,7 +107,7 @@ def test_what_has_no_baselines_is_refused(measurement):
 
 def test_the_stage_writes_the_picture_and_the_baselines(measurement, tmp_path):
     config = load_config()
-    write_measurement(tmp_path / "video000.h5", measurement, None, {})
+    write_measurement(tmp_path / "video000.h5", measurement, {})
     pictures = [tmp_path / "coverage.png", tmp_path / "coverage.pdf"]
     _run(config, tmp_path, pictures)
     assert imread(pictures[0]).shape == (620, 1440, 4)
@@ -118,7 +118,7 @@ def test_the_stage_writes_the_picture_and_the_baselines(measurement, tmp_path):
 def test_the_stage_refuses_stations_that_the_array_lacks_and_tasks_without_baselines(measurement, tmp_path):
     config = load_config()
     measurement["stations"][0, 0, 1] = 8
-    write_measurement(tmp_path / "video000.h5", measurement, None, {})
+    write_measurement(tmp_path / "video000.h5", measurement, {})
     with pytest.raises(InputError, match=r"a station number 8, counted from 0, but .* has 8 stations"):
         _run(config, tmp_path, [tmp_path / "coverage.png"])
     assert not (tmp_path / "coverage.png").exists()

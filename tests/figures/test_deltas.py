@@ -20,6 +20,7 @@ from step.figures.deltas import (
 from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.truths import write_truth
 
 N_FRAMES, SIZE = 9, 16
 GEOMETRY = {"field_of_view_uas": 32.0, "cadence_s": 100.0}
@@ -135,12 +136,14 @@ def test_the_settings_are_the_tasks_own():
 
 def test_the_stage_writes_picture_film_and_numbers(video, tmp_path):
     truth = 2 * video.truth[:, None] - 1
-    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, truth, {})
+    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, {})
+    write_truth(tmp_path / "truths/video000.h5", truth, {})
     sample = 2 * video.reconstructions["bcs"][None, :, None] - 1
     write_reconstructions(tmp_path / "bcs.h5", [Reconstruction("video000", sample, {})], {})
     parser = argparse.ArgumentParser()
     plot_deltas.add_arguments(parser)
-    files = {"--measurement": "video000.h5", "--movie": "deltas.mp4", "--data": "deltas.npz", "--output": "deltas.png"}
+    files = {"--measurement": "video000.h5", "--truth": "truths/video000.h5"}
+    files |= {"--movie": "deltas.mp4", "--data": "deltas.npz", "--output": "deltas.png"}
     words = [word for option, name in files.items() for word in (option, str(tmp_path / name))]
     arguments = parser.parse_args([*words, "--method", "bcs", str(tmp_path / "bcs.h5")])
     plot_deltas.run(arguments, plot_deltas.Settings(display="unit_range", geometry=GEOMETRY))

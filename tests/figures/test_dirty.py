@@ -14,6 +14,7 @@ from step.figures import panels
 from step.figures.dirty import animate_dirty, draw_dirty, see_dirty, write_dirty_data
 from step.figures.movies import PASSES
 from step.io.reconstructions import write_measurement
+from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model, to_tensors
 from step.physics.vlbi import ClosureImaging
 
@@ -145,7 +146,8 @@ def test_the_film_shows_the_truth_beside_the_dirty_video_with_the_time_of_each_f
 
 
 def test_the_stage_writes_picture_film_and_numbers(settings, truth, measurement, tmp_path):
-    write_measurement(tmp_path / "video000.h5", measurement, truth, {})
+    write_measurement(tmp_path / "video000.h5", measurement, {})
+    write_truth(tmp_path / "truths/video000.h5", truth, {})
     _run(settings, tmp_path)
     assert imread(tmp_path / "dirty.png").shape == (610, 1760, 4)
     frames, _ = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "dirty.mp4"))
@@ -155,20 +157,22 @@ def test_the_stage_writes_picture_film_and_numbers(settings, truth, measurement,
 
 
 def test_another_forward_model_and_a_missing_truth_are_refused(settings, truth, measurement, tmp_path):
-    write_measurement(tmp_path / "video000.h5", measurement, None, {})
-    with pytest.raises(InputError, match=r"video000\.h5 holds no truth"):
+    write_measurement(tmp_path / "video000.h5", measurement, {})
+    with pytest.raises(InputError, match=r"no file .*truths/video000\.h5"):
         _run(settings, tmp_path)
     mri = {"model": "mri", "acceleration": 2, "acs_lines": 4, "noise_level": 0.1, "geometry": {}}
     heart = np.zeros((2, 2, 8, 8), np.float32)
-    write_measurement(tmp_path / "video000.h5", {"mask": np.ones((2, 8))}, heart, {})
+    write_measurement(tmp_path / "video000.h5", {"mask": np.ones((2, 8))}, {})
+    write_truth(tmp_path / "truths/video000.h5", heart, {})
     with pytest.raises(InputError, match="of model mri; only vlbi has a dirty video"):
         _run(plot_dirty.Settings(measurement=MeasurementOfDomain(**mri)), tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["video000.h5"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["truths", "video000.h5"]
 
 
 def _run(settings: plot_dirty.Settings, folder) -> None:
     parser = argparse.ArgumentParser()
     plot_dirty.add_arguments(parser)
-    files = {"--measurement": "video000.h5", "--data": "dirty.npz", "--movie": "dirty.mp4", "--output": "dirty.png"}
+    files = {"--measurement": "video000.h5", "--truth": "truths/video000.h5"}
+    files |= {"--data": "dirty.npz", "--movie": "dirty.mp4", "--output": "dirty.png"}
     arguments = [word for option, name in files.items() for word in (option, str(folder / name))]
     plot_dirty.run(parser.parse_args(arguments), settings)

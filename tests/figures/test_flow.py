@@ -19,6 +19,7 @@ from step.figures.flow import (
 )
 from step.io.flows import VideoFlow, write_flows
 from step.io.reconstructions import write_measurement
+from step.io.truths import write_truth
 
 N_FRAMES, N_ROWS, N_COLUMNS = 9, 20, 24
 BUSIEST = 4
@@ -119,14 +120,14 @@ def test_the_data_are_what_is_drawn(picture, tmp_path):
 
 def run(folder) -> int:
     settings = ["--settings", dump_settings(plot_flow.select(load_config(), "blackhole"))]
-    files = {"--measurement": "video000.h5", "--flow": "flow.h5", "--data": "flow.npz"}
+    files = {"--truth": "video000.h5", "--flow": "flow.h5", "--data": "flow.npz"}
     arguments = [word for option, name in files.items() for word in (option, str(folder / name))]
     pictures = ["--output", str(folder / "flow.png"), str(folder / "flow.pdf")]
     return main(["plot_flow", *settings, *arguments, *pictures])
 
 
 def test_the_stage_writes_pictures_and_numbers(truth, flow, tmp_path):
-    write_measurement(tmp_path / "video000.h5", {"visibility": np.zeros((N_FRAMES, 1))}, 2 * truth[:, None] - 1, {})
+    write_truth(tmp_path / "video000.h5", 2 * truth[:, None] - 1, {})
     write_flows(tmp_path / "flow.h5", [flow], {"flow": ORIGIN, "end_point_error_px": 0.05})
     assert run(tmp_path) == 0
     assert imread(tmp_path / "flow.png").shape[2] == 4
@@ -137,11 +138,10 @@ def test_the_stage_writes_pictures_and_numbers(truth, flow, tmp_path):
 
 def test_a_missing_truth_and_a_flow_of_another_size_are_refused(truth, flow, tmp_path, capsys):
     write_flows(tmp_path / "flow.h5", [flow], {"flow": ORIGIN, "end_point_error_px": 0.05})
-    measured = {"visibility": np.zeros((N_FRAMES, 1))}
-    write_measurement(tmp_path / "video000.h5", measured, None, {})
+    write_measurement(tmp_path / "video000.h5", {"visibility": np.zeros((N_FRAMES, 1))}, {})
     assert run(tmp_path) == 1
-    assert "video000.h5 holds no truth to show" in capsys.readouterr().err
-    write_measurement(tmp_path / "video000.h5", measured, truth[:5, None], {})
+    assert "video000.h5 holds measurement, no truth" in capsys.readouterr().err
+    write_truth(tmp_path / "video000.h5", truth[:5, None], {})
     assert run(tmp_path) == 1
     assert "the flow of video000 is (8, 2, 20, 24), its video (5, 1, 20, 24)" in capsys.readouterr().err
     assert not (tmp_path / "flow.png").exists()

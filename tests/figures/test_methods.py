@@ -16,6 +16,7 @@ from step.figures.motion import AveragedFlows
 from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of, read_grid_of_video
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.truths import write_truth
 from step.sampling.averaged_flow import averaged_flow
 from step.sampling.optical_flow import end_point_error, tvl1_estimator
 
@@ -150,17 +151,17 @@ def test_the_data_are_what_is_drawn(picture, tmp_path):
         assert np.array_equal(data["flows"], picture.flows.vectors)
 
 
-def test_a_measurement_without_a_truth_is_refused(tmp_path):
-    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, None, {})
-    with pytest.raises(InputError, match="holds no truth to show"):
-        read_grid_of_video(tmp_path / "video000.h5", GEOMETRY)
+def test_a_measurement_of_another_length_is_refused(tmp_path):
+    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES - 1, 1))}, {})
+    with pytest.raises(InputError, match=r"video000\.h5 has 4 frames, its video 5; measure it again"):
+        read_grid_of_video(tmp_path / "video000.h5", (N_FRAMES, 8, 8), GEOMETRY)
 
 
 def test_frames_without_data_are_marked(tmp_path):
     sigma = np.ones((N_FRAMES, 1))
     sigma[2] = 0
-    write_measurement(tmp_path / "video000.h5", {"sigma": sigma}, rotating(TURN_DEG)[:, None], {})
-    grid = read_grid_of_video(tmp_path / "video000.h5", GEOMETRY)
+    write_measurement(tmp_path / "video000.h5", {"sigma": sigma}, {})
+    grid = read_grid_of_video(tmp_path / "video000.h5", rotating(TURN_DEG).shape, GEOMETRY)
     assert grid.with_data.tolist() == [True, True, False, True, True]
 
 
@@ -182,7 +183,8 @@ def test_a_task_without_flow_is_refused():
 
 def test_the_stage_writes_pictures_and_numbers(video, tmp_path):
     truth = 2 * video.truth[:, None] - 1
-    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, truth, {})
+    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, {})
+    write_truth(tmp_path / "truths/video000.h5", truth, {})
     methods = []
     for name, frames in video.reconstructions.items():
         sample = (2 * frames[None, :, None] - 1).astype(np.float32)
@@ -190,7 +192,8 @@ def test_the_stage_writes_pictures_and_numbers(video, tmp_path):
         methods += ["--method", name, str(tmp_path / f"{name}.h5")]
     parser = argparse.ArgumentParser()
     plot_methods.add_arguments(parser)
-    files = ["--measurement", str(tmp_path / "video000.h5"), "--data", str(tmp_path / "methods.npz")]
+    files = ["--measurement", str(tmp_path / "video000.h5"), "--truth", str(tmp_path / "truths/video000.h5")]
+    files += ["--data", str(tmp_path / "methods.npz")]
     pictures = ["--output", str(tmp_path / "methods.png"), str(tmp_path / "methods.pdf")]
     settings = plot_methods.Settings(display="unit_range", geometry=GEOMETRY, tvl1=TVL1)
     plot_methods.run(parser.parse_args([*files, *methods, *pictures]), settings)

@@ -41,7 +41,7 @@ def files(samples, tmp_path) -> dict:
     """Return an observation whose frames 2 and 3 have no data, its summary and its reconstructions in two files."""
     sigma = np.ones((N_FRAMES, 3))
     sigma[2:4] = 0
-    write_measurement(tmp_path / "sgra.h5", {"sigma": sigma}, None, ATTRIBUTES)
+    write_measurement(tmp_path / "sgra.h5", {"sigma": sigma}, ATTRIBUTES)
     return {"measurement": tmp_path / "sgra.h5", **write_posterior(samples, tmp_path)}
 
 
@@ -206,13 +206,13 @@ def test_a_clock_is_written_above_each_frame(posterior):
 )
 def test_an_observation_that_does_not_fit_is_refused(files, change, message):
     files["measurement"].unlink()
-    write_measurement(files["measurement"], {"sigma": np.ones((N_FRAMES, 3))}, None, ATTRIBUTES | change)
+    write_measurement(files["measurement"], {"sigma": np.ones((N_FRAMES, 3))}, ATTRIBUTES | change)
     with pytest.raises(InputError, match=message):
         read_posterior(**files, display="unit_range")
 
 
 def test_what_belongs_to_something_else_is_refused(files, samples, tmp_path):
-    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 3))}, None, {})
+    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 3))}, {})
     with pytest.raises(InputError, match="has no attribute frame_times"):
         read_grid(tmp_path / "video000.h5")
     write_reconstructions(tmp_path / "two.h5", [Reconstruction(name, samples, {}) for name in ("a", "b")], {})

@@ -12,6 +12,7 @@ from step.figures.priors import PriorsPicture, draw_priors, find_worst, patch_si
 from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.truths import write_truth
 
 N_FRAMES, N_ROWS, N_COLUMNS = 9, 32, 48
 SHOWN = [2, 6]
@@ -107,8 +108,10 @@ def test_the_data_are_what_is_drawn(picture, tmp_path):
 
 def run(folder, video, samples: dict[str, np.ndarray]) -> None:
     truth = 2 * video.truth[:, None] - 1
-    write_measurement(folder / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, truth, {})
-    words = ["--measurement", str(folder / "video000.h5"), "--data", str(folder / "priors.npz")]
+    write_measurement(folder / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, {})
+    write_truth(folder / "truths/video000.h5", truth, {})
+    words = ["--measurement", str(folder / "video000.h5"), "--truth", str(folder / "truths/video000.h5")]
+    words += ["--data", str(folder / "priors.npz")]
     for name, frames in samples.items():
         sample = 2 * frames[None, :, None] - 1
         write_reconstructions(folder / f"{name}.h5", [Reconstruction("video000", sample, {})], {})

@@ -14,6 +14,7 @@ from step.errors import InputError
 from step.figures import panels
 from step.figures.samples import animate_samples, draw_samples, read_samples, see_samples, write_samples_data
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
 
 SHAPE = (5, 2, 16, 16)  # time, channel, y, x
@@ -42,7 +43,11 @@ def samples(truth) -> np.ndarray:
 @pytest.fixture
 def files(truth, samples, tmp_path) -> dict:
     write_files(tmp_path, truth, samples, with_truth=True, attributes={})
-    return {"measurement": tmp_path / "video000.h5", "reconstructions": [tmp_path / "0.h5", tmp_path / "1.h5"]}
+    return {
+        "measurement": tmp_path / "video000.h5",
+        "true_video": tmp_path / "truths/video000.h5",
+        "reconstructions": [tmp_path / "0.h5", tmp_path / "1.h5"],
+    }
 
 
 def write_files(folder, truth, samples, with_truth: bool, attributes: dict) -> None:
@@ -50,7 +55,9 @@ def write_files(folder, truth, samples, with_truth: bool, attributes: dict) -> N
     forward_model = build_forward_model(MEASUREMENT, SHAPE)
     measured = forward_model.measure(torch.from_numpy(truth)[None], torch.Generator().manual_seed(0))
     arrays = {name: array[0].numpy() for name, array in measured.items()}
-    write_measurement(folder / "video000.h5", arrays, truth if with_truth else None, attributes)
+    write_measurement(folder / "video000.h5", arrays, attributes)
+    if with_truth:
+        write_truth(folder / "truths/video000.h5", truth, {})
     for number, part in enumerate((samples[:4], samples[4:])):
         write_reconstructions(folder / f"{number}.h5", [Reconstruction("video000", part, {})], {})
 
@@ -68,7 +75,7 @@ def test_the_first_samples_lie_beneath_the_truth_and_share_its_scale(truth, file
 
 def test_without_a_truth_the_scale_is_that_of_the_samples_mean_and_times_are_the_observations(truth, samples, tmp_path):
     write_files(tmp_path, truth, samples, with_truth=False, attributes=OBSERVED)
-    sampled = read_samples(tmp_path / "video000.h5", [tmp_path / "0.h5", tmp_path / "1.h5"], geometry={})
+    sampled = read_samples(tmp_path / "video000.h5", None, [tmp_path / "0.h5", tmp_path / "1.h5"], geometry={})
     shown = see_samples(sampled, np.arange(8.0), "magnitude")
     assert shown.titles[0] == "sample 1 of 10"
     magnitude = np.linalg.norm(truth, axis=1)
@@ -111,7 +118,17 @@ def test_the_data_are_what_is_drawn(files, tmp_path):
 def run(folder, settings: plot_samples.Settings) -> None:
     parser = argparse.ArgumentParser()
     plot_samples.add_arguments(parser)
-    words = ["--measurement", "video000.h5", "--reconstructions", "0.h5", "1.h5", "--data", "samples.npz"]
+    words = [
+        "--measurement",
+        "video000.h5",
+        "--truth",
+        "truths/video000.h5",
+        "--reconstructions",
+        "0.h5",
+        "1.h5",
+        "--data",
+        "samples.npz",
+    ]
     words += ["--movie", "samples.mp4", "--output", "samples.png"]
     arguments = [word if word.startswith("--") else str(folder / word) for word in words]
     plot_samples.run(parser.parse_args(arguments), settings)
@@ -139,7 +156,7 @@ def test_samples_of_another_measurement_or_size_are_refused(truth, samples, tmp_
         run(tmp_path, plot_samples.Settings(measurement=MEASUREMENT, display="magnitude"))
     write_reconstructions(tmp_path / "0.h5", [Reconstruction("video001", samples, {})], {})
     with pytest.raises(InputError, match=r"video000 is not among the reconstructed \['video001'\]"):
-        read_samples(tmp_path / "video000.h5", [tmp_path / "0.h5"], geometry={})
+        read_samples(tmp_path / "video000.h5", None, [tmp_path / "0.h5"], geometry={})
     assert not (tmp_path / "samples.png").exists()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from step.config.study import load_config
 from step.errors import InputError
-from step.figures.method_tables import COLUMNS, PAIRED, arrange, method_document, ranks, stars
+from step.figures.method_tables import AUTHORS_COLUMNS, COLUMNS, PAIRED, arrange, method_document, ranks, stars
 from step.figures.paper import read_paper_scores, read_paper_settings
 from step.figures.setting_tables import (
     SAMPLING,
@@ -36,6 +36,7 @@ def metrics_row(method: str, psnr: float, **others: str) -> dict[str, str]:
     """Return a row of a task's table, in which only the PSNR tells methods apart."""
     row = {"method": method, "videos": "8", "frames": "12", "flow": "", "lpips_weights": "VGG16", "fvd_weights": ""}
     row |= {"remarks": "no FVD: I3D cannot be had", "fvd": "", "fvd_low": "", "fvd_high": ""}
+    row |= {name: "" for metric in AUTHORS_COLUMNS for name in (metric, f"{metric}_std")}
     for metric in PAIRED:
         row |= {metric: "0.5", f"{metric}_std": "0.25"}
         column = f"{metric}_minus_step_joint"
@@ -140,6 +141,40 @@ def test_the_paper_s_row_is_right_below_ours_and_says_that_it_is_the_paper_s(row
     assert [cell.text for cell in line[1:]] == [*texts, "1.719 (1.277)", "–"]
     assert names[-3:] == ["my own", "References, which are not ranked", "dirty video"]
     assert any("not this study's" in note for note in part.notes)
+
+
+def as_authors(rows) -> list[dict[str, str]]:
+    """Return the rows of a heart's table, which has PSNR and SSIM in the authors' convention too."""
+    values = {"psnr_authors": "24.5", "psnr_authors_std": "1.5", "ssim_authors": "0.75", "ssim_authors_std": "0.05"}
+    return [row | values for row in rows]
+
+
+def test_the_papers_psnr_and_ssim_of_hearts_stand_in_columns_of_their_own_convention(rows, paper):
+    document = document_of(as_authors(rows), paper, task="mri8", model="mri")
+    scores, differences = document.parts
+    titles = ["PSNR ↑", "PSNR ↑, as the authors scale", "SSIM ↑", "SSIM ↑, as the authors scale", "LPIPS ↓"]
+    assert list(scores.columns[1:6]) == titles
+    assert [cell.text for cell in line_of(scores, "BIS")[1:5]] == [
+        "20.00 (0.25)",
+        "24.50 (1.50)",
+        "0.500 (0.250)",
+        "0.750 (0.050)",
+    ]
+    mean, std = paper["mri8", "bis"]["psnr"]
+    assert [cell.text for cell in line_of(scores, "BIS, in the paper")[1:3]] == ["–", f"{mean} ({std})"]
+    assert any(note.startswith("As the authors scale: both channels of each video") for note in scores.notes)
+    assert list(differences.columns[1:3]) == ["PSNR ↑", "SSIM ↑"]
+    of_paper = {row["metric"]: row["mean"] for row in document.rows if (row["method"], row["kind"]) == ("bis", "paper")}
+    assert of_paper["psnr_authors"] == mean
+    assert "psnr" not in of_paper
+    for text in (as_markdown(document), as_latex(document)):
+        assert text.count("as the authors scale") == 2
+
+
+def test_no_table_without_the_papers_rows_or_of_black_holes_has_the_authors_columns(rows, paper):
+    for document in (document_of(as_authors(rows), paper, task="brain", model="mri"), document_of(rows, paper)):
+        assert "as the authors scale" not in as_markdown(document)
+        assert not {row["metric"] for row in document.rows} & AUTHORS_COLUMNS.keys()
 
 
 def test_a_task_that_the_paper_lacks_has_no_paper_rows(rows, paper):

@@ -19,6 +19,7 @@ from step.io.reconstructions import (
     write_reconstructions,
     write_summary,
 )
+from step.io.truths import write_truth
 
 N_SAMPLES, N_FRAMES, N_PIXELS = 9, 8, 16
 LEVELS = (0.1, 0.5, 0.9)
@@ -26,13 +27,19 @@ GEOMETRY = {"field_of_view_uas": 160.0, "cadence_s": 100.0}
 
 
 def write_files(folder, truth: np.ndarray, samples: np.ndarray, display: str) -> dict:
-    write_measurement(folder / "video000.h5", {"sigma": np.ones((len(truth), 3))}, truth, {})
+    write_measurement(folder / "video000.h5", {"sigma": np.ones((len(truth), 3))}, {})
+    write_truth(folder / "truths/video000.h5", truth, {})
     videos = {"mean": samples.mean(axis=0), "std": samples.std(axis=0)}
     write_summary(folder / "posterior.h5", videos, take_quantiles(samples, LEVELS, display))
     parts = [folder / "0.h5", folder / "1.h5"]
     write_reconstructions(parts[0], [Reconstruction("video000", samples[:4], {})], {})
     write_reconstructions(parts[1], [Reconstruction("video000", samples[4:], {})], {})
-    return {"measurement": folder / "video000.h5", "summary": folder / "posterior.h5", "reconstructions": parts}
+    return {
+        "measurement": folder / "video000.h5",
+        "true_video": folder / "truths/video000.h5",
+        "summary": folder / "posterior.h5",
+        "reconstructions": parts,
+    }
 
 
 @pytest.fixture
@@ -129,7 +136,7 @@ def test_the_stage_writes_picture_film_and_numbers(files, tmp_path, monkeypatch)
     monkeypatch.setattr(panels, "PANEL_PIXELS", 64)
     parser = argparse.ArgumentParser()
     plot_uncertainty.add_arguments(parser)
-    inputs = ["--measurement", files["measurement"], "--summary", files["summary"]]
+    inputs = ["--measurement", files["measurement"], "--truth", files["true_video"], "--summary", files["summary"]]
     inputs += ["--reconstructions", *files["reconstructions"]]
     outputs = ["--output", tmp_path / "u.png", tmp_path / "u.pdf", "--movie", tmp_path / "u.mp4"]
     outputs += ["--data", tmp_path / "u.npz"]
@@ -148,13 +155,16 @@ def test_the_stage_writes_picture_film_and_numbers(files, tmp_path, monkeypatch)
 
 
 def test_files_that_do_not_belong_together_are_refused(files, truth, samples, tmp_path):
-    write_measurement(tmp_path / "video001.h5", {"sigma": np.ones((N_FRAMES, 3))}, truth, {})
+    write_measurement(tmp_path / "video001.h5", {"sigma": np.ones((N_FRAMES, 3))}, {})
+    write_truth(tmp_path / "truths/video001.h5", truth, {})
     with pytest.raises(InputError, match="video001 is not among the videos"):
-        read(files | {"measurement": tmp_path / "video001.h5"})
-    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 3))}, None, {})
-    with pytest.raises(InputError, match="holds no truth"):
-        read(files)
-    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((4, 3))}, truth[:4], {})
+        read(files | {"measurement": tmp_path / "video001.h5", "true_video": tmp_path / "truths/video001.h5"})
+    with pytest.raises(InputError, match=r"truths/video001\.h5 is not the truth of video000"):
+        read(files | {"true_video": tmp_path / "truths/video001.h5"})
+    with pytest.raises(InputError, match="holds measurement, no truth"):
+        read(files | {"true_video": tmp_path / "video000.h5"})
+    write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((4, 3))}, {})
+    write_truth(tmp_path / "truths/video000.h5", truth[:4], {})
     with pytest.raises(InputError, match="sample and summarise it again"):
         read(files)
     write_files(tmp_path, truth, samples[:1], "unit_range")

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from step.cli import split
 from step.config.data import Split
-from step.config.study import BASE_CONFIG, load_config
 from step.errors import InputError
 from step.io.videos import PreparedVideo, VideoStore, read_index, write_videos
 from step.prepare.settings import SplitSettings
@@ -94,22 +93,26 @@ def test_slices_of_one_subject_can_be_held_out_with_all_their_windows():
     assert len({r.source for r in records if r.use.startswith("video0")}) == 4
 
 
-def test_held_out_videos_are_named_and_each_is_of_another_unit():
-    """Windows of one movie or slices of one patient are no independent videos."""
-    records = split_videos(candidates(), make_settings(test_videos=3))
-    for side, name, n in (("test", "video", 3), ("validation", "validation", 2)):
-        named = {r.use: r for r in records if r.split == side and r.use != "unused"}
-        assert sorted(named) == [f"{name}{number:03d}" for number in range(n)]
-        assert len({r.subject for r in named.values()}) == n
+@pytest.mark.parametrize("seed", range(10))
+def test_held_out_videos_are_named_and_each_is_of_another_unit(seed):
+    records = split_videos(candidates(), make_settings(seed=seed))
+    named = {r.use: r for r in records if r.split == "test" and r.use != "unused"}
+    assert sorted(named) == ["video000", "video001", "video002"]
+    assert len({r.subject for r in named.values()}) == 3
+    validation = {r.use: r for r in records if r.split == "validation" and r.use != "unused"}
+    assert sorted(validation) == ["validation000", "validation001"]
+    assert len({r.subject for r in validation.values()}) == 2
+    assert Counter(r.use for r in records if r.split == "test")["unused"] == 9
 
 
-@pytest.mark.parametrize("overlay", [None, "demo.yaml"])
-def test_the_studys_test_sets_have_a_unit_for_each_video(overlay):
-    config = load_config(*([BASE_CONFIG.with_name(overlay)] if overlay else []))
-    for domain in config.priors:
-        video = config.video_format(domain)
-        assert video.test_videos <= video.split.test
-        assert video.validation_videos <= video.split.validation
+def test_which_video_of_a_unit_is_held_out_depends_on_the_seed():
+    sources = {
+        r.source.rpartition("-")[2]
+        for seed in range(10)
+        for r in split_videos(candidates(), make_settings(seed=seed))
+        if r.use.startswith("video0")
+    }
+    assert sources == {"00", "01", "02", "03"}
 
 
 def test_caps_keep_a_random_part_of_the_training_videos():
@@ -144,8 +147,12 @@ def test_caps_that_exceed_what_there_is_are_logged_and_harmless(caplog):
         ({"split": make_split(validation=9)}, "leaves none of 12 units to train on"),
         ({"split": make_split(test=("P003", "P099"))}, "data.mri.split.test names P099"),
         ({"split": make_split(test=("P003",), validation=("P003",))}, "both name P003"),
-        ({"test_videos": 4}, "data.mri.test_videos is 4, one of each test unit, and 3 units have a video"),
-        ({"validation_videos": 3}, "data.mri.validation_videos is 3, one of each validation unit, and 2 units have"),
+        (
+            {"test_videos": 4},
+            "data.mri.test_videos is 4, data.mri.split.test holds out 3 units, and each gives one video; lower the "
+            "first or raise the second",
+        ),
+        ({"validation_videos": 3}, "data.mri.validation_videos is 3, data.mri.split.validation holds out 2 units"),
         (
             {"videos": 20, "images": 200},
             "data.mri.images is 200, the 20 training videos alone have 240 frames",

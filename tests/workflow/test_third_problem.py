@@ -151,8 +151,8 @@ def test_another_array_and_observing_time_need_edits_of_the_configuration_alone(
     run = miniature.snakemake(target, overlays=(MINIATURE, entry))
     assert run.status == 0, run.stdout + run.stderr
     assert run.jobs == {"measure": 1}
-    measured, _ = read_measurement(miniature.folder / target / "video000.h5")
-    eight, _ = read_measurement(miniature.folder / "results/miniature/blackhole/measurements/video000.h5")
+    measured = read_measurement(miniature.folder / target / "video000.h5")
+    eight = read_measurement(miniature.folder / "results/miniature/blackhole/measurements/video000.h5")
     assert measured["stations"].max() < 5 < eight["stations"].max()
     assert measured["time_h"].min() == pytest.approx(12.9)
     assert (measured["closure_phase_sigma"] > 0).sum() == 4 * 6  # five stations: 4 * 3 / 2 triangles a frame

@@ -49,6 +49,7 @@ rule sample_ablation:
         autoencoder=lambda w: RESULTS / domain_of(ablation_of(w).task) / "priors/autoencoder",
         denoiser=prior_of_point,
         flow=lambda w: flow_of_method(ablation_of(w).task, ablation_of(w).method, w.shard),
+        described=lambda w: files_of_sampling(ablation_of(w).task, ablation_of(w).method),
     output:
         samples=POINT / "samples/{shard}.h5",
         cost=POINT / "samples/{shard}-cost.csv",
@@ -83,6 +84,8 @@ rule sample_ablation:
 use rule evaluate as evaluate_ablation with:
     input:
         measurements=lambda w: RESULTS / ablation_of(w).task / "measurements",
+        truths=lambda w: RESULTS / ablation_of(w).task / "truths",
+        described=lambda w: files_of_measurement(ablation_of(w).task),
         reconstructions=samples_of_point,
         weights=RESULTS / "weights/vgg16.safetensors",
         checksums=CONFIG.weights.checksums,
@@ -94,6 +97,7 @@ use rule evaluate as evaluate_ablation with:
         RESULTS / "benchmarks/ablations/{ablation}/evaluate-{point}.tsv"
     params:
         measurements=lambda w: measurement_files(ablation_of(w).task, videos_of_ablation(w.ablation)),
+        truths=lambda w: truth_files(ablation_of(w).task, videos_of_ablation(w.ablation)),
         features=[],
         settings=lambda w: settings("evaluate", task=ablation_of(w).task),
         code=lambda w: code("evaluate", task=ablation_of(w).task),

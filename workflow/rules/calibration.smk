@@ -22,6 +22,8 @@ use rule sample as sample_calibration with:
 rule calibrate:
     input:
         measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
+        described=lambda w: files_of_measurement(w.task),
         samples=lambda w: calibration_files(w.task, w.method),
     output:
         table=RESULTS / "{task}/calibration/{method}.csv",
@@ -37,11 +39,12 @@ rule calibrate:
         runtime=growing(60),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        truths=lambda w: truth_files(w.task, tests(w.task)),
         settings=lambda w: settings("calibrate", task=w.task),
         code=lambda w: code("calibrate", task=w.task),
     shell:
         "python -m step calibrate --settings {params.settings:q} --log {log:q}"
-        " --measurements {params.measurements:q} --reconstructions {input.samples:q}"
+        " --measurements {params.measurements:q} --truths {params.truths:q} --reconstructions {input.samples:q}"
         " --output {output.table:q} --ranks {output.ranks:q}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from step.cli import inputs
 from step.cli.settings import dump_settings
 from step.config.plan import compared_method, held_out_videos, sample_ranges, sampling_shards, shards
 from step.config.study import check_config
@@ -150,9 +151,16 @@ def references_arguments(task):
     return ["--references", *CONFIG.tasks[task].references]
 
 
+@cache
 def files_of_measurement(task):
-    """Return the files that the measurement of a task is described in, such as the table of an array's stations."""
-    return [value for _, value in CONFIG.tasks[task].measurement if isinstance(value, Path)]
+    """Return the files that the measurement of a task is described in: whatever builds its forward model reads them."""
+    return checked(inputs.files_of_measurement, CONFIG, task)
+
+
+@cache
+def files_of_sampling(task, method):
+    """Return the files that the measurement of a task and the noise of a method are described in."""
+    return files_of_measurement(task) + checked(inputs.files_of_method, CONFIG, method)
 
 
 def tests(task):
@@ -162,6 +170,22 @@ def tests(task):
 def measurement_files(task, videos):
     """Return the files of some videos' measurements."""
     return [RESULTS / task / "measurements" / f"{video}.h5" for video in videos]
+
+
+def truth_files(task, videos):
+    """Return the files of some true videos, which no reconstruction is given."""
+    return [RESULTS / task / "truths" / f"{video}.h5" for video in videos]
+
+
+def made_of(what):
+    """Return which folder something is made of: the truths, or the measurements alone."""
+    return "truths" if what in ("truth", "static", "vae") else "measurements"
+
+
+def files_made_of(task, what, videos):
+    """Return `--truths FILE...` or `--measurements FILE...` of some videos, as `made_of` says."""
+    files = truth_files if made_of(what) == "truths" else measurement_files
+    return [f"--{made_of(what)}", *files(task, videos)]
 
 
 def metrics_files(task, rows):
@@ -200,6 +224,11 @@ def prior_folder(task, method):
     return RESULTS / domain_of(task) / "priors" / CONFIG.methods[method].prior
 
 
+def files_of_flow(task):
+    """Return the files that the flow of a task depends on: those of the measurement, unless it is the truth's."""
+    return [] if CONFIG.tasks[task].flow.source == "truth" else files_of_measurement(task)
+
+
 def weights_of_flow(task):
     """Return the weights that the flow of a task is estimated with, if its estimator has any."""
     return [RESULTS / "weights/raft.safetensors"] if CONFIG.tasks[task].flow.estimator == "raft" else []
@@ -229,7 +258,7 @@ def words(option, groups):
 
 def that_measure(rows):
     """Return those of some rows of the table that use the measurement."""
-    return [row for row in rows if row not in ("static", "vae")]
+    return [row for row in rows if made_of(row) == "measurements"]
 
 
 def movie_rows(task, name):
@@ -239,12 +268,17 @@ def movie_rows(task, name):
 
 # What there is to see of a measurement itself.
 PICTURES_OF_MODEL = {"vlbi": ["figures/coverage.png", "figures/dirty.png"]}
-PICTURES_OF_DOMAIN = {"mri": ["masks.png"]}
+PICTURES_OF_TASKS = {"mri": ["masks.png"]}  # by model too, of all tasks of a domain together
 PICTURES_OF_OBSERVED_MODEL = {"vlbi": ["coverage.png"]}
 
 
 def pictures_of_measurement(task):
     return PICTURES_OF_MODEL.get(CONFIG.tasks[task].measurement.model, [])
+
+
+def pictures_of_tasks(domain):
+    models = dict.fromkeys(task.measurement.model for task in CONFIG.tasks.values() if task.domain == domain)
+    return [name for model in models for name in PICTURES_OF_TASKS.get(model, [])]
 
 
 def tour_results():
@@ -339,7 +373,7 @@ def domain_results(tasks):
     networks = ["autoencoder", *PRIORS]
     pictures = [*(f"losses-{network}.png" for network in networks), "generated.png"]
     domains = sorted({domain_of(task) for task in tasks})
-    names = {domain: [*PICTURES_OF_DOMAIN.get(domain, []), *pictures] for domain in domains}
+    names = {domain: [*pictures_of_tasks(domain), *pictures] for domain in domains}
     return [RESULTS / domain / "figures" / name for domain in domains for name in names[domain]]
 
 
@@ -359,6 +393,11 @@ def observed_model(observation):
 def observed(w):
     """Return the section of an observation."""
     return CONFIG.observations[w.observation]
+
+
+def observes(question, w):
+    """Return what the format of an observation says: its `files`, or whether it `uses_training` videos."""
+    return checked(getattr(stage_module("observe"), question), selected("observe", observation=w.observation))
 
 
 def priors_of_observation(w):
@@ -395,6 +434,15 @@ def measurements_of_posterior(w):
 
 def measurement_of_posterior(w):
     return measurement_files(posterior_of(w).task, [posterior_of(w).video])
+
+
+def truths_of_posterior(w):
+    return RESULTS / posterior_of(w).task / "truths"
+
+
+def truth_of_posterior(w):
+    """Return `--truth FILE` of the video that a posterior is of."""
+    return ["--truth", *truth_files(posterior_of(w).task, [posterior_of(w).video])]
 
 
 # Of a few more samples of every test video.

@@ -30,6 +30,8 @@ rule fetch_weights:
 rule evaluate:
     input:
         measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
+        described=lambda w: files_of_measurement(w.task),
         reconstructions=lambda w: reconstruction_files(w.task, w.row),
         weights=RESULTS / "weights/vgg16.safetensors",
         i3d=RESULTS / "weights/i3d.safetensors",
@@ -50,19 +52,21 @@ rule evaluate:
         runtime=growing(180),
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        truths=lambda w: truth_files(w.task, tests(w.task)),
         features=lambda w, input, output: ["--features", output.features, "--i3d", input.i3d],
         settings=lambda w: settings("evaluate", task=w.task),
         code=lambda w: code("evaluate", task=w.task),
     shell:
         "python -m step evaluate --settings {params.settings:q} --log {log:q}"
         " --weights {input.weights:q} --checksums {input.checksums:q}"
-        " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q}"
+        " --measurements {params.measurements:q} --truths {params.truths:q}"
+        " --reconstructions {input.reconstructions:q}"
         " {params.features:q} --output {output.metrics:q}"
 
 
 rule featurise:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         weights=RESULTS / "weights/i3d.safetensors",
         checksums=CONFIG.weights.checksums,
     output:
@@ -77,13 +81,13 @@ rule featurise:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        truths=lambda w: truth_files(w.task, tests(w.task)),
         settings=lambda w: settings("featurise", task=w.task),
         code=code("featurise"),
     shell:
         "python -m step featurise --settings {params.settings:q} --log {log:q}"
         " --weights {input.weights:q} --checksums {input.checksums:q}"
-        " --measurements {params.measurements:q} --output {output:q}"
+        " --truths {params.truths:q} --output {output:q}"
 
 
 rule tabulate:

@@ -3,7 +3,7 @@
 
 rule plot_comparison:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         reconstructions=lambda w: files_of_rows(w.task, rows(w.task)),
     output:
         report(
@@ -22,19 +22,19 @@ rule plot_comparison:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, rows(w.task)),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_comparison", task=w.task),
         code=code("plot_comparison"),
     shell:
         "python -m step plot_comparison --settings {params.settings:q} --log {log:q}"
-        " --measurement {params.measurement:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
+        " --truth {params.truth:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
 
 
 use rule plot_comparison as plot_tour_comparison with:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         reconstructions=lambda w: files_of_rows(w.task, tour_rows(w.task)),
     output:
         report(
@@ -48,7 +48,7 @@ use rule plot_comparison as plot_tour_comparison with:
     log:
         RESULTS / "logs/{task}/figures/tour-comparison.log",
     params:
-        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, tour_rows(w.task)),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_comparison", task=w.task),
@@ -57,7 +57,7 @@ use rule plot_comparison as plot_tour_comparison with:
 
 rule plot_movie:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         reconstructions=lambda w: files_of_rows(w.task, movie_rows(w.task, w.name)),
     output:
         report(
@@ -77,18 +77,18 @@ rule plot_movie:
         runtime=growing(30),
     params:
         # Four videos are what fits a screen.
-        measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
+        truths=lambda w: truth_files(w.task, tests(w.task)[:4]),
         methods=lambda w: method_arguments(w.task, movie_rows(w.task, w.name)),
         settings=lambda w: settings("plot_movie", task=w.task),
         code=code("plot_movie"),
     shell:
         "python -m step plot_movie --settings {params.settings:q} --log {log:q}"
-        " --measurements {params.measurements:q} {params.methods:q} --output {output:q}"
+        " --truths {params.truths:q} {params.methods:q} --output {output:q}"
 
 
 use rule plot_movie as plot_tour_movie with:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         reconstructions=lambda w: files_of_rows(w.task, that_measure(tour_rows(w.task))),
     output:
         report(
@@ -100,7 +100,7 @@ use rule plot_movie as plot_tour_movie with:
     log:
         RESULTS / "logs/{task}/figures/tour-movie.log",
     params:
-        measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
+        truths=lambda w: truth_files(w.task, tests(w.task)[:4]),
         methods=lambda w: method_arguments(w.task, that_measure(tour_rows(w.task))),
         settings=lambda w: settings("plot_movie", task=w.task),
         code=code("plot_movie"),
@@ -108,7 +108,7 @@ use rule plot_movie as plot_tour_movie with:
 
 rule plot_flow:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         flow=lambda w: RESULTS / w.task / f"flow/{next(iter(sampling_shards(CONFIG, w.task)))}.h5",
     output:
         report(
@@ -127,13 +127,13 @@ rule plot_flow:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_flow", task=w.task),
         code=code("plot_flow"),
     shell:
         "python -m step plot_flow --settings {params.settings:q} --log {log:q}"
-        " --measurement {params.measurement:q} --flow {input.flow:q} --data {output.data:q} --output {params.pictures:q}"
+        " --truth {params.truth:q} --flow {input.flow:q} --data {output.data:q} --output {params.pictures:q}"
 
 
 rule plot_masks:
@@ -194,7 +194,9 @@ rule plot_coverage:
 
 rule plot_dirty:
     input:
-        RESULTS / "{task}/measurements",
+        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
+        described=lambda w: files_of_measurement(w.task),
     output:
         report(
             RESULTS / "{task}/figures/dirty.png",
@@ -214,12 +216,13 @@ rule plot_dirty:
         runtime=growing(30),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_dirty", task=w.task),
         code=lambda w: code("plot_dirty", task=w.task),
     shell:
         "python -m step plot_dirty --settings {params.settings:q} --log {log:q}"
-        " --measurement {params.measurement:q} --data {output.data:q} --movie {output.movie:q}"
+        " --measurement {params.measurement:q} --truth {params.truth:q} --data {output.data:q} --movie {output.movie:q}"
         " --output {params.pictures:q}"
 
 
@@ -256,6 +259,7 @@ rule plot_losses:
 rule plot_methods:
     input:
         measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         reconstructions=lambda w: files_of_rows(w.task, CONFIG.methods),
     output:
         report(
@@ -275,19 +279,21 @@ rule plot_methods:
         runtime=growing(60),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, CONFIG.methods),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_methods", task=w.task),
         code=code("plot_methods"),
     shell:
         "python -m step plot_methods --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
+        " --truth {params.truth:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
 
 
 rule plot_deltas:
     input:
         measurements=RESULTS / "{task}/measurements",
-        reconstructions=lambda w: files_of_rows(w.task, CONFIG.calibration.methods),
+        truths=RESULTS / "{task}/truths",
+        reconstructions=lambda w: files_of_rows(w.task, CONFIG.figures.deltas),
     output:
         report(
             RESULTS / "{task}/figures/deltas.png",
@@ -312,18 +318,21 @@ rule plot_deltas:
         runtime=growing(30),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
-        methods=lambda w: method_arguments(w.task, CONFIG.calibration.methods),
+        truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
+        methods=lambda w: method_arguments(w.task, CONFIG.figures.deltas),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_deltas", task=w.task),
         code=code("plot_deltas"),
     shell:
         "python -m step plot_deltas --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " {params.methods:q} --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
+        " --truth {params.truth:q} {params.methods:q}"
+        " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
 
 
 rule plot_priors:
     input:
         measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         reconstructions=lambda w: files_of_rows(w.task, VIDEO_METHODS),
     output:
         report(
@@ -343,18 +352,19 @@ rule plot_priors:
         runtime=growing(60),
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, VIDEO_METHODS),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_priors", task=w.task),
         code=code("plot_priors"),
     shell:
         "python -m step plot_priors --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
+        " --truth {params.truth:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
 
 
 rule plot_autoencoder:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
         reconstructions=RESULTS / "{task}/references/vae.h5",
     output:
         report(
@@ -373,13 +383,13 @@ rule plot_autoencoder:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        measurements=lambda w: measurement_files(w.task, tests(w.task)[:4]),
+        truths=lambda w: truth_files(w.task, tests(w.task)[:4]),
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_autoencoder", task=w.task),
         code=code("plot_autoencoder"),
     shell:
         "python -m step plot_autoencoder --settings {params.settings:q} --log {log:q}"
-        " --measurements {params.measurements:q} --reconstructions {input.reconstructions:q}"
+        " --truths {params.truths:q} --reconstructions {input.reconstructions:q}"
         " --data {output.data:q} --output {params.pictures:q}"
 
 

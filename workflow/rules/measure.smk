@@ -1,4 +1,4 @@
-# Held-out videos -> simulated measurements.
+# Held-out videos -> simulated measurements, and the true videos apart from them.
 
 
 rule measure:
@@ -6,7 +6,8 @@ rule measure:
         index=lambda w: RESULTS / domain_of(w.task) / "index.csv",
         described=lambda w: files_of_measurement(w.task),
     output:
-        directory(RESULTS / "{task}/measurements"),
+        measurements=directory(RESULTS / "{task}/measurements"),
+        truths=directory(RESULTS / "{task}/truths"),
     log:
         RESULTS / "logs/{task}/measure.log",
     benchmark:
@@ -22,4 +23,5 @@ rule measure:
         code=lambda w: code("measure", task=w.task),
     shell:
         "python -m step measure --settings {params.settings:q} --log {log:q}"
-        " --index {input.index:q} --videos {params.videos:q} --output {output:q}"
+        " --index {input.index:q} --videos {params.videos:q} --truths {output.truths:q}"
+        " --output {output.measurements:q}"

@@ -6,6 +6,7 @@ POSTERIOR = RESULTS / "posteriors/{posterior}"
 use rule sample as sample_posterior with:
     input:
         measurements=measurements_of_posterior,
+        described=lambda w: files_of_sampling(posterior_of(w).task, posterior_of(w).method),
         autoencoder=lambda w: RESULTS / domain_of(posterior_of(w).task) / "priors/autoencoder",
         denoiser=lambda w: prior_folder(posterior_of(w).task, posterior_of(w).method),
         flow=lambda w: flow_of_method(
@@ -30,6 +31,7 @@ use rule sample as sample_posterior with:
 rule summarise:
     input:
         measurements=measurements_of_posterior,
+        described=lambda w: files_of_measurement(posterior_of(w).task),
         samples=posterior_samples,
     output:
         summary=POSTERIOR / "posterior.h5",
@@ -60,6 +62,8 @@ rule summarise:
 rule modes:
     input:
         measurements=measurements_of_posterior,
+        described=lambda w: files_of_measurement(posterior_of(w).task),
+        truths=truths_of_posterior,
         samples=posterior_samples,
     output:
         modes=POSTERIOR / "modes.h5",
@@ -75,11 +79,12 @@ rule modes:
         runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
+        truth=truth_of_posterior,
         settings=lambda w: settings("modes", task=posterior_of(w).task),
         code=lambda w: code("modes", task=posterior_of(w).task),
     shell:
         "python -m step modes --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " --reconstructions {input.samples:q} --output {output.modes:q} --table {output.table:q}"
+        " {params.truth:q} --reconstructions {input.samples:q} --output {output.modes:q} --table {output.table:q}"
 
 
 rule table_modes:
@@ -112,6 +117,7 @@ rule table_modes:
 rule plot_modes:
     input:
         measurements=measurements_of_posterior,
+        truths=truths_of_posterior,
         modes=POSTERIOR / "modes.h5",
         samples=posterior_samples,
     output:
@@ -138,18 +144,21 @@ rule plot_modes:
         runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
+        truth=truth_of_posterior,
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_modes", task=posterior_of(w).task),
         code=code("plot_modes"),
     shell:
         "python -m step plot_modes --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " --modes {input.modes:q} --reconstructions {input.samples:q}"
+        " {params.truth:q} --modes {input.modes:q} --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
 
 
 rule plot_samples:
     input:
         measurements=measurements_of_posterior,
+        described=lambda w: files_of_measurement(posterior_of(w).task),
+        truths=truths_of_posterior,
         samples=posterior_samples,
     output:
         report(
@@ -175,18 +184,20 @@ rule plot_samples:
         runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
+        truth=truth_of_posterior,
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_samples", task=posterior_of(w).task),
         code=lambda w: code("plot_samples", task=posterior_of(w).task),
     shell:
         "python -m step plot_samples --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " --reconstructions {input.samples:q}"
+        " {params.truth:q} --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
 
 
 rule plot_uncertainty:
     input:
         measurements=measurements_of_posterior,
+        truths=truths_of_posterior,
         summary=POSTERIOR / "posterior.h5",
         samples=posterior_samples,
     output:
@@ -213,10 +224,12 @@ rule plot_uncertainty:
         runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
+        truth=truth_of_posterior,
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_uncertainty", task=posterior_of(w).task),
         code=code("plot_uncertainty"),
     shell:
         "python -m step plot_uncertainty --settings {params.settings:q} --log {log:q}"
-        " --measurement {params.measurement:q} --summary {input.summary:q} --reconstructions {input.samples:q}"
+        " --measurement {params.measurement:q} {params.truth:q} --summary {input.summary:q}"
+        " --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"

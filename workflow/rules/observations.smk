@@ -6,8 +6,10 @@ MEASURED = str(OBSERVED / "{observation}.h5")
 
 rule observe:
     input:
-        index=lambda w: RESULTS / domain_of(observed(w).task) / "index.csv",
-        recorded=lambda w: checked(stage_module("observe").files, selected("observe", observation=w.observation)),
+        # Only where the training videos have a part in the measurement.
+        index=lambda w: [RESULTS / domain_of(observed(w).task) / "index.csv"] if observes("uses_training", w) else [],
+        recorded=lambda w: observes("files", w),
+        described=lambda w: files_of_measurement(observed(w).task),
     output:
         MEASURED,
     log:
@@ -20,16 +22,17 @@ rule observe:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        index=lambda w, input: ["--index", input.index] if input.index else [],
         settings=lambda w: settings("observe", observation=w.observation),
         code=lambda w: code("observe", observation=w.observation),
     shell:
-        "python -m step observe --settings {params.settings:q} --log {log:q}"
-        " --index {input.index:q} --output {output:q}"
+        "python -m step observe --settings {params.settings:q} --log {log:q}" " {params.index:q} --output {output:q}"
 
 
 use rule flow as flow_of_observation with:
     input:
-        measurements=MEASURED,
+        videos=MEASURED,
+        described=lambda w: files_of_measurement(observed(w).task),
         weights=lambda w: weights_of_flow(observed(w).task),
         checksums=CONFIG.weights.checksums,
     output:
@@ -39,7 +42,7 @@ use rule flow as flow_of_observation with:
     benchmark:
         RESULTS / "benchmarks/observations/{observation}/flow.tsv"
     params:
-        measurements=lambda w, input: input.measurements,
+        videos=lambda w, input: ["--measurements", input.videos],
         weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
         settings=lambda w: settings("flow", task=observed(w).task),
         code=lambda w: code("flow", task=observed(w).task),
@@ -48,6 +51,7 @@ use rule flow as flow_of_observation with:
 use rule sample as sample_observation with:
     input:
         measurements=MEASURED,
+        described=lambda w: files_of_sampling(observed(w).task, observed(w).method),
         autoencoder=lambda w: priors_of_observation(w) / "autoencoder",
         denoiser=lambda w: priors_of_observation(w) / CONFIG.methods[observed(w).method].prior,
         flow=lambda w: [OBSERVED / "flow.h5"] if CONFIG.methods[observed(w).method].uses_flow else [],
@@ -70,6 +74,7 @@ use rule sample as sample_observation with:
 use rule summarise as summarise_observation with:
     input:
         measurements=MEASURED,
+        described=lambda w: files_of_measurement(observed(w).task),
         samples=lambda w: observed_samples(w.observation),
     output:
         summary=OBSERVED / "posterior.h5",
@@ -92,6 +97,7 @@ use rule summarise as summarise_observation with:
 use rule modes as modes_of_observation with:
     input:
         measurements=MEASURED,
+        described=lambda w: files_of_measurement(observed(w).task),
         samples=lambda w: observed_samples(w.observation),
     output:
         modes=OBSERVED / "modes.h5",
@@ -107,6 +113,7 @@ use rule modes as modes_of_observation with:
         RESULTS / "benchmarks/observations/{observation}/modes.tsv"
     params:
         measurement=lambda w, input: input.measurements,
+        truth=[],
         settings=lambda w: settings("modes", task=observed(w).task),
         code=lambda w: code("modes", task=observed(w).task),
 
@@ -135,6 +142,7 @@ use rule plot_modes as plot_modes_of_observation with:
         RESULTS / "logs/observations/{observation}/plot-modes.log",
     params:
         measurement=lambda w, input: input.measurements,
+        truth=[],
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot_modes", task=observed(w).task),
         code=code("plot_modes"),

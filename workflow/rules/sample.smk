@@ -3,7 +3,8 @@
 
 rule flow:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        videos=lambda w: RESULTS / w.task / made_of(CONFIG.tasks[w.task].flow.source),
+        described=lambda w: files_of_flow(w.task),
         weights=lambda w: weights_of_flow(w.task),
         checksums=CONFIG.weights.checksums,
     output:
@@ -18,13 +19,15 @@ rule flow:
         mem_mb=growing(8000),
         runtime=growing(120),
     params:
-        measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
+        videos=lambda w: files_made_of(
+            w.task, CONFIG.tasks[w.task].flow.source, sampling_shards(CONFIG, w.task)[w.shard]
+        ),
         weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
         settings=lambda w: settings("flow", task=w.task),
         code=lambda w: code("flow", task=w.task),
     shell:
         "python -m step flow --settings {params.settings:q} --log {log:q} --checksums {input.checksums:q}"
-        " {params.weights:q} --measurements {params.measurements:q} --output {output:q}"
+        " {params.weights:q} {params.videos:q} --output {output:q}"
 
 
 rule sample:
@@ -33,6 +36,7 @@ rule sample:
         autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
         denoiser=lambda w: prior_folder(w.task, w.method),
         flow=lambda w: flow_of_method(w.task, w.method, w.shard),
+        described=lambda w: files_of_sampling(w.task, w.method),
     output:
         samples=RESULTS / "{task}/samples/{method}/{shard}.h5",
         cost=RESULTS / "{task}/samples/{method}/{shard}-cost.csv",
@@ -63,7 +67,8 @@ rule sample:
 
 rule reference:
     input:
-        measurements=RESULTS / "{task}/measurements",
+        videos=lambda w: RESULTS / w.task / made_of(w.reference),
+        described=lambda w: files_of_measurement(w.task) if made_of(w.reference) == "measurements" else [],
         # Only the passage through the autoencoder needs it.
         prior=lambda w: [RESULTS / domain_of(w.task) / "priors/autoencoder"] if w.reference == "vae" else [],
     output:
@@ -78,10 +83,10 @@ rule reference:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        videos=lambda w: files_made_of(w.task, w.reference, tests(w.task)),
         prior=lambda w, input: ["--prior", input.prior] if input.prior else [],
         settings=lambda w: settings("reference", task=w.task, reference=w.reference),
         code=lambda w: code("reference", task=w.task, reference=w.reference),
     shell:
         "python -m step reference --settings {params.settings:q} --log {log:q}"
-        " --measurements {params.measurements:q} {params.prior:q} --output {output:q}"
+        " {params.videos:q} {params.prior:q} --output {output:q}"

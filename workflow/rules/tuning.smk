@@ -3,7 +3,8 @@
 
 use rule measure as measure_validation with:
     output:
-        directory(RESULTS / "{task}/tuning/measurements"),
+        measurements=directory(RESULTS / "{task}/tuning/measurements"),
+        truths=directory(RESULTS / "{task}/tuning/truths"),
     log:
         RESULTS / "logs/{task}/tuning/measure.log",
     benchmark:
@@ -16,7 +17,8 @@ use rule measure as measure_validation with:
 
 use rule flow as flow_of_validation with:
     input:
-        measurements=RESULTS / "{task}/tuning/measurements",
+        videos=lambda w: RESULTS / w.task / "tuning" / made_of(CONFIG.tasks[w.task].flow.source),
+        described=lambda w: files_of_flow(w.task),
         weights=lambda w: weights_of_flow(w.task),
         checksums=CONFIG.weights.checksums,
     output:
@@ -26,7 +28,10 @@ use rule flow as flow_of_validation with:
     benchmark:
         RESULTS / "benchmarks/{task}/tuning/flow.tsv"
     params:
-        measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
+        videos=lambda w, input: [
+            f"--{made_of(CONFIG.tasks[w.task].flow.source)}",
+            *(f"{input.videos}/{video}.h5" for video in validation_videos(w.task)),
+        ],
         weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
         settings=lambda w: settings("flow", task=w.task),
         code=lambda w: code("flow", task=w.task),
@@ -36,6 +41,8 @@ use rule flow as flow_of_validation with:
 rule tune:
     input:
         measurements=RESULTS / "{task}/tuning/measurements",
+        truths=RESULTS / "{task}/tuning/truths",
+        described=lambda w: files_of_sampling(w.task, CONFIG.tuning.method),
         autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
         denoiser=lambda w: prior_folder(w.task, CONFIG.tuning.method),
         flow=lambda w: [RESULTS / w.task / "tuning/flow.h5"] if CONFIG.methods[CONFIG.tuning.method].uses_flow else [],
@@ -55,6 +62,7 @@ rule tune:
         runtime=2880,
     params:
         measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
+        truths=lambda w, input: [f"{input.truths}/{video}.h5" for video in validation_videos(w.task)],
         flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         state=lambda w: RESULTS / w.task / "tuning/.state",
         settings=lambda w: settings("tune", task=w.task),
@@ -62,7 +70,7 @@ rule tune:
     shell:
         "python -m step tune --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
-        " --measurements {params.measurements:q} {params.flow:q} --state {params.state:q}"
+        " --measurements {params.measurements:q} --truths {params.truths:q} {params.flow:q} --state {params.state:q}"
         " --output {output.tuned:q} --table {output.trials:q}"
 
 

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_measurements, add_reconstructions
+from step.cli.files import add_measurements, add_reconstructions, add_truths, pair_truths
 from step.cli.settings import modules_of_measurement
 from step.config.calibration import Judgement
 from step.config.sections import Section
@@ -49,6 +49,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     add_measurements(parser)
+    add_truths(parser)
     add_reconstructions(parser, "one method's samples of these videos; those of one video may be in several files")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the statistics, one a row")
     parser.add_argument("--ranks", required=True, type=Path, metavar="CSV", help="the share of each rank, one a row")
@@ -67,15 +68,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.seeds import derive_seed
 
     # Videos are read twice, one at a time: together they may not fit into memory.
-    files = arguments.reconstructions
-    paths = arguments.measurements
-    means = [_see(_read(path, files), settings.display).mean(axis=0) for path in track(paths, "means", "video")]
+    files, pairs = arguments.reconstructions, pair_truths(arguments.measurements, arguments.truths)
+    means = [_see(_read(true, files), settings.display).mean(axis=0) for _, true in track(pairs, "means", "video")]
     if len({mean.shape for mean in means}) > 1:
         raise InputError(f"videos have the shapes {sorted({mean.shape for mean in means})}; give those of one task")
     judged = []
-    for number, path in enumerate(track(paths, "calibration", "video")):
-        members = _read(path, files)
-        misfits, _ = fit_to_data(members, read_measurement(path)[0], settings.measurement, path)
+    for number, (path, true_path) in enumerate(track(pairs, "calibration", "video")):
+        members = _read(true_path, files)
+        misfits, _ = fit_to_data(members, read_measurement(path), settings.measurement, path)
         others = np.array([mean for place, mean in enumerate(means) if place != number])
         seed = derive_seed(settings.seed, "calibration", path.stem)
         try:
@@ -98,14 +98,13 @@ def _see(members: "np.ndarray", display: Literal["magnitude", "unit_range"]) -> 
 
 
 def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":
-    """Return truth and samples (member, time, channel, y, x) of the measurement `path`."""
+    """Return the truth in `path` and its samples (member, time, channel, y, x)."""
     import numpy as np
 
-    from step.io.reconstructions import read_measurement, read_reconstructions
+    from step.io.reconstructions import read_reconstructions
+    from step.io.truths import read_truth
 
-    _, truth = read_measurement(path)
-    if truth is None:
-        raise InputError(f"{path} holds no truth to compare with; give simulated measurements")
+    truth = read_truth(path, path.stem)
     found = read_reconstructions(reconstructions, [path.stem])
     if path.stem not in found:
         raise InputError(f"{path.stem} is not among the videos of the reconstructions; sample it")

@@ -105,7 +105,7 @@ def load_problem(arguments: argparse.Namespace, settings: DrawSettings) -> Probl
     prior = prior.to(device).prepare(settings.sampler.networks)
     paths = {path.stem: path for path in arguments.measurements}
     sources, flow = _noise_sources(arguments.flow, settings, list(paths), prior.latent_shape)
-    arrays = {video: to_tensors(read_measurement(path)[0]) for video, path in paths.items()}
+    arrays = {video: to_tensors(read_measurement(path)) for video, path in paths.items()}
     return Problem(prior, device, paths, arrays, dict(zip(paths, sources, strict=True)), flow)
 
 

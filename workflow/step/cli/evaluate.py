@@ -1,7 +1,8 @@
 """Score the reconstructions of one method against the truth, one row per video.
 
 The metrics are those of the first posterior sample, the data misfit with the measurement's own noise level.
-LPIPS is left empty where its weights are missing, and a remark says why. With `--features` the same samples are
+LPIPS is left empty where its weights are missing, and a remark says why; PSNR and SSIM in the authors' convention are
+left empty where that is ours. With `--features` the same samples are
 described by the features of I3D, for the Fréchet video distance.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_measurements, add_reconstructions, add_weights
+from step.cli.files import add_measurements, add_reconstructions, add_truths, add_weights, pair_truths
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -47,6 +48,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     add_measurements(parser)
+    add_truths(parser)
     add_reconstructions(parser, "one method's reconstructions of these videos")
     add_weights(parser, "LPIPS")
     parser.add_argument("--output", required=True, type=Path, metavar="CSV", help="the metrics, one row per video")
@@ -56,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table and the features; raises `InputError` where a video lacks its truth or its reconstruction."""
+    from step.evaluation.authors import score_as_authors
     from step.evaluation.features import describe_videos
     from step.evaluation.metrics import OF_SOME_MEASUREMENTS
     from step.evaluation.scores import score_video
@@ -77,12 +80,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         log.warning(origin["remark"])
     reconstructions = read_reconstructions(arguments.reconstructions)
     rows, videos = [], {}
-    for path in track(arguments.measurements, "scores", "video"):
-        measurement, truth, sample = _read(path, reconstructions)
+    pairs = pair_truths(arguments.measurements, arguments.truths)
+    for path, true_path in track(pairs, "scores", "video"):
+        measurement, truth, sample = _read(path, true_path, reconstructions)
         frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (sample, truth))
         [misfit], chi_squares = fit_to_data(sample[None], measurement, settings.measurement, path)
         fits = {f"chi2_{kind}": float(of_sample) for kind, [of_sample] in chi_squares.items()}
         scores = score_video(frames, true_frames, float(misfit), lpips)
+        scores |= score_as_authors(sample, truth, settings.display)
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
         fits = {name: fits[name] for name in OF_SOME_MEASUREMENTS if name in fits}
         rows.append({"video": path.stem, **scores, **fits, **origin})
@@ -110,14 +115,13 @@ def _flow_of(reconstructions: list[Path]) -> str:
 
 
 def _read(
-    path: Path, reconstructions: Mapping[str, "Reconstruction"]
+    path: Path, true_path: Path, reconstructions: Mapping[str, "Reconstruction"]
 ) -> tuple[dict[str, "np.ndarray"], "np.ndarray", "np.ndarray"]:
     """Return the measurement in `path`, its truth and its first sample, both (time, channel, y, x)."""
     from step.io.reconstructions import read_measurement
+    from step.io.truths import read_truth
 
-    measurement, truth = read_measurement(path)
-    if truth is None:
-        raise InputError(f"{path} holds no truth to compare with; evaluate simulated measurements")
+    measurement, truth = read_measurement(path), read_truth(true_path, path.stem)
     if path.stem not in reconstructions:
         raise InputError(f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it")
     sample = reconstructions[path.stem].samples[0]

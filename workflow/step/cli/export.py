@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     door, values = open_door(settings.format, settings.values)
     samples = read_reconstructions(arguments.reconstructions)[arguments.measurement.stem].samples
     videos = read_summary(arguments.summary) | {f"sample{n:03d}": sample for n, sample in enumerate(samples)}
-    measurement, _ = read_measurement(arguments.measurement)
+    measurement = read_measurement(arguments.measurement)
     with whole_folder(arguments.output) as folder:
         door.export(values, videos, measurement, read_attributes(arguments.measurement), folder)
     log.info("wrote %d videos to %s", len(videos), arguments.output)

@@ -6,7 +6,7 @@ The `evaluate` stage describes reconstructions.
 import argparse
 from pathlib import Path
 
-from step.cli.files import add_measurements, add_weights
+from step.cli.files import add_truths, add_weights
 from step.cli.settings import DisplaySettings, display_of_task
 
 Settings = DisplaySettings
@@ -15,7 +15,7 @@ select = display_of_task
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    add_measurements(parser)
+    add_truths(parser)
     add_weights(parser, "I3D")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the features, HDF5")
 
@@ -28,5 +28,5 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.learned_weights import read_learned_weights
 
     weights = read_learned_weights(arguments.weights, "i3d", arguments.checksums)
-    shown = read_shown_videos(arguments.measurements, {}, settings.display)
+    shown = read_shown_videos(arguments.truths, {}, settings.display)
     write_features(arguments.output, describe_videos({video.name: video.truth for video in shown}, weights))

@@ -4,17 +4,45 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from step.errors import InputError
 
-def add_measurements(parser: argparse.ArgumentParser) -> None:
+
+def add_measurements(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Declare `--measurements`, one file per video, whose name is the file's without its suffix."""
     parser.add_argument(
         "--measurements",
-        required=True,
+        required=required,
         type=Path,
         nargs="+",
         metavar="FILE",
         help="measurements, one HDF5 file per video, named after it",
     )
+
+
+def add_truths(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Declare `--truths`, one file per video, whose name is the file's without its suffix."""
+    parser.add_argument(
+        "--truths",
+        required=required,
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="true videos, one HDF5 file per video, named after it",
+    )
+
+
+def add_truth(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Declare `--truth`, the true video of one measurement."""
+    parser.add_argument("--truth", required=required, type=Path, metavar="FILE", help="the true video, HDF5")
+
+
+def pair_truths(measurements: Sequence[Path], truths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Return each measurement with the truth of the same name; raises `InputError` for one without."""
+    truth_of = {path.stem: path for path in truths}
+    for path in measurements:
+        if path.stem not in truth_of:
+            raise InputError(f"{path} has no truth among those of {', '.join(truth_of)}; give its file with --truths")
+    return [(path, truth_of[path.stem]) for path in measurements]
 
 
 def add_reconstructions(parser: argparse.ArgumentParser, what: str) -> None:

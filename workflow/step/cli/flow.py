@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_measurements
+from step.cli.files import add_measurements, add_truths
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -56,21 +56,22 @@ modules = modules_of_measurement
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    add_measurements(parser)
+    add_measurements(parser, required=False)
+    add_truths(parser, required=False)
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights of RAFT, safetensors; without: TV-L1")
     parser.add_argument("--checksums", type=Path, metavar="CSV", help="table of the weights that are known")
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="flows of all the videos, HDF5")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Write the flow of each video; raises `InputError` where it is the truth's, which lacks."""
+    """Write the flow of each video; raises `InputError` where the files are not given that the flow is taken from."""
     from step.io.flows import VideoFlow, write_flows
     from step.progress import track
     from step.sampling.optical_flow import check_estimator, estimate_flow
 
     name, estimator = _estimator(arguments, settings.flow)
     flows = []
-    for path in track(arguments.measurements, "optical flow", "video"):
+    for path in track(_files(arguments, settings.flow), "optical flow", "video"):
         frames = _frames(path, settings)
         flows.append(VideoFlow(path.stem, *estimate_flow(frames, estimator)))
     size = min(frames.shape[1:])
@@ -87,21 +88,30 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     write_flows(arguments.output, flows, attributes)
 
 
+def _files(arguments: argparse.Namespace, flow: Flow) -> list[Path]:
+    """Return the files that the flow is taken from: truths only where it is the truth's."""
+    option, files = (
+        ("--truths", arguments.truths) if flow.source == "truth" else ("--measurements", arguments.measurements)
+    )
+    if not files:
+        raise InputError(f"flow.source is {flow.source}; give the files that it is taken from with {option}")
+    return files
+
+
 def _frames(path: Path, settings: Settings) -> "np.ndarray":
-    """Return the frames (time, y, x) in [0, 1] whose motion is estimated, of the video measured in `path`."""
+    """Return the frames (time, y, x) in [0, 1] whose motion is estimated, of the measurement or truth in `path`."""
     from step.io.reconstructions import read_measurement
+    from step.io.truths import read_truth
     from step.physics.display import to_unit_range
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 
-    measurement, truth = read_measurement(path)
-    if settings.measurement is not None:
-        forward_model, measured = build_forward_model(settings.measurement, settings.shape), to_tensors(measurement)
+    if settings.measurement is None:
+        video = read_truth(path, path.stem)
+    else:
+        forward_model = build_forward_model(settings.measurement, settings.shape)
+        measured = to_tensors(read_measurement(path))
         check_measurement(measured, forward_model, settings.shape, path)
         video = forward_model.naive_inverse(measured)[0].numpy(force=True)
-    elif truth is not None:
-        video = truth
-    else:
-        raise InputError(f"{path} holds no truth to take the flow of; set the task's flow.source to naive_inverse")
     return to_unit_range(video, video, settings.display)
 
 

@@ -34,14 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--index", type=Path, required=True, help="index.csv of the domain's videos")
     parser.add_argument("--videos", nargs="+", required=True, help="names of held-out videos, e.g. video000")
     parser.add_argument("--output", type=Path, required=True, help="folder of the measurements, VIDEO.h5 each")
+    parser.add_argument("--truths", type=Path, required=True, help="folder of the true videos, VIDEO.h5 each")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Write one file per video with its measurement and its truth."""
+    """Write two files per video: its measurement, and apart from it the truth."""
     import numpy as np
     import torch
 
     from step.io.reconstructions import write_measurement
+    from step.io.truths import write_truth
     from step.io.videos import VideoStore
     from step.physics.forward_models import build_forward_model
     from step.progress import track
@@ -61,5 +63,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
             "video": name,
             "measurement": settings.measurement.model_dump_json(),
         }
-        write_measurement(arguments.output / f"{name}.h5", arrays, truth, attributes)
+        write_measurement(arguments.output / f"{name}.h5", arrays, attributes)
+        write_truth(arguments.truths / f"{name}.h5", truth, {"video": name})
     log.info("wrote %d measurements to %s", len(arguments.videos), arguments.output)

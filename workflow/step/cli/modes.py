@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_reconstructions
+from step.cli.files import add_reconstructions, add_truth
 from step.cli.settings import modules_of_measurement
 from step.config.modes import Clustering
 from step.config.sections import ModuleName, Section
@@ -60,6 +60,7 @@ def modules(settings: Settings) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     parser.add_argument("--measurement", type=Path, required=True, metavar="FILE", help="the measurement (.h5)")
+    add_truth(parser, required=False)
     add_reconstructions(parser, "its posterior samples")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the modes to write (.h5)")
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="the modes, one row each")
@@ -71,6 +72,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.modes import Modes, write_modes
     from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
     from step.io.tables import write_table
+    from step.io.truths import read_truth
     from step.physics.forward_models import fit_to_data
     from step.seeds import derive_seed
 
@@ -79,7 +81,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     if name not in reconstructions:
         raise InputError(f"{name} is not among the reconstructed {list(reconstructions)}; sample it")
     samples = reconstructions[name].samples
-    measurement, truth = read_measurement(arguments.measurement)
+    measurement = read_measurement(arguments.measurement)
+    truth = None if arguments.truth is None else read_truth(arguments.truth, name)
     if truth is not None and truth.shape != samples.shape[1:]:
         shapes = f"{samples.shape[1:]}, it is {truth.shape}"
         raise InputError(f"{name} was reconstructed as {shapes}; sample it again")

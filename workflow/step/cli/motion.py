@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_methods, add_pictures
+from step.cli.files import add_methods, add_pictures, add_truth
 from step.config.sections import Section
 from step.config.study import Config
 from step.config.tasks import TvL1
@@ -41,6 +41,7 @@ def motion_of_task(config: Config, task: str) -> MotionSettings:
 def add_motion(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of these stages."""
     parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement, HDF5")
+    add_truth(parser)
     add_methods(parser)
     add_pictures(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
@@ -59,7 +60,7 @@ def read_motion(arguments: argparse.Namespace, settings: MotionSettings) -> tupl
     from step.sampling.averaged_flow import averaged_flow
     from step.sampling.optical_flow import tvl1_estimator
 
-    [video] = read_shown_videos([arguments.measurement], arguments.methods, settings.display)
+    [video] = read_shown_videos([arguments.truth], arguments.methods, settings.display)
     estimator, videos = tvl1_estimator(settings.tvl1), [video.truth, *video.reconstructions.values()]
     flows = np.stack([averaged_flow(frames, estimator) for frames in track(videos, "optical flow", "video")])
-    return video, flows, read_grid_of_video(arguments.measurement, settings.geometry)
+    return video, flows, read_grid_of_video(arguments.measurement, video.truth.shape, settings.geometry)

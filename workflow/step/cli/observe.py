@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from step.config.sections import Name, Section
+from step.config.sections import Name, Section, paths_in
 from step.config.study import Config, check_section, describe_problem
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
@@ -53,14 +53,20 @@ def modules(settings: Settings) -> list[str]:
 
 
 def files(settings: Settings) -> list[Path]:
-    """Return the files that the observation was recorded in."""
+    """Return the files that the observation is made of: those that its format says, and all that its values name."""
     door, values = open_door(settings.format, settings.values)
-    return door.files(values)
+    return list(dict.fromkeys([*door.files(values), *paths_in(values)]))
+
+
+def uses_training(settings: Settings) -> bool:
+    """Return whether the training videos have a part in the measurement, as its format says; if it does not, no."""
+    door, values = open_door(settings.format, settings.values)
+    return hasattr(door, "uses_training") and door.uses_training(values)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's files to `parser`."""
-    parser.add_argument("--index", type=Path, required=True, help="index.csv of the domain's videos")
+    parser.add_argument("--index", type=Path, help="index.csv of the domain's videos, where the format uses them")
     parser.add_argument("--output", type=Path, required=True, help="measurement to write (.h5), named after it")
 
 
@@ -73,14 +79,18 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 
     door, values = open_door(settings.format, settings.values)
-    store = VideoStore(arguments.index)
-    measurement, attributes = door.read(values, store.select("train", "video"))
+    training = None
+    if uses_training(settings):
+        if arguments.index is None:
+            raise InputError(f"format {settings.format} uses the training videos; give their index with --index")
+        training = VideoStore(arguments.index).select("train", "video")
+    measurement, attributes = door.read(values, training)
     source = ", ".join(map(str, door.files(values)))
     forward_model = build_forward_model(settings.measurement, settings.shape)
     check_measurement(to_tensors(measurement), forward_model, settings.shape, source)
     if not all(np.isfinite(array).all() for array in measurement.values()):
         raise InputError(f"{source} has values that are not finite; flag them, or leave the observation out")
-    write_measurement(arguments.output, measurement, None, attributes | {"observation": settings.observation})
+    write_measurement(arguments.output, measurement, attributes | {"observation": settings.observation})
     log.info("wrote %s", arguments.output)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from step.cli.files import add_methods, add_pictures
+from step.cli.files import add_methods, add_pictures, add_truth
 from step.cli.settings import DisplaySettings, display_of_task
 
 Settings = DisplaySettings
@@ -12,7 +12,7 @@ select = display_of_task
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement, HDF5")
+    add_truth(parser)
     add_methods(parser)
     add_pictures(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.reading import read_shown_videos
     from step.figures.style import save_figure
 
-    [video] = read_shown_videos([arguments.measurement], arguments.methods, settings.display)
+    [video] = read_shown_videos([arguments.truth], arguments.methods, settings.display)
     comparison = compare(video)
     save_figure(draw_comparison(comparison, settings.display), arguments.output)
     write_comparison_data(comparison, arguments.data)

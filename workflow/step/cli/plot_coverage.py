@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.reconstructions import read_measurement
     from step.physics.array import read_array
 
-    measurement, _ = read_measurement(arguments.measurement)
+    measurement = read_measurement(arguments.measurement)
     coverage = cover(measurement, settings.cadence_s, arguments.measurement)
     codes = [station.station for station in read_array(settings.array)]
     if coverage.stations.max() >= len(codes):

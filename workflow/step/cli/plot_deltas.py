@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from step.cli.files import add_methods, add_pictures
+from step.cli.files import add_methods, add_pictures, add_truth
 from step.config.sections import Section
 from step.config.study import Config
 
@@ -25,6 +25,7 @@ def select(config: Config, task: str) -> Settings:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement, HDF5")
+    add_truth(parser)
     add_methods(parser)
     add_pictures(parser)
     parser.add_argument("--movie", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
@@ -39,8 +40,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.rows import read_grid_of_video
     from step.figures.style import save_figure
 
-    [video] = read_shown_videos([arguments.measurement], arguments.methods, settings.display)
-    deltas = see_deltas(video, read_grid_of_video(arguments.measurement, settings.geometry))
+    [video] = read_shown_videos([arguments.truth], arguments.methods, settings.display)
+    deltas = see_deltas(video, read_grid_of_video(arguments.measurement, video.truth.shape, settings.geometry))
     save_figure(draw_deltas(deltas, settings.display), arguments.output)
     write_movie(animate_deltas(deltas, settings.display), arguments.movie)
     write_deltas_data(deltas, arguments.data)

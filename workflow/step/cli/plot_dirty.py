@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from step.cli.files import add_pictures
+from step.cli.files import add_pictures, add_truth
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -27,9 +27,8 @@ modules = modules_of_measurement
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument(
-        "--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement with its truth, HDF5"
-    )
+    parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement, HDF5")
+    add_truth(parser)
     add_pictures(parser)
     parser.add_argument("--movie", required=True, type=Path, metavar="FILE", help="the same as a movie: .mp4, or .gif")
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the frames that are drawn")
@@ -42,12 +41,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.scales import evenly_spaced
     from step.figures.style import save_figure
     from step.io.reconstructions import read_measurement
+    from step.io.truths import read_truth
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
     from step.physics.vlbi import ClosureImaging
 
-    measurement, truth = read_measurement(arguments.measurement)
-    if truth is None:
-        raise InputError(f"{arguments.measurement} holds no truth; give a simulated measurement")
+    measurement = read_measurement(arguments.measurement)
+    truth = read_truth(arguments.truth, arguments.measurement.stem)
     forward_model = build_forward_model(settings.measurement, truth.shape)
     if not isinstance(forward_model, ClosureImaging):
         raise InputError(f"the measurement is of model {settings.measurement.model}; only vlbi has a dirty video")

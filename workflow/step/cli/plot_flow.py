@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from step.cli.files import add_pictures
+from step.cli.files import add_pictures, add_truth
 from step.cli.settings import DisplaySettings, display_of_task
 from step.errors import InputError
 
@@ -13,9 +13,7 @@ select = display_of_task
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument(
-        "--measurement", required=True, type=Path, metavar="FILE", help="the video's measurement with its truth, HDF5"
-    )
+    add_truth(parser)
     parser.add_argument("--flow", required=True, type=Path, metavar="FILE", help="flows, the video's among them, HDF5")
     add_pictures(parser)
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
@@ -26,13 +24,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.flow import draw_flow, see_flow, write_flow_data
     from step.figures.style import save_figure
     from step.io.flows import read_flow_attributes, read_flows
-    from step.io.reconstructions import read_measurement
+    from step.io.truths import read_truth
     from step.physics.display import to_unit_range
 
-    name = arguments.measurement.stem
-    _, truth = read_measurement(arguments.measurement)
-    if truth is None:
-        raise InputError(f"{arguments.measurement} holds no truth to show; give a simulated measurement")
+    name = arguments.truth.stem
+    truth = read_truth(arguments.truth, name)
     flow, attributes = read_flows(arguments.flow, [name])[name], read_flow_attributes(arguments.flow)
     n_frames, _, height, width = truth.shape
     if flow.forward.shape != (n_frames - 1, 2, height, width):

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from step.cli.files import add_pictures, add_reconstructions
+from step.cli.files import add_pictures, add_reconstructions, add_truth
 from step.config.sections import Fraction, ModuleName, Section
 from step.config.study import Config
 
@@ -33,6 +33,7 @@ def select(config: Config, task: str) -> Settings:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the measurement, HDF5")
+    add_truth(parser, required=False)
     parser.add_argument("--modes", required=True, type=Path, metavar="FILE", help="the modes among its samples, HDF5")
     add_reconstructions(parser, "its samples")
     parser.add_argument("--data", required=True, type=Path, metavar="NPZ", help="the numbers that are drawn")
@@ -48,7 +49,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.style import save_figure
 
     look = Look(settings.display, settings.descriptor, settings.geometry, settings.interval)
-    picture = read_modes_picture(arguments.measurement, arguments.modes, arguments.reconstructions, look)
+    picture = read_modes_picture(
+        arguments.measurement, arguments.truth, arguments.modes, arguments.reconstructions, look
+    )
     save_figure(draw_modes(picture), arguments.output)
     write_modes_data(picture, arguments.data)
     write_movie(animate_modes(picture), arguments.movie)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from step.cli.files import add_measurements, add_methods
+from step.cli.files import add_methods, add_truths
 from step.cli.settings import DisplaySettings, display_of_task
 
 Settings = DisplaySettings
@@ -12,7 +12,7 @@ select = display_of_task
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    add_measurements(parser)
+    add_truths(parser)
     add_methods(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
 
@@ -22,5 +22,5 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.figures.movies import animate, write_movie
     from step.figures.reading import read_shown_videos
 
-    videos = read_shown_videos(arguments.measurements, arguments.methods, settings.display)
+    videos = read_shown_videos(arguments.truths, arguments.methods, settings.display)
     write_movie(animate(videos, settings.display), arguments.output)

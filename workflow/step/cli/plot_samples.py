@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.files import add_pictures, add_reconstructions
+from step.cli.files import add_pictures, add_reconstructions, add_truth
 from step.cli.settings import modules_of_measurement
 from step.config.sections import Section
 from step.config.study import Config
@@ -33,6 +33,7 @@ modules = modules_of_measurement
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
     parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the measurement, HDF5")
+    add_truth(parser, required=False)
     add_reconstructions(parser, "its posterior samples")
     add_pictures(parser)
     parser.add_argument("--movie", required=True, type=Path, metavar="FILE", help="the movie: .mp4 (H.264), or .gif")
@@ -48,8 +49,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.physics.forward_models import fit_to_data
 
     geometry = settings.measurement.geometry
-    sampled = read_samples(arguments.measurement, arguments.reconstructions, geometry)
-    measured, _ = read_measurement(arguments.measurement)
+    sampled = read_samples(arguments.measurement, arguments.truth, arguments.reconstructions, geometry)
+    measured = read_measurement(arguments.measurement)
     misfits, _ = fit_to_data(sampled.videos, measured, settings.measurement, arguments.measurement)
     shown = see_samples(sampled, misfits, settings.display)
     save_figure(draw_samples(shown, settings.display), arguments.output)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from step.cli.files import add_pictures, add_reconstructions
+from step.cli.files import add_pictures, add_reconstructions, add_truth
 from step.config.calibration import ProperFraction
 from step.config.sections import Section
 from step.config.study import Config
@@ -26,9 +26,8 @@ def select(config: Config, task: str) -> Settings:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of the stage."""
-    parser.add_argument(
-        "--measurement", required=True, type=Path, metavar="FILE", help="the measurement with its truth, HDF5"
-    )
+    parser.add_argument("--measurement", required=True, type=Path, metavar="FILE", help="the measurement, HDF5")
+    add_truth(parser)
     parser.add_argument("--summary", required=True, type=Path, metavar="FILE", help="quantiles of its samples, HDF5")
     add_reconstructions(parser, "its samples")
     add_pictures(parser)
@@ -49,6 +48,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
     uncertainty = read_uncertainty(
         arguments.measurement,
+        arguments.truth,
         arguments.summary,
         arguments.reconstructions,
         settings.display,

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     mean = samples.mean(axis=0)
     quantiles = take_quantiles(samples, settings.quantiles, settings.display)
     write_summary(arguments.output, {"mean": mean, "std": samples.std(axis=0)}, quantiles)
-    measured, _ = read_measurement(arguments.measurement)
+    measured = read_measurement(arguments.measurement)
     videos = np.concatenate([samples, mean[None]])
     misfits, chi_squares = fit_to_data(videos, measured, settings.measurement, arguments.measurement)
     outside = energy_outside(videos, measured, settings.measurement)

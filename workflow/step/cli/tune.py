@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from step.cli.draw import DrawSettings, Problem, add_problem, draw, draw_settings, load_problem, modules_of_drawing
+from step.cli.files import add_truths, pair_truths
 from step.cli.settings import dump_settings
 from step.config.sections import Section
 from step.config.study import Config
@@ -57,6 +58,7 @@ def modules(settings: Settings) -> list[str]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     add_problem(parser)
+    add_truths(parser)
     parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder of what was tried, for later")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="YAML", help="the best settings, to lay over the study's"
@@ -66,16 +68,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the settings and the table; raises `InputError` unless all measurements are of validation videos."""
-    _check_videos(arguments.measurements)
+    _check_videos([*arguments.measurements, *arguments.truths])
     from step.io.atomic import whole_file
     from step.io.tables import write_table
+    from step.io.truths import read_truth
     from step.training.loop import StopRequest
     from step.tuning.search import bounds_around, search
 
     name = settings.drawing.task
     own = _searchable(settings.drawing.sampler)
     bounds = bounds_around(own, settings.search.space)
-    truths = {path.stem: _read_truth(path) for path in arguments.measurements}
+    pairs = pair_truths(arguments.measurements, arguments.truths)
+    truths = {path.stem: read_truth(true_path, path.stem) for path, true_path in pairs}
     problem = load_problem(arguments, settings.drawing)
     state_file = arguments.state / f"{_search_key(arguments, settings)}.journal"
     log.info("%s: tuning %s by %d trials of %d videos", name, ", ".join(bounds), settings.search.trials, len(truths))
@@ -98,27 +102,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         part.write_text(_overlay(settings.drawing, trials, verdict, arguments.output))
 
 
-def _check_videos(measurements: Sequence[Path]) -> None:
+def _check_videos(files: Sequence[Path]) -> None:
     """Raise `InputError` for a file that, by its name or by what it says itself, is not of a validation video."""
     from step.io.reconstructions import read_attributes
 
-    for path in measurements:
+    for path in files:
         for video in (path.stem, str(read_attributes(path).get("video", path.stem))):
             if not VALIDATION_VIDEO.fullmatch(video):
                 raise InputError(
-                    f"{path} is the measurement of {video}; settings are chosen on validation videos alone, never on "
-                    "those that results are of: give measurements of validation000 on"
+                    f"{path} is of {video}; settings are chosen on validation videos alone, never on "
+                    "those that results are of: give files of validation000 on"
                 )
-
-
-def _read_truth(path: Path) -> "np.ndarray":
-    """Return the truth (time, channel, y, x) of a measured video."""
-    from step.io.reconstructions import read_measurement
-
-    _, truth = read_measurement(path)
-    if truth is None:
-        raise InputError(f"{path} holds no truth to compare with; give a simulated measurement")
-    return truth
 
 
 def _search_key(arguments: argparse.Namespace, settings: Settings) -> str:
@@ -130,7 +124,7 @@ def _search_key(arguments: argparse.Namespace, settings: Settings) -> str:
     from step.provenance import code_digest
 
     one_trial = settings.search.model_copy(update={"trials": 1})
-    files = [*arguments.measurements, *([arguments.flow] if arguments.flow else [])]
+    files = [*arguments.measurements, *arguments.truths, *([arguments.flow] if arguments.flow else [])]
     parts = [
         dump_settings(settings.model_copy(update={"search": one_trial})),
         code_digest("step.cli.tune", *modules(settings)),

@@ -38,9 +38,11 @@ class VideoFormat(Section):
         "maximum, or `unit_range`, (x + 1) / 2 clipped"
     )
     split: Split
-    test_videos: Count = Field(description="number of held-out test videos that are reconstructed")
+    test_videos: Count = Field(
+        description="number of held-out test videos that are reconstructed, each of another test unit"
+    )
     validation_videos: Annotated[int, Field(ge=0)] = Field(
-        description="number of held-out videos on which settings are chosen (paper: 3)"
+        description="number of held-out videos on which settings are chosen, each of another validation unit (paper: 3)"
     )
 
     @property

@@ -1,6 +1,7 @@
 """What all sections of the configuration have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field
@@ -16,6 +17,16 @@ class OpenSection(Section):
     """A section that names a module, whose own `Settings` check the keys beside the name."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+
+def paths_in(value: object) -> list[Path]:
+    """Return the paths among the values of a section, however deep in sections, mappings and lists they lie."""
+    if isinstance(value, Path):
+        return [value]
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else []
+    return [path for one in inner for path in paths_in(one)]
 
 
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")]

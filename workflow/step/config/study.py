@@ -11,6 +11,7 @@ from step.config.ablations import EPOCH, Ablation, with_value
 from step.config.benchmark import Benchmark
 from step.config.calibration import Calibration, Uncertainty
 from step.config.data import BlackHoleData, MriData
+from step.config.figures import Figures
 from step.config.generation import Generation
 from step.config.methods import Method
 from step.config.metrics import Evaluation, Weights
@@ -73,6 +74,7 @@ class Config(Section):
     uncertainty: Uncertainty
     calibration: Calibration
     generation: Generation
+    figures: Figures
     ablations: dict[Name, Ablation] = Field(description="axes along which the study is varied, each with its folder")
     tuning: Tuning
     benchmark: Benchmark
@@ -110,6 +112,7 @@ class Config(Section):
             ("targets.ablations", self.targets.ablations, self.ablations),
             ("calibration.tasks", self.calibration.tasks, self.tasks),
             ("calibration.methods", self.calibration.methods, self.methods),
+            ("figures.deltas", self.figures.deltas, self.methods),
             ("tuning.tasks", self.tuning.tasks, self.tasks),
             ("tuning.method", [self.tuning.method], self.methods),
             ("benchmark.tasks", self.benchmark.tasks, self.tasks),

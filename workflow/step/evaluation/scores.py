@@ -1,4 +1,4 @@
-"""All metrics of one reconstructed video, by the names of their columns."""
+"""Our metrics of one reconstructed video, by the names of their columns."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ FrameDistance = Callable[[np.ndarray, np.ndarray], float]
 def score_video(
     frames: np.ndarray, truth: np.ndarray, data_misfit: float, lpips: FrameDistance | None
 ) -> dict[str, float | None]:
-    """Return the `metrics.METRICS` of `frames` (time, y, x) against `truth`, both in [0, 1].
+    """Return the `metrics.OURS` of `frames` (time, y, x) against `truth`, both in [0, 1].
 
     `data_misfit` is the forward model's own, in the convention in which the paper reports it. `lpips` is None
     where its weights are missing, and then so is its value.

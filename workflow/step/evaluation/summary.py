@@ -10,7 +10,7 @@ from step.config.metrics import Evaluation
 from step.errors import InputError
 from step.evaluation.caveats import ORACLE_MARK, ORACLE_NOTE, fvd_bias, is_oracle
 from step.evaluation.frechet import bootstrap_interval, frechet_distance
-from step.evaluation.metrics import MAY_BE_MISSING, METRICS, OF_SOME_MEASUREMENTS
+from step.evaluation.metrics import AUTHORS, MAY_BE_MISSING, METRICS, OF_SOME_MEASUREMENTS
 from step.evaluation.significance import holm, sign_flip_p
 from step.io.features import VideoFeatures
 from step.seeds import derive_seed
@@ -132,12 +132,14 @@ def summarise(
 def format_table(rows: Sequence[Row]) -> str:
     """Return the rows of `summarise` as aligned text, each metric as ``mean ± standard deviation``.
 
-    Methods whose noise moved with the truth's own flow have a dagger, which a line below explains.
+    The authors' metrics are shown where one method has them. Methods whose noise moved with the truth's own flow have a
+    dagger, which a line below explains.
     """
-    lines = [["method", *METRICS, "fvd", "videos"]]
+    shown = [metric for metric in METRICS if metric not in AUTHORS or any(row[metric] is not None for row in rows)]
+    lines = [["method", *shown, "fvd", "videos"]]
     for row in rows:
         name = f"{row['method']}{ORACLE_MARK if is_oracle(str(row['flow'])) else ''}"
-        cells = [_format_cell(row[metric], row[f"{metric}_std"]) for metric in METRICS]
+        cells = [_format_cell(row[metric], row[f"{metric}_std"]) for metric in shown]
         lines.append([name, *cells, _format_cell(row["fvd"], None), str(row["videos"])])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

@@ -1,7 +1,7 @@
 """All methods of some tasks beside the paper's own figures (Tables 1 and 4), and their paired differences."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from step.errors import InputError
@@ -39,16 +39,33 @@ COLUMNS = {
 """The paper's columns in the paper's order, and ours."""
 
 PAIRED = tuple(metric for metric in COLUMNS if metric != "fvd")
-"""The metrics that each video has."""
+"""The metrics whose differences are shown, video by video."""
 
-MISFIT_HEADERS = {"vlbi": "Data misfit ↓ (1 at best)"}
-"""By the model of the measurement: the paper's statistic of closure quantities is never below 1 (Eq. 13)."""
+AS_AUTHORS = {"psnr": "psnr_authors", "ssim": "ssim_authors"}
+"""The columns in the authors' convention, where it is not ours: the paper's figures stand in them."""
+
+AUTHORS_COLUMNS = {
+    name: Column(f"{COLUMNS[metric].header}, as the authors scale", COLUMNS[metric].decimals, True)
+    for metric, name in AS_AUTHORS.items()
+}
+
 
 BESIDE = {
     "chi2_closure_phase_full": Column("χ² of closure phases, with covariance", 2, False),
     "chi2_log_closure_amplitude_full": Column("χ² of log closure amplitudes, with covariance", 2, False),
 }
 """Columns of tables that have them: reduced chi-squares, at best 1, and not ranked."""
+
+ALL_COLUMNS = COLUMNS | AUTHORS_COLUMNS | BESIDE
+
+AUTHORS_NOTE = (
+    "As the authors scale: both channels of each video, real and imaginary part, are brought to [0, 1] by the video's "
+    "own minimum and maximum, and compared. Only these columns compare with the paper's PSNR and SSIM; the others are "
+    "of magnitudes over the truth's maximum."
+)
+
+MISFIT_HEADERS = {"vlbi": "Data misfit ↓ (1 at best)"}
+"""By the model of the measurement: the paper's statistic of closure quantities is never below 1 (Eq. 13)."""
 
 COVARIANCE_NOTE = (
     "χ² with covariance: of all independent closures, with the covariance of those that share visibilities; the same "
@@ -83,7 +100,7 @@ def arrange(task: str, model: str, rows: Sequence[Row], methods: Iterable[str], 
 
     Raises `InputError`, naming `source`, where a method has no row or the table lacks a column.
     """
-    needed = [column for metric in COLUMNS for column in (metric, *_spread(metric))]
+    needed = [column for metric in COLUMNS | AUTHORS_COLUMNS for column in (metric, *_spread(metric))]
     needed += ["method", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
     missing = [column for column in needed if not rows or column not in rows[0]]
     if missing:
@@ -117,7 +134,7 @@ def ranks(rows: Sequence[Row], metric: str) -> dict[str, int]:
     """
     values = {row["method"]: _number(row, metric) for row in rows}
     values = {method: value for method, value in values.items() if value is not None and not math.isnan(value)}
-    ordered = sorted(values.values(), reverse=COLUMNS[metric].larger_is_better)
+    ordered = sorted(values.values(), reverse=ALL_COLUMNS[metric].larger_is_better)
     return {method: ordered.index(value) + 1 for method, value in values.items()}
 
 
@@ -126,19 +143,45 @@ def stars(p: float | None) -> str:
     return next((mark for level, mark in SIGNIFICANCE if p is not None and p < level), "")
 
 
+def _columns(table: TaskTable, paper: PaperScores) -> dict[str, Column]:
+    """Return the columns of a table: where it has the paper's rows, those in the authors' convention beside ours."""
+    shown = {metric: [metric] for metric in COLUMNS}
+    if _has_paper(table, paper):
+        for metric, name in AS_AUTHORS.items():
+            shown[metric] += [name] if any(_number(row, name) is not None for row in table.rows) else []
+    beside = [name for name in BESIDE if name in table.rows[0]]
+    return {name: ALL_COLUMNS[name] for name in [*(name for names in shown.values() for name in names), *beside]}
+
+
+def _ranks_shown(table: TaskTable, metric: str) -> dict[str, int]:
+    return {} if metric in BESIDE else ranks(table.methods, metric)
+
+
+def _has_paper(table: TaskTable, paper: PaperScores) -> bool:
+    return any((table.task, row["method"]) in paper for row in table.methods)
+
+
+def _paper_score(scores: Mapping[str, Score], metric: str, columns: Collection[str]) -> Score:
+    """Return what the paper has in the column `metric` of `columns`: PSNR and SSIM where they are like its own."""
+    if AS_AUTHORS.get(metric) in columns:
+        return "", ""
+    paper_name = {name: metric for metric, name in AS_AUTHORS.items()}
+    return scores.get(paper_name.get(metric, metric), ("", ""))
+
+
 def _score_part(table: TaskTable, paper: PaperScores) -> Part:
-    rank_of = {metric: ranks(table.methods, metric) for metric in COLUMNS}
-    shown = COLUMNS | _beside(table)
+    columns = _columns(table, paper)
+    rank_of = {metric: _ranks_shown(table, metric) for metric in columns}
     lines: list[Line] = []
     for row in table.methods:
-        cells = [_score_cell(row, metric, rank_of.get(metric, {}).get(row["method"])) for metric in shown]
+        cells = [_score_cell(row, metric, rank_of[metric].get(row["method"])) for metric in columns]
         lines.append((Cell(_name(row)), *cells))
         if (table.task, row["method"]) in paper:
-            lines.append(_paper_line(row["method"], paper[table.task, row["method"]], shown))
+            lines.append(_paper_line(row["method"], paper[table.task, row["method"]], columns))
     if table.references:
         lines.append((Cell(REFERENCES_HEADING),))
-    lines += [(Cell(_name(row)), *(_score_cell(row, metric, None) for metric in shown)) for row in table.references]
-    headers = {metric: column.header for metric, column in shown.items()}
+    lines += [(Cell(_name(row)), *(_score_cell(row, metric, None) for metric in columns)) for row in table.references]
+    headers = {metric: column.header for metric, column in columns.items()}
     headers["data_misfit"] = MISFIT_HEADERS.get(table.model, headers["data_misfit"])
     caption = f"{task_label(table.task)}: mean over videos (standard deviation); FVD with its bootstrap interval"
     return Part(caption, ("Methods", *headers.values()), tuple(lines), tuple(_score_notes(table, paper)))
@@ -158,28 +201,26 @@ def _score_cell(row: Row, metric: str, rank: int | None) -> Cell:
     return Cell(f"{_format(value, decimals)}{spread}", look)
 
 
-def _beside(table: TaskTable) -> dict[str, Column]:
-    return {metric: column for metric, column in BESIDE.items() if metric in table.rows[0]}
-
-
-def _paper_line(method: str, scores: Mapping[str, Score], shown: Iterable[str]) -> Line:
+def _paper_line(method: str, scores: Mapping[str, Score], columns: Collection[str]) -> Line:
     """Return the paper's own line, whose first cell says so."""
     texts = [f"{_plain_label(method)}, {IN_THE_PAPER}"]
-    for metric in shown:
-        mean, std = scores.get(metric, ("", ""))
+    for metric in columns:
+        mean, std = _paper_score(scores, metric, columns)
         texts.append(f"{mean} ({std})" if std else mean or NOTHING)
     return tuple(Cell(text, "paper") for text in texts)
 
 
 def _score_notes(table: TaskTable, paper: PaperScores) -> list[str]:
     notes = ["Best of the methods bold, second best underlined."]
-    if any((table.task, row["method"]) in paper for row in table.methods):
+    if _has_paper(table, paper):
         notes.append(
             f"Rows in italics, called “{IN_THE_PAPER}”, are not this study's: they are the figures that the paper "
             "prints, of its own data, sizes and networks."
         )
+    if not AUTHORS_COLUMNS.keys().isdisjoint(_columns(table, paper)):
+        notes.append(AUTHORS_NOTE)
     notes.append(f"{_all_of(table, 'videos')} test videos of {_all_of(table, 'frames')} frames.")
-    notes += [COVARIANCE_NOTE] if _beside(table) else []
+    notes += [COVARIANCE_NOTE] if any(name in table.rows[0] for name in BESIDE) else []
     notes += _oracle_note(table)
     notes += [f"Flow of {names}: {flow}." for flow, names in _by_text(table, "flow").items()]
     for column, name in (("lpips_weights", "LPIPS"), ("fvd_weights", "FVD")):
@@ -256,8 +297,9 @@ def _difference(row: Row, metric: str, column: str) -> str:
 
 def _tidy(table: TaskTable, paper: PaperScores, paired_with: str | None) -> Iterable[dict[str, object]]:
     """Yield one row per value: of ours, of the references, and of the paper."""
-    for metric in COLUMNS | _beside(table):
-        rank_of = ranks(table.methods, metric) if metric in COLUMNS else {}
+    columns = _columns(table, paper)
+    for metric in columns:
+        rank_of = _ranks_shown(table, metric)
         for row in table.rows:
             low, high = _spread("fvd") if metric == "fvd" else ("", "")
             column = f"{metric}_minus_{paired_with}"
@@ -278,7 +320,7 @@ def _tidy(table: TaskTable, paper: PaperScores, paired_with: str | None) -> Iter
                 "flow": row["flow"],
                 "remark": row["remarks"],
             }
-            mean, std = paper.get((table.task, row["method"]), {}).get(metric, ("", ""))
+            mean, std = _paper_score(paper.get((table.task, row["method"]), {}), metric, columns)
             if mean:
                 empty = dict.fromkeys(("low", "high", "rank", "difference", "se", "p", "p_holm", "flow", "remark"), "")
                 names = {"task": table.task, "method": row["method"], "kind": "paper", "metric": metric}
@@ -298,7 +340,7 @@ def _number(row: Row, column: str) -> float | None:
 
 
 def _decimals(metric: str, value: float | None) -> int:
-    decimals = (COLUMNS | BESIDE)[metric].decimals
+    decimals = ALL_COLUMNS[metric].decimals
     if metric != "data_misfit" or not value or not math.isfinite(value):
         return decimals
     return max(decimals, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value))))

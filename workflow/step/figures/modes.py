@@ -24,6 +24,7 @@ from step.figures.scales import (
 from step.io.arrays import write_arrays
 from step.io.modes import Modes, read_modes
 from step.io.reconstructions import read_measurement, read_reconstructions
+from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 
 FRAMES_SHOWN, MODES_SHOWN = 5, 4
@@ -97,10 +98,12 @@ class ModesPicture:
         return int(self.labels.max()) + 1
 
 
-def read_modes_picture(measurement: Path, modes: Path, reconstructions: Sequence[Path], look: Look) -> ModesPicture:
+def read_modes_picture(
+    measurement: Path, true_video: Path | None, modes: Path, reconstructions: Sequence[Path], look: Look
+) -> ModesPicture:
     """Return what is shown of the `modes` among the samples in `reconstructions` of one `measurement`.
 
-    Raises `InputError` where the files do not belong together.
+    The truth is shown if the file `true_video` is given. Raises `InputError` where the files do not belong together.
     """
     name, found = measurement.stem, read_modes(modes)
     by_video = read_reconstructions(list(reconstructions))
@@ -110,7 +113,7 @@ def read_modes_picture(measurement: Path, modes: Path, reconstructions: Sequence
     if len(samples) != len(found.labels):
         numbers = f"{len(found.labels)} samples, the reconstructions of {name} are {len(samples)}"
         raise InputError(f"{modes} is of {numbers}; give all their files, or run the modes stage again")
-    measured, truth = read_measurement(measurement)
+    truth = None if true_video is None else read_truth(true_video, name)
     if truth is not None and truth.shape != samples.shape[1:]:
         shapes = f"the truth is {truth.shape}, its samples are {samples.shape[1:]}"
         raise InputError(f"{measurement}: {shapes}; sample this measurement again")
@@ -118,7 +121,7 @@ def read_modes_picture(measurement: Path, modes: Path, reconstructions: Sequence
     reference = samples.mean(axis=0) if truth is None else truth
     videos = [to_unit_range(video, reference, look.display) for video in representatives]
     shown_truth = None if truth is None else to_unit_range(truth, truth, look.display)
-    return see_modes(found, videos, shown_truth, (measured, measurement), look)
+    return see_modes(found, videos, shown_truth, (read_measurement(measurement), measurement), look)
 
 
 def see_modes(

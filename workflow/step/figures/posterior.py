@@ -88,7 +88,7 @@ def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[P
 
 def read_grid(path: Path) -> Grid:
     """Return times and pixels of the observation `path`; raises `InputError` where it does not say them."""
-    measurement, _ = read_measurement(path)
+    measurement = read_measurement(path)
     return Grid(*_frame_attributes(path), with_data=frames_with_data(measurement))
 
 

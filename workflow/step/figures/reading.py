@@ -1,4 +1,4 @@
-"""The frames that a picture shows, read from the files of measurements and reconstructions."""
+"""The frames that a picture shows, read from the files of truths and reconstructions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from step.errors import InputError
-from step.io.reconstructions import Reconstruction, read_measurement, read_reconstructions
+from step.io.reconstructions import Reconstruction, read_reconstructions
+from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 
 
@@ -22,17 +23,17 @@ class ShownVideo:
 
 
 def read_shown_videos(
-    measurements: Sequence[Path],
+    truths: Sequence[Path],
     methods: Mapping[str, Sequence[Path]],
     display: Literal["magnitude", "unit_range"],
 ) -> list[ShownVideo]:
-    """Return the videos of `measurements` with each of `methods`' first posterior sample.
+    """Return the videos of `truths` with each of `methods`' first posterior sample.
 
     `methods` gives the files of each method's reconstructions. Raises `InputError` where a truth or a
     reconstruction is missing.
     """
     by_method = {method: read_reconstructions(list(files)) for method, files in methods.items()}
-    return [_read_one(path, by_method, display) for path in measurements]
+    return [_read_one(path, by_method, display) for path in truths]
 
 
 def _read_one(
@@ -40,9 +41,7 @@ def _read_one(
     by_method: Mapping[str, Mapping[str, Reconstruction]],
     display: Literal["magnitude", "unit_range"],
 ) -> ShownVideo:
-    _, truth = read_measurement(path)
-    if truth is None:
-        raise InputError(f"{path} holds no truth to show beside the methods; give a simulated measurement")
+    truth = read_truth(path, path.stem)
     frames = {}
     for method, reconstructions in by_method.items():
         if path.stem not in reconstructions:

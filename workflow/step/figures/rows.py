@@ -29,15 +29,15 @@ def grid_of(shape: tuple[int, ...], geometry: Mapping[str, float], with_data: np
     return Grid(times, time_unit, pixel_size, pixel_unit, with_data)
 
 
-def read_grid_of_video(path: Path, geometry: Mapping[str, float]) -> Grid:
-    """Return when and how large the frames are of the measured video `path`, whose domain says `geometry`.
+def read_grid_of_video(path: Path, shape: tuple[int, ...], geometry: Mapping[str, float]) -> Grid:
+    """Return when and how large the frames are of a video of `shape` (time, ..., y, x).
 
-    Raises `InputError` where its truth is missing.
+    `path` is its measurement, and `geometry` what its domain says. Raises `InputError` where their lengths differ.
     """
-    measured, truth = read_measurement(path)
-    if truth is None:
-        raise InputError(f"{path} holds no truth to show; give a simulated measurement")
-    return grid_of(truth.shape, geometry, frames_with_data(measured))
+    with_data = frames_with_data(read_measurement(path))
+    if len(with_data) != shape[0]:
+        raise InputError(f"{path} has {len(with_data)} frames, its video {shape[0]}; measure it again")
+    return grid_of(shape, geometry, with_data)
 
 
 def bar_of(grid: Grid, n_columns: int) -> ScaleBar:

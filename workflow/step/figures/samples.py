@@ -16,6 +16,7 @@ from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_o
 from step.figures.scales import clocks, evenly_spaced
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
+from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 
 SAMPLES_SHOWN, FRAMES_SHOWN = 8, 6
@@ -55,8 +56,10 @@ class ShownSamples:
         return f"{self.name}: posterior samples of one measurement; where they differ, the data do not decide."
 
 
-def read_samples(measurement: Path, reconstructions: Sequence[Path], geometry: dict[str, float]) -> SampledVideos:
-    """Return the first `SAMPLES_SHOWN` samples of `measurement`, and its truth.
+def read_samples(
+    measurement: Path, true_video: Path | None, reconstructions: Sequence[Path], geometry: dict[str, float]
+) -> SampledVideos:
+    """Return the first `SAMPLES_SHOWN` samples of `measurement`, and its truth if the file `true_video` is given.
 
     Times and lengths are the file's own, else the domain's, which `geometry` says. Raises `InputError` where the
     measurement was not sampled, or truth and samples are not of one size.
@@ -65,13 +68,13 @@ def read_samples(measurement: Path, reconstructions: Sequence[Path], geometry: d
     if name not in found:
         raise InputError(f"{name} is not among the reconstructed {list(found)}; sample it")
     samples = found[name].samples
-    measured, truth = read_measurement(measurement)
+    truth = None if true_video is None else read_truth(true_video, name)
     if truth is not None and truth.shape != samples.shape[1:]:
         raise InputError(f"{name} was reconstructed as {samples.shape[1:]}, it is {truth.shape}; sample it again")
     if set(FRAME_ATTRIBUTES) <= read_attributes(measurement).keys():
         grid = read_grid(measurement)
     else:
-        grid = grid_of(samples.shape[1:], geometry, frames_with_data(measured))
+        grid = grid_of(samples.shape[1:], geometry, frames_with_data(read_measurement(measurement)))
     return SampledVideos(name, grid, truth, samples[:SAMPLES_SHOWN], len(samples))
 
 

@@ -17,6 +17,7 @@ from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_o
 from step.figures.scales import clocks, evenly_spaced
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_measurement, read_quantiles, read_reconstructions
+from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 
 FRAMES_SHOWN = 6
@@ -64,6 +65,7 @@ class Uncertainty:
 
 def read_uncertainty(
     measurement: Path,
+    true_video: Path,
     summary: Path,
     reconstructions: Sequence[Path],
     display: Display,
@@ -74,12 +76,10 @@ def read_uncertainty(
 
     Mean and deviation are those of the brightness, so that they compare with its error. `geometry` says how large
     frames are and when, `bright_fraction` which pixels count for `error_over_spread`: see `bright_pixels`. Raises
-    `InputError` where there is no truth, and where the files do not belong together.
+    `InputError` where the files do not belong together.
     """
     name = measurement.stem
-    measured, truth = read_measurement(measurement)
-    if truth is None:
-        raise InputError(f"{measurement} holds no truth to compare with; give a simulated measurement")
+    measured, truth = read_measurement(measurement), read_truth(true_video, name)
     found, quantiles = read_reconstructions(list(reconstructions), [name]), read_quantiles(summary)
     if name not in found:
         raise InputError(f"{name} is not among the videos of the reconstructions; sample it")

@@ -14,26 +14,21 @@ from step.io.hdf5 import create_hdf5, open_hdf5, read_dataset
 def write_measurement(
     path: Path,
     measurement: Mapping[str, np.ndarray],
-    truth: np.ndarray | None,
     attributes: Mapping[str, object],
 ) -> None:
-    """Write one video's measurement (arrays with leading axis time) and its truth (time, channel, y, x) if known."""
+    """Write one video's measurement (arrays with leading axis time); its truth is a file of its own."""
     with whole_file(path) as part, create_hdf5(part) as file:
         for name, array in measurement.items():
             file.create_dataset(f"measurement/{name}", data=array, compression="gzip", compression_opts=1)
-        if truth is not None:
-            file.create_dataset("truth", data=truth).attrs["axes"] = "time, channel, y, x"
         file.attrs.update(attributes)
 
 
-def read_measurement(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-    """Return one video's measurement and its truth, None where there is none."""
+def read_measurement(path: Path) -> dict[str, np.ndarray]:
+    """Return one video's measurement, arrays with leading axis time."""
     with open_hdf5(path) as file:
         if "measurement" not in file:
             raise InputError(f"{path} holds {sorted(file)}, not a measurement; run the measure stage")
-        measurement = {name: node[()] for name, node in file["measurement"].items()}
-        truth = read_dataset(file, "truth")[()] if "truth" in file else None
-    return measurement, truth
+        return {name: node[()] for name, node in file["measurement"].items()}
 
 
 def read_attributes(path: Path) -> dict[str, object]:

@@ -63,7 +63,7 @@ def files(settings: Settings) -> list[Path]:
     return [settings.kspace, settings.mask]
 
 
-def read(settings: Settings, training: "VideoStore") -> tuple[dict[str, np.ndarray], dict[str, object]]:
+def read(settings: Settings, training: "VideoStore | None") -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """Return the measurement that `step.physics.mri` explains, and what is known of it.
 
     The measurement holds `kspace` (time, ky, resolution), complex64, in units of the video, zero where nothing was

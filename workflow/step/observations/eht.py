@@ -72,13 +72,18 @@ def files(settings: Settings) -> list[Path]:
     return [settings.file, settings.array]
 
 
-def read(settings: Settings, training: "VideoStore") -> "tuple[dict[str, np.ndarray], dict[str, object]]":
+def uses_training(settings: Settings) -> bool:
+    """Return whether the measurement depends on the training videos: their mean flux gives the light curve its unit."""
+    return settings.light_curve != "none"
+
+
+def read(settings: Settings, training: "VideoStore | None") -> "tuple[dict[str, np.ndarray], dict[str, object]]":
     """Return the measurement's arrays (see `step.physics.closures.to_measurement`) and what else is known.
 
     Visibilities are averaged coherently within frames and turned into closure sets: eht-imaging's minimal ones of the
     stations in the order `closure_order` of the attributes, and what they lack of a basis. `training` are videos that
-    say how bright a video is on average. Raises `InputError` for a file that cannot be used, a station that the task's
-    array lacks, and where nothing was observed during the video.
+    say how bright a video is on average, None where `uses_training` says no. Raises `InputError` for a file that cannot
+    be used, a station that the task's array lacks, and where nothing was observed during the video.
     """
     import numpy as np
 
@@ -352,7 +357,7 @@ def _within_the_video(table: "Visibilities", settings: Settings) -> "Visibilitie
 
 
 def _light_curve(
-    table: "Visibilities", settings: Settings, training: "VideoStore"
+    table: "Visibilities", settings: Settings, training: "VideoStore | None"
 ) -> "tuple[dict[str, np.ndarray], float]":
     """Return `flux` and `flux_sigma` (time,) in units of a video's brightness, sigma 0 for none, and the mean in Jy.
 

@@ -2,10 +2,12 @@
 
 import importlib
 from collections.abc import Mapping
+from types import ModuleType
 
 import numpy as np
 import torch
 
+from step.config.sections import Section
 from step.config.study import check_section
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel, OutsideModel
@@ -21,15 +23,23 @@ def build_forward_model(
 
     `noise_level` is what the likelihood assumes, if not the measurement's own. The module that
     ``measurement.model`` names offers `Settings`, a pydantic model of the section, and
-    ``build(settings, shape, noise_level)``. Those of the domain's facts that `Settings` has a field for,
-    such as `field_of_view_uas`, are among the settings too.
+    ``build(settings, shape, noise_level)``.
+    """
+    module, settings = open_measurement(measurement)
+    return module.build(settings, shape, noise_level)
+
+
+def open_measurement(measurement: MeasurementOfDomain) -> tuple[ModuleType, Section]:
+    """Return the module that `measurement` names, and the values of its `Settings`, checked.
+
+    Those of the domain's facts that `Settings` has a field for, such as `field_of_view_uas`, are among them. Raises
+    `InputError` where there is no such module, or a value is not one that it takes.
     """
     module = importlib.import_module(forward_model_name(measurement.model))
     values = measurement.model_dump()
     facts = values.pop("geometry")
     values |= {name: value for name, value in facts.items() if name in module.Settings.model_fields}
-    settings = check_section(module.Settings, values, f"measurement of model {measurement.model}")
-    return module.build(settings, shape, noise_level)
+    return module, check_section(module.Settings, values, f"measurement of model {measurement.model}")
 
 
 def check_measurement(

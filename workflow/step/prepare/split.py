@@ -32,9 +32,9 @@ def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> li
 
     Whole units go to test, validation or training, with their single images; a unit without a video is trained on.
     In training, `use` is "video" for the video set, "image" for what only the image set has, "unused" for what
-    exceeds the caps; held-out videos have the names ``video000`` on (test) and ``validation000`` on, one of each unit,
-    or "unused".
-    Raises `InputError` where there are too few units or videos.
+    exceeds the caps; held-out videos have the names ``video000`` on (test) and ``validation000`` on, or "unused": at
+    most one of each unit, drawn with the seed, so that statistics are of independent videos. Raises `InputError` where
+    there are too few units.
     """
     ordered = sorted(candidates, key=lambda candidate: candidate.video)
     _check_unique(ordered)
@@ -115,18 +115,18 @@ def _training_uses(videos: list[str], images: list[str], settings: SplitSettings
 def _held_out_uses(
     records: list[VideoRecord], split: str, n_videos: int, name: str, settings: SplitSettings
 ) -> dict[str, str]:
-    """Return names for `n_videos` of `records`, one of each unit: tests and intervals take them as independent."""
+    """Return names for `n_videos` of `records`, each of a unit of its own."""
     unit_of = {record.video: _unit(record, settings) for record in records}
-    of_unit: dict[str, str] = {}
+    video_of: dict[str, str] = {}
     for video in _shuffled(list(unit_of), settings, split):
-        of_unit.setdefault(unit_of[video], video)
-    if len(of_unit) < n_videos:
+        video_of.setdefault(unit_of[video], video)
+    if len(video_of) < n_videos:
+        key = f"data.{settings.domain}"
         raise InputError(
-            f"data.{settings.domain}.{split}_videos is {n_videos}, one of each {split} unit, and {len(of_unit)} units "
-            f"have a video; lower it or hold out more units with data.{settings.domain}.split.{split}"
+            f"{key}.{split}_videos is {n_videos}, {key}.split.{split} holds out {len(video_of)} units, and each gives "
+            "one video; lower the first or raise the second"
         )
-    chosen = [of_unit[unit] for unit in sorted(of_unit)][:n_videos]
-    return {video: f"{name}{number:03d}" for number, video in enumerate(chosen)}
+    return {video_of[unit]: f"{name}{number:03d}" for number, unit in enumerate(sorted(video_of)[:n_videos])}
 
 
 def _unit(video: Candidate | VideoRecord, settings: SplitSettings) -> str:

@@ -1,8 +1,10 @@
 """From the `noise` section of a method to the noise source that it names."""
 
 import importlib
+from types import ModuleType
 
 from step.config.methods import AnyNoise
+from step.config.sections import Section
 from step.config.study import check_section
 from step.contracts import NoiseSource
 from step.provenance import noise_source_name
@@ -13,10 +15,15 @@ def build_noise_source(noise: AnyNoise, flow: Flow | None, latent_shape: tuple[i
     """Return the source that `noise` describes, for latents of `latent_shape` (time, latent_channel, y, x).
 
     `flow` is that of the video's pixels. The module that ``noise.source`` names offers `Settings`, a pydantic model
-    of the section (without the key `uses_flow` of sections for modules elsewhere), and
-    ``build(settings, flow, latent_shape)``. A source keeps nothing of its draws: one serves all samples of a video.
+    of the section, and ``build(settings, flow, latent_shape)``. A source keeps nothing of its draws: one serves all
+    samples of a video.
     """
+    module, settings = open_noise(noise)
+    return module.build(settings, flow, latent_shape)
+
+
+def open_noise(noise: AnyNoise) -> tuple[ModuleType, Section]:
+    """Return the module that `noise` names, and the values of its `Settings`, checked; without the key `uses_flow`."""
     module = importlib.import_module(noise_source_name(noise.source))
     values = noise.model_dump(exclude={"uses_flow"})
-    settings = check_section(module.Settings, values, f"noise of source {noise.source}")
-    return module.build(settings, flow, latent_shape)
+    return module, check_section(module.Settings, values, f"noise of source {noise.source}")

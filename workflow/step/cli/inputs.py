@@ -1,0 +1,30 @@
+"""Files that the configuration names for modules of any kind: jobs that use such a module depend on them.
+
+A section of the library says itself which of its values are paths. That of a module from elsewhere is open, its values
+are text until the module's own `Settings` have checked them.
+"""
+
+from pathlib import Path
+
+from step.config.sections import OpenSection, paths_in
+from step.config.study import Config
+
+
+def files_of_measurement(config: Config, task: str) -> list[Path]:
+    """Return the files that the measurement of `task` is described in, such as the table of an array's stations."""
+    measurement = config.tasks[task].measurement
+    if isinstance(measurement, OpenSection):
+        from step.physics.forward_models import open_measurement
+
+        _, measurement = open_measurement(config.measurement_of(task))
+    return paths_in(measurement)
+
+
+def files_of_method(config: Config, method: str) -> list[Path]:
+    """Return the files that the noise of `method` is described in."""
+    noise = config.methods[method].noise
+    if isinstance(noise, OpenSection):
+        from step.sampling.noise.sources import open_noise
+
+        _, noise = open_noise(noise)
+    return paths_in(noise)
