@@ -36,11 +36,19 @@ class Settings(Section):
     denoiser: Denoiser | None
     training: AutoencoderTraining | VideoTraining | ImageTraining
 
+    @property
+    def training_seed(self) -> int:
+        """What weights, order and noise derive from; `seed`, the study's own, says which images are trained on."""
+        return getattr(self.training, "seed", self.seed)
+
 
 def select(config: Config, domain: str, prior: str) -> Settings:
     """Return the settings of one training run."""
     priors, video = config.priors[domain], config.video_format(domain)
     is_autoencoder = prior == "autoencoder"
+    training = priors.autoencoder_training if is_autoencoder else getattr(priors, prior)
+    if isinstance(training, VideoTraining) and training.seed is None:
+        training = training.model_copy(update={"seed": config.seed})
     return Settings(
         seed=config.seed,
         domain=domain,
@@ -51,7 +59,7 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         standardise_latents=priors.standardise_latents,
         noise_schedule=None if is_autoencoder else priors.noise_schedule,
         denoiser=None if is_autoencoder else priors.denoiser,
-        training=priors.autoencoder_training if is_autoencoder else getattr(priors, prior),
+        training=training,
     )
 
 
@@ -194,7 +202,7 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         settings.autoencoder,
         settings.training,
         settings.standardise_latents,
-        settings.seed,
+        settings.training_seed,
         state_file,
         accelerator,
     )
@@ -221,9 +229,9 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
 
     autoencoder = load_autoencoder(arguments.autoencoder, settings.domain)
     latents = LatentBatches(
-        autoencoder, LinearBetaSchedule(**settings.noise_schedule.model_dump()), settings.seed, accelerator
+        autoencoder, LinearBetaSchedule(**settings.noise_schedule.model_dump()), settings.training_seed, accelerator
     )
-    torch.manual_seed(derive_seed(settings.seed, settings.prior, "weights"))
+    torch.manual_seed(derive_seed(settings.training_seed, settings.prior, "weights"))
     if settings.prior == "joint":
         read_facts(arguments.initial, "denoiser", settings.domain)
         network = inflate(load_network(arguments.initial, DenoisingUNet))
