@@ -1,4 +1,5 @@
 import pytest
+from step.cli import split, train
 from step.config.ablations import with_value
 from step.config.plan import sample_ranges
 from step.config.study import load_config, varied
@@ -71,3 +72,22 @@ def test_a_key_that_is_not_there_is_one_line(tmp_path):
 def test_samples_are_dealt_out_in_order_without_gaps():
     assert sample_ranges(range(5), 2) == {"000": (0, 2), "001": (2, 4), "002": (4, 5)}
     assert sample_ranges(range(1, 7), 10) == {"000": (1, 7)}
+
+
+def test_a_training_has_the_studys_seed_unless_it_has_its_own_and_data_keep_the_studys(tmp_path):
+    config = study(tmp_path, key="priors.blackhole.joint.seed", values=[0, 1])
+    own, same, other = (
+        train.select(c, "blackhole", "joint") for c in (config, *(varied(config, "axis", n) for n in (0, 1)))
+    )
+    assert own == same
+    assert (own.training_seed, other.training_seed) == (0, 1)
+    assert (own.seed, other.seed) == (0, 0)
+    image = [train.select(c, "blackhole", "image") for c in (config, varied(config, "axis", 1))]
+    assert image[0] == image[1]
+    assert image[0].training_seed == 0
+    assert split.select(varied(config, "axis", 1), "blackhole") == split.select(config, "blackhole")
+
+
+def test_an_axis_of_seeds_is_one_of_replicates(tmp_path):
+    assert study(tmp_path, key="priors.blackhole.joint.seed", values=[0, 1]).ablations["axis"].of_seeds
+    assert not study(tmp_path, key="priors.blackhole.joint.p_joint", values=[0.5]).ablations["axis"].of_seeds

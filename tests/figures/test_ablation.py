@@ -77,7 +77,7 @@ def test_the_order_of_the_videos_does_not_matter_to_paired_errors(tmp_path):
 
 def test_the_three_metrics_are_drawn_in_their_colours_with_the_studys_value_marked(tmp_path):
     curve = read_curve(tabulate(tmp_path, "--study", "10"), "curve.csv")
-    axes = draw_ablation(curve).axes
+    axes = draw_ablation(curve, replicates=False).axes
     assert [one.get_ylabel() for one in axes] == ["PSNR [dB]", "d-PSNR [dB]", "data misfit"]
     assert [one.lines[0].get_color() for one in axes] == ["tab:blue", "tab:red", "tab:green"]
     assert axes[2].get_xlabel() == "hmc steps"
@@ -89,7 +89,7 @@ def test_the_three_metrics_are_drawn_in_their_colours_with_the_studys_value_mark
 
 def test_words_are_places_side_by_side_without_a_line_between_them(tmp_path):
     curve = read_curve(tabulate(tmp_path, values={"0": "-", "10": "-", "100": "-"}), "curve.csv")
-    axes = draw_ablation(curve).axes[2]
+    axes = draw_ablation(curve, replicates=False).axes[2]
     assert curve.values is None
     assert axes.lines[0].get_xdata().tolist() == [0, 1, 2]
     assert axes.lines[0].get_linestyle() == "None"
@@ -97,10 +97,10 @@ def test_words_are_places_side_by_side_without_a_line_between_them(tmp_path):
 
 
 def test_values_far_apart_are_spread_on_a_logarithmic_axis_unless_one_is_zero(tmp_path):
-    linear = draw_ablation(read_curve(tabulate(tmp_path), "curve.csv")).axes[0]
+    linear = draw_ablation(read_curve(tabulate(tmp_path), "curve.csv"), replicates=False).axes[0]
     spread = tabulate(tmp_path, values={"0": "1", "10": "10", "100": "100"})
     assert linear.get_xscale() == "linear"
-    assert draw_ablation(read_curve(spread, "curve.csv")).axes[0].get_xscale() == "log"
+    assert draw_ablation(read_curve(spread, "curve.csv"), replicates=False).axes[0].get_xscale() == "log"
 
 
 def test_the_stage_writes_pictures_and_what_is_drawn(tmp_path):
@@ -118,7 +118,7 @@ def test_one_video_is_drawn_without_error_bars(tmp_path):
     rows = [row for row in tabulate(tmp_path, "--study", "10") if row["video"] == "video000"]
     curve = read_curve(rows, "curve.csv")
     assert np.isnan(curve.errors["psnr"]).all()
-    figure = draw_ablation(curve)
+    figure = draw_ablation(curve, replicates=False)
     assert figure.get_supxlabel() == "One video: there are no error bars."
     figure.canvas.draw()
 
@@ -149,3 +149,26 @@ def test_a_table_that_is_no_ablations_is_refused(tmp_path):
         read_curve(rows[:-1], "curve.csv")
     with pytest.raises(InputError, match=r"marks \['0', '10'\] as the study's own"):
         read_curve([row | {"is_study": "yes"} if row["label"] == "0" else row for row in rows], "curve.csv")
+
+
+def test_replicates_show_the_spread_of_seeds_next_to_that_of_videos(tmp_path):
+    rows = tabulate(tmp_path, "--study", "0", values={"0": "-", "10": "-", "100": "-"})
+    curve = read_curve(rows, "curve.csv")
+    scores = np.array([[float(row["psnr"]) for row in rows if row["label"] == label] for label in ("0", "10", "100")])
+    spread = curve.spreads["psnr"]
+    assert spread.of_points == pytest.approx(scores.mean(axis=1).std(ddof=1))
+    assert spread.of_videos == pytest.approx(scores.mean(axis=0).std(ddof=1))
+    one = draw_ablation(curve, replicates=True).axes[0]
+    [band] = one.patches
+    assert band.get_y() == pytest.approx(scores.mean() - spread.of_points)
+    assert band.get_height() == pytest.approx(2 * spread.of_points)
+    said = f"standard deviation: {spread.of_points:.2g} over seeds (band), {spread.of_videos:.2g} over videos"
+    assert said in [text.get_text() for text in one.texts]
+    assert not draw_ablation(curve, replicates=False).axes[0].patches
+
+
+def test_a_single_seed_has_no_spread_and_no_band(tmp_path):
+    rows = [row for row in tabulate(tmp_path) if row["label"] == "0"]
+    curve = read_curve(rows, "curve.csv")
+    assert np.isnan(curve.spreads["psnr"].of_points)
+    assert not draw_ablation(curve, replicates=True).axes[0].patches

@@ -149,8 +149,9 @@ rule plot_ablation:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        replicates=lambda w: ["--replicates"] if ablation_of(w).of_seeds else [],
         settings=settings("plot_ablation"),
         code=code("plot_ablation"),
     shell:
         "python -m step plot_ablation --settings {params.settings:q} --log {log:q}"
-        " --table {input:q} --output {output:q}"
+        " --table {input:q} {params.replicates:q} --output {output:q}"

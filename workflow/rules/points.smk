@@ -96,9 +96,11 @@ def label_of(value):
 
 
 def point_arguments(w, files):
-    """Return label, number ('-' where it is a word) and metrics of each point of an axis."""
-    values = points(w.ablation).values()
-    return [(label_of(value), value if is_number(value) else "-", file) for value, file in zip(values, files)]
+    """Return label, number ('-' where it is a word, or a seed, which is a name) and metrics of each point of an axis."""
+    values, named = points(w.ablation).values(), ablation_of(w).of_seeds
+    return [
+        (label_of(value), value if is_number(value) and not named else "-", file) for value, file in zip(values, files)
+    ]
 
 
 def study_arguments(w):

@@ -22,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", required=True, type=Path, metavar="CSV", help="the metrics of all points and videos of the axis"
     )
+    parser.add_argument(
+        "--replicates", action="store_true", help="the points differ in a seed alone: show how far they spread"
+    )
     add_pictures(parser)
     parser.add_argument("--data", type=Path, metavar="CSV", help="the means and standard errors that are drawn")
 
@@ -33,6 +36,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.tables import read_table
 
     curve = read_curve(read_table(arguments.table), str(arguments.table))
-    save_figure(draw_ablation(curve), arguments.output)
+    save_figure(draw_ablation(curve, arguments.replicates), arguments.output)
     if arguments.data:
         write_curve_data(curve, arguments.data)

@@ -38,11 +38,19 @@ class Settings(Section):
     denoiser: Denoiser | None
     training: AutoencoderTraining | VideoTraining | ImageTraining
 
+    @property
+    def training_seed(self) -> int:
+        """What weights, order and noise derive from; `seed`, the study's own, says which images are trained on."""
+        return getattr(self.training, "seed", self.seed)
+
 
 def select(config: Config, domain: str, prior: str) -> Settings:
     """Return the settings of one training run."""
     priors, video = config.priors[domain], config.video_format(domain)
     is_autoencoder = prior == "autoencoder"
+    training = priors.autoencoder_training if is_autoencoder else getattr(priors, prior)
+    if isinstance(training, VideoTraining) and training.seed is None:
+        training = training.model_copy(update={"seed": config.seed})
     return Settings(
         seed=config.seed,
         domain=domain,
@@ -55,7 +63,7 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         frames_at_once=priors.autoencoder_training.optimisation.batch_size,
         noise_schedule=None if is_autoencoder else priors.noise_schedule,
         denoiser=None if is_autoencoder else priors.denoiser,
-        training=priors.autoencoder_training if is_autoencoder else getattr(priors, prior),
+        training=training,
     )
 
 
@@ -200,7 +208,7 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         settings.training,
         settings.standardise_latents,
         DARK[settings.display],
-        settings.seed,
+        settings.training_seed,
         state_file,
         accelerator,
     )
@@ -232,10 +240,10 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
         LinearBetaSchedule(**settings.noise_schedule.model_dump()),
         DARK[settings.display],
         settings.frames_at_once,
-        settings.seed,
+        settings.training_seed,
         accelerator,
     )
-    torch.manual_seed(derive_seed(settings.seed, settings.prior, "weights"))
+    torch.manual_seed(derive_seed(settings.training_seed, settings.prior, "weights"))
     if settings.prior == "joint":
         read_facts(arguments.initial, "denoiser", settings.domain)
         network = inflate(load_network(arguments.initial, DenoisingUNet))

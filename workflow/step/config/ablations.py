@@ -19,12 +19,18 @@ class Ablation(Section):
     key: Annotated[str, Field(pattern=r"^\w+(\.\w+)*$")] = Field(
         description="the key that changes, with dots, e.g. `tasks.blackhole.sampler.mcmc.steps`: of the task's "
         "sampler, of the method, of the training of its video or joint prior, or the number of videos that it learns "
-        "from; or `epoch`: the prior as it was after so many epochs (`kept_epochs`), which trains nothing"
+        "from; a key `seed` gives replicates, whose spread is shown next to that of the videos; or `epoch`: the prior "
+        "as it was after so many epochs (`kept_epochs`), which trains nothing"
     )
     values: tuple[StrictBool | StrictInt | StrictFloat | StrictStr, ...] = Field(
         min_length=1,
         description="values of the key, in the order of the plot; the study's own is worth having among them",
     )
+
+    @property
+    def of_seeds(self) -> bool:
+        """Whether the points differ in a seed alone: they are replicates, whose order means nothing."""
+        return self.key.rpartition(".")[2] == "seed"
 
 
 def with_value(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:

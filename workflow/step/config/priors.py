@@ -118,6 +118,10 @@ class VideoTraining(DenoiserTraining):
         description="p_joint (Table 3): probability that a step is on videos; the others are on pseudo-"
         "videos, independent images stacked, with the temporal modules OFF"
     )
+    seed: Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        description="what first weights, order and noise of the training derive from; null: the study's seed. Which "
+        "videos and images there are to train on does not depend on it"
+    )
     kept_epochs: tuple[NonNegative, ...] = Field(
         description="epochs after which the prior as it was then is kept too, in the folder `epochs` of the model "
         "(Fig. 7), those that the training reaches; 0 is before the first step: the image prior, frame by frame"

@@ -24,6 +24,15 @@ LOG_FROM = 10.0  # values whose largest is so many times the smallest are spread
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How far the scores of replicates spread; nan for a single point, or a single video."""
+
+    mean: float  # over points and videos
+    of_points: float  # standard deviation (n - 1) over points of their means over videos
+    of_videos: float  # standard deviation (n - 1) over videos of their means over points
+
+
+@dataclass(frozen=True)
 class Curve:
     """The scores along one axis; points in the order of the picture."""
 
@@ -33,6 +42,7 @@ class Curve:
     study: int | None  # the point that is the study's own
     means: Mapping[str, np.ndarray]  # (point,) over videos, by the names of `CURVES`
     errors: Mapping[str, np.ndarray]  # (point,) standard error; nan for a single video
+    spreads: Mapping[str, Spread]
     n_videos: int
 
     @property
@@ -67,17 +77,24 @@ def read_curve(rows: Sequence[Mapping[str, str]], source: str) -> Curve:
         study=study,
         means={metric: of_points.mean(axis=1) for metric, of_points in scores.items()},
         errors={metric: _errors(of_points, study) for metric, of_points in scores.items()},
+        spreads={metric: _spread(of_points) for metric, of_points in scores.items()},
         n_videos=len(rows) // len(labels),
     )
 
 
-def draw_ablation(curve: Curve) -> Figure:
-    """Return the picture: PSNR, d-PSNR and data misfit above each other, over the values or the words of the axis."""
+def draw_ablation(curve: Curve, replicates: bool) -> Figure:
+    """Return the picture: PSNR, d-PSNR and data misfit above each other, over the values or the words of the axis.
+
+    Where the points are `replicates`, of another seed each, a band is their mean and standard deviation, and a line
+    above it says that next to the standard deviation over videos.
+    """
     with style.styled():
         figure = Figure(figsize=(4.2, 5.0))
         axes = figure.subplots(len(CURVES), 1, sharex=True)
         for one, metric in zip(axes, CURVES, strict=True):
             _draw_metric(one, curve, metric)
+            if replicates:
+                _draw_spread(one, curve.spreads[metric], metric)
         _label_values(axes[-1], curve)
         handles, names = axes[0].get_legend_handles_labels()
         if names:
@@ -101,6 +118,8 @@ def write_curve_data(curve: Curve, path: Path) -> None:
             "mean": curve.means[metric][point],
             "standard_error": curve.errors[metric][point],
             "error_of": curve.error_of,
+            "std_of_points": curve.spreads[metric].of_points,
+            "std_of_videos": curve.spreads[metric].of_videos,
             "videos": curve.n_videos,
         }
         for metric in CURVES
@@ -134,6 +153,23 @@ def _errors(scores: np.ndarray, study: int | None) -> np.ndarray:
         return np.full(len(scores), np.nan)
     compared = scores if study is None else scores - scores[study]
     return compared.std(axis=1, ddof=1) / np.sqrt(n_videos)
+
+
+def _spread(scores: np.ndarray) -> Spread:
+    """Return the spreads of `scores` (point, video)."""
+    of_points, of_videos = (
+        float(means.std(ddof=1)) if len(means) > 1 else float("nan")
+        for means in (scores.mean(axis=1), scores.mean(axis=0))
+    )
+    return Spread(float(scores.mean()), of_points, of_videos)
+
+
+def _draw_spread(axes: Axes, spread: Spread, metric: str) -> None:
+    if np.isfinite(spread.of_points):
+        low, high = spread.mean - spread.of_points, spread.mean + spread.of_points
+        axes.axhspan(low, high, color=CURVES[metric][1], alpha=0.12, linewidth=0, zorder=0)
+    text = f"standard deviation: {spread.of_points:.2g} over seeds (band), {spread.of_videos:.2g} over videos"
+    axes.annotate(text, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=6, color="dimgray")
 
 
 def _places(curve: Curve) -> np.ndarray:
