@@ -185,7 +185,8 @@ class Sampler(Section):
         "other video of the batch"
     )
     frames_per_chunk: Count = Field(
-        description="frames of a video whose decoder gradient is computed at once; bounds the memory, not the result"
+        description="frames of a video that the autoencoder sees at once, from the first decoding to the last; bounds "
+        "the memory, not the result"
     )
 
     def on(self, device: Literal["cpu", "cuda"]) -> "Sampler":
