@@ -5,8 +5,17 @@ import time
 
 import pytest
 import step.progress
+import torch
+from accelerate import Accelerator
+from gaussians import SHAPE, GaussianPrior, LinearGaussianModel
 from step.__main__ import main
+from step.config.priors import Optimisation
+from step.config.study import load_config
 from step.progress import EVERY_S, Progress, Reporter, in_words, rate_in_words, track
+from step.sampling.daps import sample_posterior
+from step.sampling.noise.independent import IndependentNoise
+from step.sampling.posterior import LatentLikelihood
+from step.training.loop import Objective, train
 
 
 class Clock:
@@ -155,3 +164,39 @@ def test_a_loop_pays_less_than_a_microsecond_for_an_item():
         costs = [seconds(track(items, "chain", "step")) - seconds(items) for _ in range(3)]
     assert min(costs) / len(items) < 1e-6
     assert EVERY_S == 30
+
+
+def test_the_sampler_says_how_far_it_is_within_a_level(clock, lines, reporter):
+    class SlowPrior(GaussianPrior):
+        def decode(self, latent: torch.Tensor) -> torch.Tensor:
+            spend(1, clock, reporter)
+            return latent
+
+    sampler = load_config().tasks["mri8"].sampler
+    levels = sampler.annealing.model_copy(update={"levels": 2})
+    mcmc = sampler.mcmc.model_copy(update={"steps": 50, "step_size_squared": 1e-6, "prior_score": "frozen"})
+    settings = sampler.model_copy(update={"annealing": levels, "mcmc": mcmc})
+    forward_model = LinearGaussianModel(0.4)
+    measurement = {"y": torch.zeros(1, SHAPE[0], SHAPE[2], 2)}
+    likelihood = LatentLikelihood(SlowPrior(), forward_model, measurement, 1, 2, None, 0.4)
+    noise, generators = [IndependentNoise()], [torch.Generator().manual_seed(0)]
+    sample_posterior(SlowPrior(), likelihood, noise, generators, settings, torch.device("cpu"), "sampling mri8")
+    assert lines[0].startswith("sampling mri8: level 1 of 2")
+    assert lines[0].endswith("left; Markov chain: step 30 of 50")
+    assert "misfit" in lines[1]
+    assert len(lines) == 100 // 30 + 1  # and the last one
+
+
+def test_a_training_says_how_far_it_is(clock, lines, reporter, tmp_path):
+    def loss(network: torch.nn.Module, example: torch.Tensor) -> torch.Tensor:
+        spend(10, clock, reporter)
+        return network(example).square().mean()
+
+    torch.manual_seed(0)
+    slow = Objective(lambda step: torch.ones(4, 1), loss, lambda average: 0.0)
+    state = tmp_path / "joint/state.safetensors"
+    settings: Optimisation = load_config().priors["mri"].joint.optimisation
+    train(torch.nn.Linear(1, 1), slow, settings, 12, 4, state, Accelerator(cpu=True))
+    assert len(lines) == 120 // 30 + 1
+    assert lines[1].startswith("training joint: step 6 of 12, 5.0 steps/min, loss ")
+    assert lines[1].endswith(", 1 min 24 s left")

@@ -64,7 +64,7 @@ def models(tmp_path_factory) -> Path:
 
 
 def settings_of(prior: str, **changes) -> generate.Settings:
-    values = {"seed": 0, "domain": "mri", "prior": prior, "generation": GENERATION}
+    values = {"seed": 0, "domain": "mri", "prior": prior, "generation": GENERATION, "frames_at_once": 2}
     return generate.Settings(**(values | changes))
 
 
