@@ -204,13 +204,8 @@ class Sampler(Section):
         "other video of the batch"
     )
     frames_per_chunk: Count = Field(
-<<<<<<< HEAD
-        description="frames of a video whose decoder gradient is computed, and that are decoded, at once; bounds the "
-        "memory, not the result"
-=======
         description="frames of a video that the autoencoder sees at once, from the first decoding to the last; bounds "
         "the memory, not the result"
->>>>>>> part-logs
     )
 
     def on(self, device: Literal["cpu", "cuda"]) -> "Sampler":
