@@ -4,17 +4,17 @@ import json
 
 import pytest
 from step.__main__ import main
-from step.config.study import BASE_CONFIG
+from step.cli import describe, split
+from step.config.study import BASE_CONFIG, load_config
+from step.io.videos import write_index
+from step.prepare.split import Candidate, split_videos
 
 MEBI = 2**20  # the paper's M
 
 
 @pytest.fixture(scope="module")
 def description() -> dict:
-    from step.cli.describe import describe
-    from step.config.study import load_config
-
-    return describe(load_config(BASE_CONFIG))
+    return describe.describe(load_config(BASE_CONFIG))
 
 
 def test_the_command_prints_it_as_json(description, capsys):
@@ -68,3 +68,27 @@ def test_the_text_says_which_million_it_means(capsys):
     text = capsys.readouterr().out
     assert "15,458,123 (14.7 M of 2^20)" in text
     assert "latent_shape: 12 x 2 x 48 x 48" in text
+    bounds = "at most 3,324 videos and 39,888 images, which are upper bounds: 23 units are held out, not trained on"
+    assert f"training_data: {bounds}; how many there are is known once the videos are split" in text
+
+
+def test_once_the_videos_are_split_it_says_how_many_can_be_used_and_how_many_are(tmp_path):
+    overlay = tmp_path / "small.yaml"
+    data = "{frames: 4, videos: 9, images: 40, split: {test: 1, validation: 1}, test_videos: 1, validation_videos: 1}"
+    overlay.write_text(f"results: {tmp_path}/results\ndata: {{mri: {data}}}\n")
+    config = load_config(overlay)
+    candidates = [Candidate(f"P{p}-{s}", f"P{p}", f"P{p}-{s}", "part.h5", 0, "video") for p in range(5) for s in "abc"]
+    write_index(tmp_path / "results/mri/index.csv", split_videos(candidates, split.select(config, "mri")))
+    found = describe.describe(config)["domains"]["mri"]["training_data"]
+    # Three of five patients are trained on, with three videos of four frames each.
+    assert found == {
+        "videos_at_most": 9,
+        "images_at_most": 40,
+        "held_out_units": 2,
+        "usable_videos": 9,
+        "usable_images": 36,
+        "used_videos": 9,
+        "used_images": 36,
+    }
+    text = describe.as_text({"domains": {"mri": {"training_data": found}}, "tasks": {}})
+    assert "there are 9 videos and 36 images to train on, 9 videos and 36 images are used" in text

@@ -376,11 +376,13 @@ def test_training_stands_beside_the_paper_s():
     records = {"autoencoder": record | {"network": "autoencoder", "parameters": "15458123"}}
     records |= {"image": record | {"network": "image", "parameters": "100"}}
     records |= {"joint": record | {"network": "joint", "parameters": "138047896"}}
-    domain = TrainedDomain("blackhole", 64, 256, config.priors["blackhole"], records)
+    domain = TrainedDomain("blackhole", 64, 256, 648, 50000, 23, config.priors["blackhole"], records)
     document = training_document("Table 3", [domain], paper)
     [part] = document.parts
     shown = {row["row"]: (row["ours"], row["paper"]) for row in document.rows}
     assert shown["resolution"] == ("256x256", "256x256")
+    note = "at most 648 videos and 50,000 images are allowed, which are upper bounds: 23 units of the data are held out"
+    assert any(note in line for line in part.notes)
     assert shown["images"] == ("40000", "50000")  # what it was trained on, not what it was allowed
     assert shown["autoencoder_parameters"] == ("14.74", "14.8")
     assert shown["denoiser_parameters"] == ("131.7", "131.7")

@@ -225,6 +225,12 @@ def test_an_axis_of_the_training_trains_and_splits_for_every_value_but_the_study
     }
 
 
+def test_an_axis_of_seeds_trains_for_every_seed_but_the_study_s_own_and_splits_nothing(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "results/ablations/training_seed/curve.png", overlays=(paper_overlay,))
+    assert (run.jobs["train_ablation"], run.jobs["sample_ablation"], run.jobs["sample"]) == (2, 2 * 20, 20)
+    assert "split_ablation" not in run.jobs
+
+
 def test_tuning_measures_validation_videos_and_samples_no_test_video(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "tuning", overlays=(paper_overlay,))
     of_each = {"measure_validation": 1, "tune": 1, "plot_tuning": 1}

@@ -1,4 +1,6 @@
-"""Say what a study will compute: shapes, network sizes, evaluations per sample, jobs; touches no data.
+"""Say what a study will compute: shapes, training data, network sizes, evaluations per sample, jobs.
+
+Of data it reads the index alone, if the split has written it.
 
 Without --config it is the study of config/config.yaml.
 """
@@ -6,12 +8,17 @@ Without --config it is the study of config/config.yaml.
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from step.config.keys import DEMO_CONFIG, keys_as_markdown
 from step.config.plan import held_out_videos, sampling_shards
 from step.config.sections import Section
 from step.config.study import BASE_CONFIG, Config, load_config
+
+if TYPE_CHECKING:
+    from step.io.videos import VideoRecord
 
 
 class Settings(Section):
@@ -89,7 +96,38 @@ def _describe_domain(config: Config, domain: str) -> dict:
         "video_shape": [video.frames, video.channels, video.resolution, video.resolution],
         "latent_shape": list(config.latent_shape(domain)),
         "parameters": parameters,
+        "training_data": _describe_training_data(config, domain),
     }
+
+
+def _describe_training_data(config: Config, domain: str) -> dict:
+    """Return how many videos and images are allowed, how many there are to train on, and how many are used.
+
+    The latter are None as long as the videos are not split.
+    """
+    from step.io.videos import read_index
+
+    video, index = config.video_format(domain), config.results / domain / "index.csv"
+    counts = dict.fromkeys(("usable_videos", "usable_images", "used_videos", "used_images"))
+    if index.is_file():
+        training = [record for record in read_index(index) if record.split == "train"]
+        used = [record for record in training if record.use != "unused"]
+        counts = {
+            "usable_videos": sum(record.kind == "video" for record in training),
+            "usable_images": _count_images(training, video.frames),
+            "used_videos": sum(record.use == "video" for record in training),
+            "used_images": min(video.images, _count_images(used, video.frames)),
+        }
+    return {
+        "videos_at_most": video.videos,
+        "images_at_most": video.images,
+        "held_out_units": video.split.n_held_out,
+        **counts,
+    }
+
+
+def _count_images(records: Sequence["VideoRecord"], frames: int) -> int:
+    return sum(frames if record.kind == "video" else 1 for record in records)
 
 
 def _describe_task(config: Config, task: str) -> dict:
@@ -131,6 +169,18 @@ def _describe_task(config: Config, task: str) -> dict:
 def _text(key: str, value: object) -> str:
     if key == "parameters":
         return ", ".join(f"{name} {n:,} ({n / 2**20:.1f} M of 2^20)" for name, n in value.items())
+    if key == "training_data":
+        return _training_data_text(value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {part}" for name, part in value.items())
     return " x ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _training_data_text(counts: dict) -> str:
+    bounds = f"at most {counts['videos_at_most']:,} videos and {counts['images_at_most']:,} images"
+    text = f"{bounds}, which are upper bounds: {counts['held_out_units']} units are held out, not trained on"
+    if counts["usable_videos"] is None:
+        return f"{text}; how many there are is known once the videos are split"
+    found = "{:,} videos and {:,} images".format
+    usable, used = (found(counts[f"{word}_videos"], counts[f"{word}_images"]) for word in ("usable", "used"))
+    return f"{text}; there are {usable} to train on, {used} are used"

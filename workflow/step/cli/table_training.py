@@ -19,6 +19,9 @@ class PriorsOfDomain(Section):
     domain: Name
     frames: Count
     resolution: Count
+    videos: Count
+    images: Count
+    held_out: Count
     priors: DomainPriors
 
 
@@ -57,17 +60,19 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.tables import read_table
 
     folders = _folders_by_domain(arguments.networks, [of.domain for of in settings.domains])
-    domains = [
-        TrainedDomain(of.domain, of.frames, of.resolution, of.priors, _read_records(folders[of.domain]))
-        for of in settings.domains
-    ]
+    domains = [TrainedDomain(**{**dict(of), "records": _read_records(folders[of.domain])}) for of in settings.domains]
     paper = read_paper_settings(read_table(arguments.paper), "table3", str(arguments.paper))
     write_document(training_document("Table 3: data and training", domains, paper), arguments.output)
 
 
 def _priors_of(config: Config, domain: str) -> PriorsOfDomain:
     video = config.video_format(domain)
-    return PriorsOfDomain(domain=domain, frames=video.frames, resolution=video.resolution, priors=config.priors[domain])
+    return PriorsOfDomain(
+        domain=domain,
+        **{name: getattr(video, name) for name in ("frames", "resolution", "videos", "images")},
+        held_out=video.split.n_held_out,
+        priors=config.priors[domain],
+    )
 
 
 def _folders_by_domain(groups: list[list[str]], domains: list[str]) -> dict[str, dict[str, Path]]:

@@ -25,14 +25,25 @@ class Split(Section):
         description="number of units kept for the results, drawn with the study's seed, or their names"
     )
 
+    @property
+    def n_held_out(self) -> int:
+        """The number of units that are kept away from training."""
+        return sum(chosen if isinstance(chosen, int) else len(chosen) for chosen in (self.validation, self.test))
+
 
 class VideoFormat(Section):
     """What every domain says of its videos (Table 3, "Dataset related")."""
 
     frames: Count = Field(description="T, frames of a video (Table 3: frames)")
     resolution: Count = Field(description="H = W, pixels of a frame along one side (Table 3: resolution)")
-    videos: Count = Field(description="N_vid, number of training videos to use, at most (Table 3)")
-    images: Count = Field(description="N_img, number of training images to use, at most (Table 3)")
+    videos: Count = Field(
+        description="N_vid, number of training videos to use, at most (Table 3); those of "
+        "held-out units are not among them"
+    )
+    images: Count = Field(
+        description="N_img, number of training images to use, at most (Table 3); those of "
+        "held-out units are not among them"
+    )
     display: Literal["magnitude", "unit_range"] = Field(
         description="how frames are seen and compared in [0, 1]: `magnitude` over the reference video's "
         "maximum, or `unit_range`, (x + 1) / 2 clipped"

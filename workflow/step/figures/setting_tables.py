@@ -115,6 +115,9 @@ class TrainedDomain:
     domain: str
     frames: int
     resolution: int
+    videos: int  # to train on, at most
+    images: int
+    held_out: int  # units of the data that are not trained on
     priors: DomainPriors
     records: Mapping[str, Mapping[str, str]]  # by network
 
@@ -185,10 +188,18 @@ def training_document(title: str, domains: Sequence[TrainedDomain], paper: Paper
         (
             "Images, videos, parameters and times are measured: what a network was trained on, and all its runs "
             "together.",
+            *(_bounds_note(of) for of in domains),
             f"Columns “{IN_THE_PAPER}” are the paper's own values, of its data, sizes and machine.",
         ),
     )
     return Document(title, (part,), tuple(_tidy_settings(TRAINING, values, same, paper, "")))
+
+
+def _bounds_note(of: TrainedDomain) -> str:
+    return (
+        f"{domain_label(of.domain)}: at most {of.videos:,} videos and {of.images:,} images are allowed, which are "
+        f"upper bounds: {of.held_out} units of the data are held out, and nothing of theirs is trained on."
+    )
 
 
 def _sampling_values(of: SampledTask, method: str) -> dict[str, str]:
