@@ -100,7 +100,7 @@ def chi_square(tmp_path: Path, truth: np.ndarray) -> float:
     frame = truth[:, rows, columns]
     video = np.stack([frame.real, frame.imag], axis=1).astype(np.float32)
     study = load_config(DEMO_CONFIG, tmp_path / "study.yaml")
-    arrays, _ = read_measurement(tmp_path / "scan.h5")
+    arrays = read_measurement(tmp_path / "scan.h5")
     _, found = fit_to_data(video[None], arrays, study.measurement_of("mri8"), "scan.h5")
     return float(found["kspace"][0])
 
@@ -164,7 +164,7 @@ def test_the_truth_has_chi_square_1_in_every_layout_that_can_be_read(run, tmp_pa
 def test_masks_that_change_are_in_the_measurement_frame_by_frame(run, tmp_path):
     with_lines_that_change(tmp_path)
     assert run() == 0
-    arrays, _ = read_measurement(tmp_path / "scan.h5")
+    arrays = read_measurement(tmp_path / "scan.h5")
     np.testing.assert_array_equal(arrays["mask"], changing_lines())
     np.testing.assert_array_equal(arrays["kspace"].any(axis=2), changing_lines())
 
@@ -192,7 +192,7 @@ def test_the_truth_of_a_wider_field_of_view_has_chi_square_1_and_the_energy_outs
     assert lowest <= read_attributes(tmp_path / "scan.h5")["outside_share"] <= highest
     assert "62 lines for 48 rows: 14 rows of the field of view are outside the frame" in capsys.readouterr().err
     assert run(scale=0.3) == 0
-    arrays, _ = read_measurement(tmp_path / "scan.h5")
+    arrays = read_measurement(tmp_path / "scan.h5")
     assert (arrays["outside_scale"] == np.float32(0.3)).all()
     assert not arrays["outside_fitted"].any()
 

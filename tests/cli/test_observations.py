@@ -108,7 +108,7 @@ def test_the_table_says_how_much_energy_each_sample_leaves_to_what_is_outside_th
     arrays = {"kspace": np.zeros((12, 204, 192), np.complex64), "mask": mask}
     arrays["kspace"][:, 102] = 1.0
     arrays |= {"outside_scale": np.full((12, 192), 0.3, np.float32), "outside_fitted": np.zeros(12, bool)}
-    write_measurement(tmp_path / "scan.h5", arrays, None, {})
+    write_measurement(tmp_path / "scan.h5", arrays, {})
     samples = np.zeros((2, 12, 2, 192, 192), np.float32)
     write_reconstructions(tmp_path / "samples.h5", [Reconstruction("scan", samples, {})], {})
     files = ["--measurement", tmp_path / "scan.h5", "--reconstructions", tmp_path / "samples.h5"]

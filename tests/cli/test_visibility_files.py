@@ -90,7 +90,7 @@ def observed(tmp_path, capfd) -> Callable:
         if status:
             assert not output.exists()
             return status, {}, {}, log
-        return status, read_measurement(output)[0], dict(read_attributes(output)), log
+        return status, read_measurement(output), dict(read_attributes(output)), log
 
     return run
 
