@@ -178,7 +178,7 @@ def test_the_sampler_says_how_far_it_is_within_a_level(clock, lines, reporter):
     settings = sampler.model_copy(update={"annealing": levels, "mcmc": mcmc})
     forward_model = LinearGaussianModel(0.4)
     measurement = {"y": torch.zeros(1, SHAPE[0], SHAPE[2], 2)}
-    likelihood = LatentLikelihood(SlowPrior(), forward_model, measurement, 1, 2, None, 0.4)
+    likelihood = LatentLikelihood(SlowPrior(), forward_model, measurement, 1, 2, None)
     noise, generators = [IndependentNoise()], [torch.Generator().manual_seed(0)]
     sample_posterior(SlowPrior(), likelihood, noise, generators, settings, torch.device("cpu"), "sampling mri8")
     assert lines[0].startswith("sampling mri8: level 1 of 2")
