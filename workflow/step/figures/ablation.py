@@ -98,7 +98,11 @@ def draw_ablation(curve: Curve, replicates: bool) -> Figure:
         _label_values(axes[-1], curve)
         handles, names = axes[0].get_legend_handles_labels()
         if names:
-            axes[0].legend(handles, names, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+            # Above the line that says the spread.
+            above = 1.08 if replicates else 1
+            axes[0].legend(
+                handles, names, frameon=False, loc="lower left", bbox_to_anchor=(0, above), borderaxespad=0.2
+            )
         bars = f"Mean of {curve.n_videos} videos; bars: standard error of {curve.error_of}."
         if curve.n_videos == 1:
             bars = "One video: there are no error bars."
