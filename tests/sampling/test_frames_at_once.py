@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
 import pytest
 import step.models.prior
 import torch
@@ -12,7 +11,8 @@ from step.cli.draw import Problem, draw, draw_settings
 from step.cli.generate import select as generation_settings
 from step.config.study import load_config
 from step.config.tasks import Networks, PixelSpace
-from step.io.reconstructions import read_reconstructions, write_measurement
+from step.io.reconstructions import read_reconstructions
+from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
 from step.sampling.noise.sources import build_noise_source
 
@@ -113,9 +113,9 @@ def test_the_shape_of_a_frame_is_found_out_with_one_frame(prior, video):
 def test_the_reference_through_the_autoencoder_goes_chunk_by_chunk(prior, video, tmp_path, monkeypatch):
     monkeypatch.setattr(step.models.prior, "load_autoencoder", lambda folder, domain: prior)
     config = load_config()
-    write_measurement(tmp_path / "video000.h5", {"mask": np.zeros((N_FRAMES, SIDE))}, video[0].numpy(), {})
+    write_truth(tmp_path / "video000.h5", video[0].numpy(), {})
     settings = reference.select(config, task="mri8", reference="vae")
-    arguments = ["--measurements", str(tmp_path / "video000.h5"), "--prior", "autoencoder", "--output"]
+    arguments = ["--truths", str(tmp_path / "video000.h5"), "--prior", "autoencoder", "--output"]
     run(reference, [*arguments, str(tmp_path / "vae.h5")], settings)
     assert prior.most == config.tasks["mri8"].sampler.frames_per_chunk == 2
     [restored] = read_reconstructions([tmp_path / "vae.h5"])["video000"].samples
