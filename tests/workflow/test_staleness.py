@@ -52,7 +52,7 @@ class Domain:
     references: int
     of_measurement: Jobs  # pictures of the measurement itself
     observed: Jobs  # from the samples of its observation down
-    from_observation: Jobs
+    from_training_videos: Jobs  # the same, with what reads the observation where that needs the videos
 
     @property
     def table(self) -> Jobs:
@@ -70,7 +70,7 @@ class Domain:
 
     @property
     def from_split(self) -> Jobs:
-        return total({"split": 1}, FROM_TRAINING, self.from_measure, self.from_observation)
+        return total({"split": 1}, FROM_TRAINING, self.from_measure, self.from_training_videos)
 
     @property
     def from_prepare(self) -> Jobs:
@@ -116,7 +116,8 @@ def of_evaluation(domain: "Domain") -> Jobs:
     return {"evaluate": METHODS + domain.references} | TABLES
 
 
-HEART = Domain("mri", 4, {}, SCAN, FROM_SCAN)
+# The scan is read without the training videos, the light curve of the night is not.
+HEART = Domain("mri", 4, {}, SCAN, SCAN)
 BLACK_HOLE = Domain("blackhole", 3, {"plot_coverage": 1, "plot_dirty": 1}, NIGHT, FROM_NIGHT)
 
 CONFIG_EDITS = {
@@ -125,14 +126,14 @@ CONFIG_EDITS = {
     "data: {blackhole: {simulation: {flux_jy: 2.0}}}": BLACK_HOLE.from_simulation,
     "data: {blackhole: {cadence_s: 1600.0}}": BLACK_HOLE.from_ingest,
     "data: {blackhole: {field_of_view_uas: 120.0}}": BLACK_HOLE.from_prepare,
-    "data: {mri: {scale: 2.0e+6}}": HEART.from_prepare,
+    "data: {mri: {scale: 2.0e+6}}": total(HEART.from_prepare, {"observe": 1, "flow_of_observation": 1}),
     "data: {mri: {split: {test: 1}}}": HEART.from_split,
     "data: {mri: {images: 20}}": HEART.from_split,
-    # The flow too is of frames as they are seen: the five methods that move their noise, and the scan.
-    "data: {mri: {display: unit_range}}": HEART.table
-    | PICTURES
+    # What is dark differs, which trainings fill up with, and the flow too is of frames as they are seen.
+    "data: {mri: {display: unit_range}}": HEART.from_autoencoder
+    | HEART.table
     | SCAN_OF_FLOW
-    | {"flow": 1, "plot_flow": 1, "sample": 5, "table_costs": 1},
+    | {"flow": 1, "plot_flow": 1},
     "priors: {mri: {autoencoder_training: {kl_weight: 0.5}}}": HEART.from_autoencoder,
     # The joint prior starts from the image prior, on which seven methods stand, and the scan.
     "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(of_networks(trained=2, sampled=8), SCAN),
