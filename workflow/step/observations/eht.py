@@ -143,7 +143,7 @@ def read(settings: Settings, training: "VideoStore | None") -> "tuple[dict[str, 
 def _beyond_the_minimal_set(
     measurement: "Mapping[str, np.ndarray]", kind: str, loops: str, known: list[str]
 ) -> list[str]:
-    """Return the stations and the time of each closure that eht-imaging's sets do not have nor say."""
+    """Return the stations and the time, as text, of each closure that is in none of eht-imaging's minimal sets."""
     import numpy as np
 
     names = []

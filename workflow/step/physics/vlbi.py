@@ -113,7 +113,8 @@ class ClosureImaging:
 
         `closure_phase`, `log_closure_amplitude` and `flux` are the paper's (Eq. 12), of eht-imaging's minimal sets.
         `closure_phase_full` and `log_closure_amplitude_full` are ``r' C^-1 r / N`` of all N independent closures, with
-        the covariance of those that share visibilities and phases wrapped to half a turn: the same for any set.
+        the covariance of those that share visibilities: the same for any set, for phases as long as none differs by
+        so much that it is wrapped, which is done at half a turn.
         """
         prepared = self._prepared(video, measurement)
         differences = self._differences(video, prepared)
