@@ -14,8 +14,10 @@ FLOORS = (
     {"io", "physics", "diffusion"},
     {"ingest", "prepare", "observations", "models"},
     {"training", "sampling"},
-    {"evaluation"},
+    {"metrics"},
+    {"posterior", "benchmark"},
     {"figures", "tuning"},
+    {"tables"},
     {"cli"},
     {"__main__"},
 )
@@ -25,7 +27,10 @@ FOUNDATIONS = {"errors", "process", "seeds", "units"}
 # Although their floors would allow it.
 FORBIDDEN = {
     "figures": {"training", "sampling", "models", "ingest", "prepare"},
-    "evaluation": {"training", "models"},
+    "metrics": {"training", "sampling", "models"},
+    "posterior": {"training", "sampling", "models"},
+    "benchmark": {"training", "models"},
+    "tables": {"training", "sampling", "models", "ingest", "prepare"},
     "sampling": {"models", "ingest", "prepare"},
 }
 HEAVY = (

@@ -8,10 +8,10 @@ import pytest
 import torch
 import yaml
 from step.__main__ import main
+from step.benchmark.costs import fastest, time_in_turn
 from step.cli.bench import Settings, _workload, select
 from step.config.study import load_config
 from step.errors import InputError
-from step.evaluation.costs import fastest, time_in_turn
 from step.io.tables import read_table
 
 PROJECT = Path(__file__).parents[2]

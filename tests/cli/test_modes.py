@@ -201,14 +201,14 @@ def test_a_measurement_without_truth_has_modes_too(study):
 def test_any_importable_module_can_describe(study):
     folder, settings = study
     (folder / "first_pixel.py").write_text(
-        "from step.evaluation.descriptors.description import Description, feature_of, with_truth\n"
+        "from step.posterior.descriptors.description import Description, feature_of, with_truth\n"
         "def describe(frames, truth, geometry):\n"
         "    return Description({'first': feature_of(with_truth(frames, truth)[:, 0, 0, 0], truth, 'm/s')}, {})\n"
     )
     write_samples(folder, samples_of(np.full(8, 20.0)))
     (row,) = run(folder, settings.model_copy(update={"descriptor": "first_pixel"}))
     assert 0 <= float(row["first_m_per_s"]) < 0.1
-    assert modes.modules(settings) == ["light_curve", "step.evaluation.descriptors.ring"]
+    assert modes.modules(settings) == ["light_curve", "step.posterior.descriptors.ring"]
     with pytest.raises(InputError, match=r"modes\.descriptors is 'nowhere'; there is no module"):
         modes.modules(settings.model_copy(update={"descriptor": "nowhere"}))
 

@@ -12,8 +12,6 @@ from step.cli import evaluate, featurise, plot_comparison, plot_masks, plot_movi
 from step.cli.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
-from step.evaluation.i3d import I3D
-from step.evaluation.metrics import METRICS
 from step.io.features import VideoFeatures, missing_features, read_features, write_features
 from step.io.learned_weights import KnownWeights, write_learned_weights, write_missing
 from step.io.reconstructions import (
@@ -24,6 +22,8 @@ from step.io.reconstructions import (
 )
 from step.io.tables import write_table
 from step.io.truths import write_truth
+from step.metrics.i3d import I3D
+from step.metrics.names import METRICS
 from step.physics.forward_models import build_forward_model
 from torchvision.models import vgg16
 

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.image import imread
 from step.cli import plot_ablation, tabulate_ablation
 from step.errors import InputError
-from step.evaluation.metrics import METRICS
 from step.figures.ablation import draw_ablation, read_curve
 from step.io.tables import read_table, write_table
+from step.metrics.names import METRICS
 
 HARDNESS = np.array([0.0, 3.0, 9.0])  # of three videos, the same for all points
 GAIN = {"0": np.zeros(3), "10": np.array([1.0, 2.0, 3.0]), "100": np.array([2.0, 2.0, 2.0])}

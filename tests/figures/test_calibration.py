@@ -9,10 +9,10 @@ from matplotlib.image import imread
 from step.cli import plot_calibration
 from step.config.calibration import Judgement
 from step.errors import InputError
-from step.evaluation.calibration import judge_video
-from step.evaluation.verdict import CONSISTENT, OVER_CONFIDENT, tabulate
 from step.figures.calibration import draw_calibration, read_calibration
 from step.io.tables import read_table, write_table
+from step.posterior.calibration import judge_video
+from step.posterior.verdict import CONSISTENT, OVER_CONFIDENT, tabulate
 
 JUDGEMENT = Judgement(
     bright_fraction=0.1, interval=0.9, significance=0.01, resamples=1500, reference_points=5, spread_bins=4

@@ -8,7 +8,6 @@ import pytest
 from matplotlib.image import imread
 from step.cli import plot_uncertainty
 from step.errors import InputError
-from step.evaluation.quantiles import take_quantiles
 from step.figures import panels
 from step.figures.uncertainty import Uncertainty, animate_uncertainty, draw_uncertainty, read_uncertainty
 from step.io.reconstructions import (
@@ -20,6 +19,7 @@ from step.io.reconstructions import (
     write_summary,
 )
 from step.io.truths import write_truth
+from step.posterior.quantiles import take_quantiles
 
 N_SAMPLES, N_FRAMES, N_PIXELS = 9, 8, 16
 LEVELS = (0.1, 0.5, 0.9)

@@ -176,14 +176,14 @@ LIBRARY_EDITS = {
     "observations/eht.py": FROM_NIGHT,
     "observations/uvfits.py": FROM_NIGHT,
     # The comparison says the PSNR of what it shows, and the modes are sliced where the comparison is.
-    "evaluation/psnr.py": total(
+    "metrics/psnr.py": total(
         of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2, "plot_modes_of_observation": 2}
     ),
-    "evaluation/i3d.py": total(HEART.table, BLACK_HOLE.table),
-    "evaluation/frechet.py": total(TABLES, TABLES),
+    "metrics/i3d.py": total(HEART.table, BLACK_HOLE.table),
+    "metrics/frechet.py": total(TABLES, TABLES),
     "sampling/noise/gp_warp.py": total(of_methods(1), of_methods(1)),
     "sampling/optical_flow.py": total(of_flow(SCAN_OF_FLOW), of_flow(NONE)),
-    "figures/setting_tables.py": {"table_costs": 1, "table_training": 1},
+    "tables/settings.py": {"table_costs": 1, "table_training": 1},
     "figures/losses.py": {"plot_losses": 8},
     "cli/describe.py": NONE,
 }
@@ -248,7 +248,7 @@ ANALYSES_AFTER = {
 
 ANALYSES_OF_LIBRARY = {
     # Error and spread are compared where they are measured.
-    "evaluation/calibration.py": {"calibrate": 2, "plot_calibration": 1, "plot_uncertainty": 1},
+    "posterior/calibration.py": {"calibrate": 2, "plot_calibration": 1, "plot_uncertainty": 1},
     "figures/samples.py": {"plot_samples": 1},
     "sampling/generation.py": total(GENERATED, GENERATED),
     "tuning/search.py": NONE,

@@ -20,7 +20,7 @@ from step.process import keep_freed_memory
 from step.provenance import noise_source_name
 
 if TYPE_CHECKING:
-    from step.evaluation.costs import Cost, Workload
+    from step.benchmark.costs import Cost, Workload
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _costs_of_sampler(settings: Settings, workload: "Workload") -> list["Cost"]:
     """Return what a step and a whole sample cost, and how that grows with samples and levels."""
-    from step.evaluation.costs import Cost, cost_along, cost_of_sampling, cost_of_step, reduced
+    from step.benchmark.costs import Cost, cost_along, cost_of_sampling, cost_of_step, reduced
 
     extent, whole = settings.extent, settings.sampler.on(workload.device.type)
     chosen = reduced(whole, extent.levels, extent.steps)
@@ -144,7 +144,7 @@ def _log_costs(costs: list["Cost"]) -> None:
 
 def _costs_of_gradients(settings: Settings, n_frames: int) -> list["Cost"]:
     """Return time and peak memory of one gradient of decoder and likelihood, along frames and sides."""
-    from step.evaluation.costs import Cost
+    from step.benchmark.costs import Cost
     from step.progress import track
 
     scaling, text = settings.extent.scaling, dump_settings(settings)
@@ -171,8 +171,8 @@ def measure_gradient(settings_text: str, n_frames: int, side: int) -> dict[str, 
 
     `gradient_memory` is `peak_memory` less `baseline_memory`: what is in use before the gradient, networks included.
     """
-    from step.evaluation.costs import fastest
-    from step.evaluation.memory import peak_memory, start_peak
+    from step.benchmark.costs import fastest
+    from step.benchmark.memory import peak_memory, start_peak
 
     keep_freed_memory()  # as a job does
     settings = parse_settings(settings_text, Settings)
@@ -200,7 +200,7 @@ def _workload(settings: Settings, n_frames: int, side: int) -> "Workload":
     """
     import torch
 
-    from step.evaluation.costs import Workload
+    from step.benchmark.costs import Workload
     from step.models.untrained import untrained_prior
     from step.physics.forward_models import build_forward_model
     from step.sampling.noise.sources import build_noise_source

@@ -59,11 +59,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write both tables; raises `InputError` where a video lacks its truth or samples, or they do not fit."""
     import numpy as np
 
-    from step.evaluation.calibration import judge_video
-    from step.evaluation.verdict import tabulate
     from step.io.reconstructions import read_measurement
     from step.io.tables import write_table
     from step.physics.forward_models import fit_to_data
+    from step.posterior.calibration import judge_video
+    from step.posterior.verdict import tabulate
     from step.progress import track
     from step.seeds import derive_seed
 

@@ -22,9 +22,9 @@ from step.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from step.evaluation.scores import FrameDistance
     from step.io.learned_weights import LearnedWeights
     from step.io.reconstructions import Reconstruction
+    from step.metrics.scores import FrameDistance
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table and the features; raises `InputError` where a video lacks its truth or its reconstruction."""
-    from step.evaluation.authors import score_as_authors
-    from step.evaluation.features import describe_videos
-    from step.evaluation.metrics import OF_SOME_MEASUREMENTS
-    from step.evaluation.scores import score_video
     from step.io.features import write_features
     from step.io.learned_weights import read_learned_weights
     from step.io.reconstructions import read_reconstructions
     from step.io.tables import write_table
+    from step.metrics.authors import score_as_authors
+    from step.metrics.features import describe_videos
+    from step.metrics.names import OF_SOME_MEASUREMENTS
+    from step.metrics.scores import score_video
     from step.physics.display import to_unit_range
     from step.physics.forward_models import fit_to_data
     from step.progress import track
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 def _build_lpips(weights: "LearnedWeights") -> "FrameDistance | None":
     if weights.missing:
         return None
-    from step.evaluation.lpips import Lpips
+    from step.metrics.lpips import Lpips
 
     return Lpips(weights.tensors)
 

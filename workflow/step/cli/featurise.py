@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the features, or why there are none; raises `InputError` where a truth is missing."""
-    from step.evaluation.features import describe_videos
     from step.figures.reading import read_shown_videos
     from step.io.features import write_features
     from step.io.learned_weights import read_learned_weights
+    from step.metrics.features import describe_videos
 
     weights = read_learned_weights(arguments.weights, "i3d", arguments.checksums)
     shown = read_shown_videos(arguments.truths, {}, settings.display)

@@ -72,9 +72,9 @@ def _keep(output: Path, settings: Settings, known: "KnownWeights") -> None:
     """Write the converted weights of the file that is given, or fetched to a folder that does not stay."""
     import tempfile
 
-    from step.evaluation.conversion import convert
     from step.io.learned_weights import sha256, write_learned_weights
     from step.io.original_weights import fetch_original, original_of, read_original
+    from step.metrics.conversion import convert
 
     with tempfile.TemporaryDirectory() as folder:
         if settings.source == "fetch":

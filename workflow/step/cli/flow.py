@@ -15,7 +15,7 @@ from step.config.sections import Section
 from step.config.study import Config
 from step.config.tasks import Flow, MeasurementOfDomain
 from step.errors import InputError
-from step.evaluation.caveats import ORACLE_FLOW
+from step.metrics.caveats import ORACLE_FLOW
 
 if TYPE_CHECKING:
     import numpy as np

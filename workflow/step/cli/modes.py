@@ -19,8 +19,8 @@ from step.provenance import descriptor_name
 if TYPE_CHECKING:
     import numpy as np
 
-    from step.evaluation.descriptors.description import Description
-    from step.evaluation.modes import Clusters
+    from step.posterior.descriptors.description import Description
+    from step.posterior.modes import Clusters
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the modes and their table; raises `InputError` for samples that are not of the measurement, or too few."""
-    from step.evaluation.modes import find_modes, in_words, reduce
     from step.io.modes import Modes, write_modes
     from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
     from step.io.tables import write_table
     from step.io.truths import read_truth
     from step.physics.forward_models import fit_to_data
+    from step.posterior.modes import find_modes, in_words, reduce
     from step.seeds import derive_seed
 
     name = arguments.measurement.stem

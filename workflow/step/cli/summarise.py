@@ -49,10 +49,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the summary and the table."""
     import numpy as np
 
-    from step.evaluation.quantiles import take_quantiles
     from step.io.reconstructions import read_measurement, read_reconstructions, write_summary
     from step.io.tables import write_table
     from step.physics.forward_models import energy_outside, fit_to_data
+    from step.posterior.quantiles import take_quantiles
 
     name = arguments.measurement.stem
     reconstructions = read_reconstructions(arguments.reconstructions)

@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table; as CSV it has the rows of all benchmarks."""
     from step.figures.benchmark import read_benchmark
-    from step.figures.benchmark_tables import benchmark_document
-    from step.figures.tables import write_document
     from step.io.tables import read_table
+    from step.tables.benchmark import benchmark_document
+    from step.tables.document import write_document
 
     tables = {path: read_table(path) for path in arguments.benchmarks}
     benchmarks = [read_benchmark(rows, str(path)) for path, rows in tables.items()]

@@ -53,10 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table; raises `InputError` where costs are of another task, or a task has none."""
-    from step.figures.paper import read_paper_settings
-    from step.figures.setting_tables import SampledTask, add_costs, cost_document
-    from step.figures.tables import write_document
     from step.io.tables import read_table
+    from step.tables.document import write_document
+    from step.tables.paper import read_paper_settings
+    from step.tables.settings import SampledTask, add_costs, cost_document
 
     files = _files_by_task(arguments.costs, settings)
     tasks = []

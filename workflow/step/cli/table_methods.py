@@ -50,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table; raises `InputError` unless the files given are those of its tasks."""
-    from step.figures.method_tables import arrange, method_document
-    from step.figures.paper import read_paper_scores
-    from step.figures.tables import title_of, write_document
     from step.io.tables import read_table
+    from step.tables.document import title_of, write_document
+    from step.tables.methods import arrange, method_document
+    from step.tables.paper import read_paper_scores
 
     files = dict(arguments.tasks)
     names = [chosen.task for chosen in settings.tasks]

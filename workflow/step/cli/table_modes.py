@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table; raises `InputError` where a table lacks a column."""
-    from step.figures.mode_tables import check_modes, mode_document, read_paper_modes
-    from step.figures.tables import write_document
     from step.io.tables import read_table
+    from step.tables.document import write_document
+    from step.tables.modes import check_modes, mode_document, read_paper_modes
 
     rows = read_table(arguments.table)
     check_modes(rows, str(arguments.table))

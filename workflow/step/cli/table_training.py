@@ -54,10 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table; raises `InputError` where a network is of another domain, or a domain has none."""
-    from step.figures.paper import read_paper_settings
-    from step.figures.setting_tables import TrainedDomain, training_document
-    from step.figures.tables import write_document
     from step.io.tables import read_table
+    from step.tables.document import write_document
+    from step.tables.paper import read_paper_settings
+    from step.tables.settings import TrainedDomain, training_document
 
     folders = _folders_by_domain(arguments.networks, [of.domain for of in settings.domains])
     domains = [TrainedDomain(**{**dict(of), "records": _read_records(folders[of.domain])}) for of in settings.domains]
@@ -90,8 +90,8 @@ def _folders_by_domain(groups: list[list[str]], domains: list[str]) -> dict[str,
 
 def _read_records(folders: dict[str, Path]) -> dict[str, dict[str, str]]:
     """Return the record of each network's training."""
-    from step.figures.setting_tables import check_training
     from step.io.tables import read_table
+    from step.tables.settings import check_training
 
     records = {}
     for network in sorted(folders, key=NETWORKS.index):

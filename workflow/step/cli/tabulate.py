@@ -65,9 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table and log it; raises `InputError` where names and files do not match."""
-    from step.evaluation.summary import format_table, measure_distance, read_scores, summarise
     from step.io.features import read_features
     from step.io.tables import read_table, write_table
+    from step.metrics.summary import format_table, measure_distance, read_scores, summarise
     from step.progress import track
     from step.seeds import derive_seed
 

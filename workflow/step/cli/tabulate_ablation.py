@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _read_scores(path: Path) -> list[dict[str, str]]:
     """Return the metrics of each video in `path`."""
-    from step.evaluation.metrics import METRICS
     from step.io.tables import read_table
+    from step.metrics.names import METRICS
 
     rows = read_table(path)
     missing = [column for column in ("video", *METRICS) if not rows or column not in rows[0]]

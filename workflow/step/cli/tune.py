@@ -138,7 +138,7 @@ def _psnr(problem: Problem, settings: Settings, values: Mapping[str, float], vid
     """Return the PSNR, dB, of the first sample of `video` that is drawn with `values`."""
     import numpy as np
 
-    from step.evaluation.psnr import psnr
+    from step.metrics.psnr import psnr
     from step.physics.display import to_unit_range
 
     drawing, sampler = settings.drawing, settings.drawing.sampler

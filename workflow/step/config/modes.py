@@ -50,6 +50,6 @@ class Modes(Clustering):
     """What the samples of each domain are described by, and when they form more than one mode."""
 
     descriptors: dict[Name, ModuleName] = Field(
-        description="for each domain a module of `step.evaluation.descriptors`: `ring`, `heart`, or `general` for any "
+        description="for each domain a module of `step.posterior.descriptors`: `ring`, `heart`, or `general` for any "
         "video; or any importable module with `describe`"
     )

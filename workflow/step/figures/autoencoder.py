@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.comparison import ERROR_PERCENTILE, busiest_frame
 from step.figures.posterior import Display
 from step.figures.reading import ShownVideo
 from step.io.arrays import write_arrays
+from step.metrics.psnr import psnr
 
 PANEL_INCHES = 1.25
 AUTOENCODER = "vae"

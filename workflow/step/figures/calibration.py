@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from step.errors import InputError
-from step.evaluation.calibration import PIXEL, REFERENCE_DISTANCE
-from step.evaluation.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT, UNEVEN, find_uneven
 from step.figures import style
 from step.io.tables import read_table, write_table
+from step.posterior.calibration import PIXEL, REFERENCE_DISTANCE
+from step.posterior.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT, UNEVEN, find_uneven
 
 NUMBERS = ("level", "value", "low", "high", "expected", "expected_low", "expected_high", "p")
 COLUMNS = ("statistic", "quantity", *NUMBERS, "verdict", "interval", "videos", "samples")

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.reading import ShownVideo
 from step.io.arrays import write_arrays
+from step.metrics.psnr import psnr
 
 PANEL_INCHES = 1.25
 ERROR_PERCENTILE = 99.5  # the error scale ends here, so that one wild pixel does not darken all maps

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.comparison import busiest_column
 from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows
@@ -17,6 +16,7 @@ from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
 from step.figures.scales import TIME_LABELS, draw_scale_bar, evenly_spaced, frame_edges
 from step.io.arrays import write_arrays
+from step.metrics.psnr import psnr
 
 FRAMES_SHOWN = 3
 PANEL_INCHES = 0.95

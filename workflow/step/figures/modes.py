@@ -10,9 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from step.errors import InputError
-from step.evaluation.descriptors.appearance import average_image
-from step.evaluation.descriptors.ring import Ring, fit_ring, unroll
-from step.evaluation.descriptors.rotation import pattern_rotation
 from step.figures.comparison import busiest_column
 from step.figures.coverage import Coverage, cover
 from step.figures.posterior import Display, Grid, frames_with_data
@@ -26,6 +23,9 @@ from step.io.modes import Modes, read_modes
 from step.io.reconstructions import read_measurement, read_reconstructions
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
+from step.posterior.descriptors.appearance import average_image
+from step.posterior.descriptors.ring import Ring, fit_ring, unroll
+from step.posterior.descriptors.rotation import pattern_rotation
 
 FRAMES_SHOWN, MODES_SHOWN = 5, 4
 RING = "ring"  # the descriptor whose videos turn

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from scipy.ndimage import uniform_filter
 
-from step.evaluation.psnr import psnr
 from step.figures import style
 from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows
 from step.figures.posterior import Grid
@@ -17,6 +16,7 @@ from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
 from step.figures.scales import draw_scale_bar
 from step.io.arrays import write_arrays
+from step.metrics.psnr import psnr
 
 FRAMES_SHOWN = (1 / 4, 3 / 4)  # of the way from the first to the last
 PANEL_INCHES = 1.15

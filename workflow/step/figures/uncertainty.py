@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from step.errors import InputError
-from step.evaluation.calibration import bright_pixels
 from step.figures import style
 from step.figures.panels import Panel, film
 from step.figures.posterior import Display, Grid, frames_with_data
@@ -19,6 +18,7 @@ from step.io.arrays import write_arrays
 from step.io.reconstructions import read_measurement, read_quantiles, read_reconstructions
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
+from step.posterior.calibration import bright_pixels
 
 FRAMES_SHOWN = 6
 FILM_COLUMNS = 3

@@ -1,0 +1,377 @@
+"""All methods of some tasks beside the paper's own figures (Tables 1 and 4), and their paired differences."""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from step.errors import InputError
+from step.figures import style
+from step.metrics.caveats import ORACLE_MARK, ORACLE_NOTE, STILL_NOTE, is_oracle
+from step.metrics.significance import smallest_p
+from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells
+from step.tables.paper import IN_THE_PAPER, Score, task_label
+
+Row = Mapping[str, str]
+"""One row of a task's table of metrics, as text."""
+
+PaperScores = Mapping[tuple[str, str], Mapping[str, Score]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a metric is shown."""
+
+    header: str
+    decimals: int
+    larger_is_better: bool
+
+
+COLUMNS = {
+    "psnr": Column("PSNR ↑", 2, True),
+    "ssim": Column("SSIM ↑", 3, True),
+    "lpips": Column("LPIPS ↓", 3, False),
+    "d_psnr": Column("d-PSNR ↑", 2, True),
+    "d_ssim": Column("d-SSIM ↑", 3, True),
+    "fvd": Column("FVD ↓", 2, False),
+    "data_misfit": Column("Data misfit ↓", 3, False),
+    "difference_correlation": Column("Difference correlation ↑ (ours)", 3, True),
+}
+"""The paper's columns in the paper's order, and ours."""
+
+PAIRED = tuple(metric for metric in COLUMNS if metric != "fvd")
+"""The metrics whose differences are shown, video by video."""
+
+AS_AUTHORS = {"psnr": "psnr_authors", "ssim": "ssim_authors"}
+"""The columns in the authors' convention, where it is not ours: the paper's figures stand in them."""
+
+AUTHORS_COLUMNS = {
+    name: Column(f"{COLUMNS[metric].header}, as the authors scale", COLUMNS[metric].decimals, True)
+    for metric, name in AS_AUTHORS.items()
+}
+
+
+BESIDE = {
+    "chi2_closure_phase_full": Column("χ² of closure phases, with covariance", 2, False),
+    "chi2_log_closure_amplitude_full": Column("χ² of log closure amplitudes, with covariance", 2, False),
+}
+"""Columns of tables that have them: reduced chi-squares, at best 1, and not ranked."""
+
+ALL_COLUMNS = COLUMNS | AUTHORS_COLUMNS | BESIDE
+
+AUTHORS_NOTE = (
+    "As the authors scale: both channels of each video, real and imaginary part, are brought to [0, 1] by the video's "
+    "own minimum and maximum, and compared. Only these columns compare with the paper's PSNR and SSIM; the others are "
+    "of magnitudes over the truth's maximum."
+)
+
+MISFIT_HEADERS = {"vlbi": "Data misfit ↓ (1 at best)"}
+"""By the model of the measurement: the paper's statistic of closure quantities is never below 1 (Eq. 13)."""
+
+COVARIANCE_NOTE = (
+    "χ² with covariance: of all independent closures, with the covariance of those that share visibilities; the same "
+    "for any choice of set, 1 where the data are fitted to their errors."
+)
+
+SIGNIFICANCE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+MOST_DECIMALS = 6  # with more, a number is written as a power of ten
+SIGNIFICANT_DIGITS = 3  # at least so many of a data misfit, whose size depends on the units of the data
+
+REFERENCES_HEADING = "References, which are not ranked"
+UNDEFINED = "undefined"
+
+
+@dataclass(frozen=True)
+class TaskTable:
+    """The rows of one task, methods in the study's order apart from references."""
+
+    task: str
+    model: str  # of the measurement
+    methods: tuple[Row, ...]
+    references: tuple[Row, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All rows, references last."""
+        return self.methods + self.references
+
+
+def arrange(task: str, model: str, rows: Sequence[Row], methods: Iterable[str], source: str) -> TaskTable:
+    """Return the `rows` of a task's table in the order of `methods`, every other row as a reference.
+
+    Raises `InputError`, naming `source`, where a method has no row or the table lacks a column.
+    """
+    needed = [column for metric in COLUMNS | AUTHORS_COLUMNS for column in (metric, *_spread(metric))]
+    needed += ["method", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
+    missing = [column for column in needed if not rows or column not in rows[0]]
+    if missing:
+        raise InputError(f"{source} has no column {missing[0]}; tabulate the task {task} again")
+    of_method = {row["method"]: row for row in rows}
+    methods = list(methods)
+    absent = [method for method in methods if method not in of_method]
+    if absent:
+        raise InputError(f"{source} has no row {absent[0]}; it has {list(of_method)}: tabulate the task {task} again")
+    references = tuple(row for method, row in of_method.items() if method not in methods)
+    return TaskTable(task, model, tuple(of_method[method] for method in methods), references)
+
+
+def method_document(title: str, tables: Sequence[TaskTable], paper: PaperScores, paired_with: str | None) -> Document:
+    """Return the tables of all tasks: what the methods score, then how they differ from `paired_with`.
+
+    `paper` is by task and method; where it has no row, there is none in the table. Raises `InputError` where a
+    table was not paired with that method.
+    """
+    parts = [_score_part(table, paper) for table in tables]
+    if paired_with is not None:
+        parts += [_difference_part(table, paired_with) for table in tables]
+    rows = [row for table in tables for row in _tidy(table, paper, paired_with)]
+    return Document(title, tuple(parts), tuple(rows))
+
+
+def ranks(rows: Sequence[Row], metric: str) -> dict[str, int]:
+    """Return the rank of each method in `metric`, 1 for the best; equal values share one, missing and nan have none.
+
+    The black hole's data misfit ranks smaller first too, as in the paper: its statistic is never below 1.
+    """
+    values = {row["method"]: _number(row, metric) for row in rows}
+    values = {method: value for method, value in values.items() if value is not None and not math.isnan(value)}
+    ordered = sorted(values.values(), reverse=ALL_COLUMNS[metric].larger_is_better)
+    return {method: ordered.index(value) + 1 for method, value in values.items()}
+
+
+def stars(p: float | None) -> str:
+    """Return the mark of a corrected p: * below 0.05, ** below 0.01, *** below 0.001."""
+    return next((mark for level, mark in SIGNIFICANCE if p is not None and p < level), "")
+
+
+def _columns(table: TaskTable, paper: PaperScores) -> dict[str, Column]:
+    """Return the columns of a table: where it has the paper's rows, those in the authors' convention beside ours."""
+    shown = {metric: [metric] for metric in COLUMNS}
+    if _has_paper(table, paper):
+        for metric, name in AS_AUTHORS.items():
+            shown[metric] += [name] if any(_number(row, name) is not None for row in table.rows) else []
+    beside = [name for name in BESIDE if name in table.rows[0]]
+    return {name: ALL_COLUMNS[name] for name in [*(name for names in shown.values() for name in names), *beside]}
+
+
+def _ranks_shown(table: TaskTable, metric: str) -> dict[str, int]:
+    return {} if metric in BESIDE else ranks(table.methods, metric)
+
+
+def _has_paper(table: TaskTable, paper: PaperScores) -> bool:
+    return any((table.task, row["method"]) in paper for row in table.methods)
+
+
+def _paper_score(scores: Mapping[str, Score], metric: str, columns: Collection[str]) -> Score:
+    """Return what the paper has in the column `metric` of `columns`: PSNR and SSIM where they are like its own."""
+    if AS_AUTHORS.get(metric) in columns:
+        return "", ""
+    paper_name = {name: metric for metric, name in AS_AUTHORS.items()}
+    return scores.get(paper_name.get(metric, metric), ("", ""))
+
+
+def _score_part(table: TaskTable, paper: PaperScores) -> Part:
+    columns = _columns(table, paper)
+    rank_of = {metric: _ranks_shown(table, metric) for metric in columns}
+    lines: list[Line] = []
+    for row in table.methods:
+        cells = [_score_cell(row, metric, rank_of[metric].get(row["method"])) for metric in columns]
+        lines.append((Cell(_name(row)), *cells))
+        if (table.task, row["method"]) in paper:
+            lines.append(_paper_line(row["method"], paper[table.task, row["method"]], columns))
+    if table.references:
+        lines.append((Cell(REFERENCES_HEADING),))
+    lines += [(Cell(_name(row)), *(_score_cell(row, metric, None) for metric in columns)) for row in table.references]
+    headers = {metric: column.header for metric, column in columns.items()}
+    headers["data_misfit"] = MISFIT_HEADERS.get(table.model, headers["data_misfit"])
+    caption = f"{task_label(table.task)}: mean over videos (standard deviation); FVD with its bootstrap interval"
+    return Part(caption, ("Methods", *headers.values()), tuple(lines), tuple(_score_notes(table, paper)))
+
+
+def _score_cell(row: Row, metric: str, rank: int | None) -> Cell:
+    look = {1: "best", 2: "second"}.get(rank, "plain")
+    value = _number(row, metric)
+    if value is None or math.isnan(value):
+        return Cell(NOTHING if value is None else UNDEFINED)
+    decimals = _decimals(metric, value)
+    if metric == "fvd":
+        low, high = (_format(_number(row, column), decimals) for column in _spread("fvd"))
+        return Cell(f"{_format(value, decimals)} [{low}, {high}]", look)
+    std = _number(row, f"{metric}_std")
+    spread = f" ({_format(std, decimals)})" if std is not None and not math.isnan(std) else ""
+    return Cell(f"{_format(value, decimals)}{spread}", look)
+
+
+def _paper_line(method: str, scores: Mapping[str, Score], columns: Collection[str]) -> Line:
+    """Return the paper's own line, whose first cell says so."""
+    texts = [f"{_plain_label(method)}, {IN_THE_PAPER}"]
+    for metric in columns:
+        mean, std = _paper_score(scores, metric, columns)
+        texts.append(f"{mean} ({std})" if std else mean or NOTHING)
+    return tuple(Cell(text, "paper") for text in texts)
+
+
+def _score_notes(table: TaskTable, paper: PaperScores) -> list[str]:
+    notes = ["Best of the methods bold, second best underlined."]
+    if _has_paper(table, paper):
+        notes.append(
+            f"Rows in italics, called “{IN_THE_PAPER}”, are not this study's: they are the figures that the paper "
+            "prints, of its own data, sizes and networks."
+        )
+    if not AUTHORS_COLUMNS.keys().isdisjoint(_columns(table, paper)):
+        notes.append(AUTHORS_NOTE)
+    notes.append(f"{_all_of(table, 'videos')} test videos of {_all_of(table, 'frames')} frames.")
+    notes += [COVARIANCE_NOTE] if any(name in table.rows[0] for name in BESIDE) else []
+    notes += _oracle_note(table)
+    notes += [f"Flow of {names}: {flow}." for flow, names in _by_text(table, "flow").items()]
+    for column, name in (("lpips_weights", "LPIPS"), ("fvd_weights", "FVD")):
+        notes += [f"Weights of {name}: {weights}." for weights in _by_text(table, column)]
+    notes += [f"{remark} ({names})." for remark, names in _by_text(table, "remarks").items()]
+    if any(_number(row, "fvd") is not None for row in table.rows):
+        notes.append("Resampled sets repeat videos, so an interval of FVD may lie above the value itself.")
+    return notes + _still_note(table, "difference_correlation")
+
+
+def _oracle_note(table: TaskTable) -> list[str]:
+    return [f"{ORACLE_MARK} {ORACLE_NOTE}."] if any(is_oracle(row["flow"]) for row in table.rows) else []
+
+
+def _still_note(table: TaskTable, column: str) -> list[str]:
+    values = [_number(row, column) for row in table.rows]
+    return [f"{STILL_NOTE}."] if any(value is not None and math.isnan(value) for value in values) else []
+
+
+def _difference_part(table: TaskTable, paired_with: str) -> Part:
+    columns = {metric: f"{metric}_minus_{paired_with}" for metric in PAIRED}
+    if columns["psnr"] not in table.rows[0]:
+        raise InputError(f"the table of {table.task} has no column {columns['psnr']}; tabulate it --paired-with that")
+    lines: list[Line] = []
+    for rows, heading in ((table.methods, None), (table.references, REFERENCES_HEADING.replace("ranked", "tested"))):
+        others = [row for row in rows if row["method"] != paired_with]
+        if others and heading:
+            lines.append((Cell(heading),))
+        lines += [
+            label_cells([_name(row), *(_difference(row, metric, columns[metric]) for metric in PAIRED)])
+            for row in others
+        ]
+    caption = (
+        f"{task_label(table.task)}: each method minus {_plain_label(paired_with)}, mean over "
+        f"{_all_of(table, 'videos')} videos ± standard error; paired sign-flip permutation test of the mean, two-sided"
+    )
+    notes = [
+        "Holm-corrected over the methods within a metric: * p < 0.05, ** p < 0.01, *** p < 0.001.",
+        _reach(int(table.rows[0]["videos"]), sum(row["method"] != paired_with for row in table.methods)),
+        *_oracle_note(table),
+        f"{NOTHING}: not measured, the table above says why." if _has_gaps(table, columns) else "",
+        *_still_note(table, columns["difference_correlation"]),
+    ]
+    headers = [COLUMNS[metric].header for metric in PAIRED]
+    return Part(caption, ("Methods", *headers), tuple(lines), tuple(filter(None, notes)))
+
+
+def _reach(n_videos: int, n_methods: int) -> str:
+    """Return which marks so few videos can never get; '' where they can get them all."""
+    smallest = n_methods * smallest_p(n_videos)
+    beyond = [mark for level, mark in reversed(SIGNIFICANCE) if smallest >= level]
+    if not beyond:
+        return ""
+    return (
+        f"A method that differs one way in every one of the {n_videos} videos has a p of {min(smallest, 1):.2g}, "
+        f"corrected for {n_methods} methods: too few videos for {', '.join(beyond)}."
+    )
+
+
+def _has_gaps(table: TaskTable, columns: Mapping[str, str]) -> bool:
+    return any(_number(row, column) is None for row in table.rows for column in columns.values())
+
+
+def _difference(row: Row, metric: str, column: str) -> str:
+    value, error = _number(row, column), _number(row, f"{column}_se")
+    if value is None:
+        return NOTHING
+    if math.isnan(value):
+        return UNDEFINED
+    decimals = _decimals(metric, value)
+    spread = f" ± {_format(error, decimals)}" if error is not None and not math.isnan(error) else ""
+    return f"{value:+.{decimals}f}{spread}{stars(_number(row, f'{column}_p_holm'))}".replace("-", "−")
+
+
+def _tidy(table: TaskTable, paper: PaperScores, paired_with: str | None) -> Iterable[dict[str, object]]:
+    """Yield one row per value: of ours, of the references, and of the paper."""
+    columns = _columns(table, paper)
+    for metric in columns:
+        rank_of = _ranks_shown(table, metric)
+        for row in table.rows:
+            low, high = _spread("fvd") if metric == "fvd" else ("", "")
+            column = f"{metric}_minus_{paired_with}"
+            yield {
+                "task": table.task,
+                "method": row["method"],
+                "kind": "ours" if row in table.methods else "reference",
+                "metric": metric,
+                "mean": row[metric],
+                "std": row.get(f"{metric}_std", ""),
+                "low": row.get(low, ""),
+                "high": row.get(high, ""),
+                "rank": rank_of.get(row["method"], ""),
+                "difference": row.get(column, ""),
+                "se": row.get(f"{column}_se", ""),
+                "p": row.get(f"{column}_p", ""),
+                "p_holm": row.get(f"{column}_p_holm", ""),
+                "flow": row["flow"],
+                "remark": row["remarks"],
+            }
+            mean, std = _paper_score(paper.get((table.task, row["method"]), {}), metric, columns)
+            if mean:
+                empty = dict.fromkeys(("low", "high", "rank", "difference", "se", "p", "p_holm", "flow", "remark"), "")
+                names = {"task": table.task, "method": row["method"], "kind": "paper", "metric": metric}
+                yield {**names, "mean": mean, "std": std, **empty}
+
+
+def _spread(metric: str) -> tuple[str, ...]:
+    return ("fvd_low", "fvd_high") if metric == "fvd" else (f"{metric}_std",)
+
+
+def _number(row: Row, column: str) -> float | None:
+    text = row.get(column, "")
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise InputError(f"{column} of {row['method']} is {text!r}, no number; tabulate again") from None
+
+
+def _decimals(metric: str, value: float | None) -> int:
+    decimals = ALL_COLUMNS[metric].decimals
+    if metric != "data_misfit" or not value or not math.isfinite(value):
+        return decimals
+    return max(decimals, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value))))
+
+
+def _format(value: float | None, decimals: int) -> str:
+    if value is None:
+        return NOTHING
+    if math.isnan(value):
+        return UNDEFINED
+    text = f"{value:.{decimals}f}" if decimals <= MOST_DECIMALS else f"{value:.1e}"
+    return text.replace("-", "−")
+
+
+def _plain_label(method: str) -> str:
+    return " ".join(style.label(method).split())
+
+
+def _name(row: Row) -> str:
+    return f"{_plain_label(row['method'])}{ORACLE_MARK if is_oracle(row['flow']) else ''}"
+
+
+def _all_of(table: TaskTable, column: str) -> str:
+    return "/".join(dict.fromkeys(row[column] for row in table.rows))
+
+
+def _by_text(table: TaskTable, column: str) -> dict[str, str]:
+    """Return the texts of a column, each with the names of its rows: `all rows`, or their labels."""
+    names: dict[str, list[str]] = {}
+    for row in table.rows:
+        if row[column]:
+            names.setdefault(row[column], []).append(_plain_label(row["method"]))
+    everyone = len(table.rows)
+    return {text: "all rows" if len(of) == everyone else ", ".join(of) for text, of in names.items()}
