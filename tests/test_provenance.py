@@ -142,6 +142,6 @@ def test_a_forward_model_that_is_nowhere_is_named():
 
 def test_every_module_that_a_stage_reaches_lies_in_the_library():
     reached = provenance.reachable_modules("step.cli.sample")
-    assert {"step.sampling.daps", "step.models.unet", "step.seeds"} < reached
+    assert {"step.sampling.posterior", "step.models.unet", "step.seeds"} < reached
     assert not reached & provenance.WITHOUT_RESULT
     assert all(Path(provenance._source(name)).is_relative_to(provenance.LIBRARY) for name in reached)

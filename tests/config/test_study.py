@@ -39,7 +39,10 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         'tasks: {"x; rm -rf": {domain: mri}}',
         ["tasks.x; rm -rf", "should match pattern"],
     ),
-    "name that is a path": ('methods: {"../bis": {prior: image, noise: {source: independent}}}', ["methods.../bis"]),
+    "name that is a path": (
+        'methods: {"../bis": {prior: image, noise: {source: independent}, sampler: daps}}',
+        ["methods.../bis"],
+    ),
     "target that is no task": ("targets: {tour: {tasks: [mri7]}}", ["targets.tour.tasks", "mri7", "mri8"]),
     "tour of a method that is none": ("targets: {tour: {methods: [pcs]}}", ["targets.tour.methods", "pcs", "bcs"]),
     "table of a task that is none": ("tables: {table1: [mri7]}", ["tables.table1", "mri7", "mri8"]),

@@ -84,6 +84,7 @@ tasks:
       networks: {precision: float32, channels_last: false, compile: false, frames_per_chunk: 2}
       videos_per_batch: 1
       frames_per_chunk: 2
+    samplers: {}
 """
 
 
@@ -134,6 +135,7 @@ tasks:
     total_variation: null
     flow: {flow}
     sampler: {sampler}
+    samplers: {{}}
 """
 
 

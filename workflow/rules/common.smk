@@ -160,7 +160,7 @@ def files_of_measurement(task):
 @cache
 def files_of_sampling(task, method):
     """Return the files that the measurement of a task and the noise of a method are described in."""
-    return files_of_measurement(task) + checked(inputs.files_of_method, CONFIG, method)
+    return files_of_measurement(task) + checked(inputs.files_of_method, CONFIG, task, method)
 
 
 def tests(task):

@@ -55,9 +55,14 @@ def noise_source_name(source: str) -> str:
     return module_called(source, "sampling.noise", "noise.source")
 
 
+def sampler_name(sampler: str) -> str:
+    """Return the module that the `sampler` of a method names."""
+    return module_called(sampler, "sampling", "sampler")
+
+
 def descriptor_name(descriptor: str) -> str:
     """Return the module that a domain's entry in `modes.descriptors` names."""
-    return module_called(descriptor, "evaluation.descriptors", "modes.descriptors")
+    return module_called(descriptor, "posterior.descriptors", "modes.descriptors")
 
 
 def door_name(data_format: str) -> str:

@@ -77,6 +77,8 @@ NAMES_OF = {
     "sizes": "<size>",
     "frames": "<task>",
     "sides": "<task>",
+    "samplers": "<sampler>",
+    "own": "<key>",
 }
 
 
@@ -137,7 +139,7 @@ def tables() -> list[Table]:
 def _walk(path: tuple[str, ...], section: dict, title: str, meaning: str, named: dict) -> Iterator[Table]:
     """Yield the table of a section and those of the sections in it; `named` holds what is referred to."""
     own, inner = [], []
-    for name, field in section["properties"].items():
+    for name, field in section.get("properties", {}).items():
         place = (*path, name)
         of_each = field.get("patternProperties", {})
         if of_each:

@@ -13,7 +13,7 @@ from step.config.calibration import Calibration, Uncertainty
 from step.config.data import BlackHoleData, MriData
 from step.config.figures import Figures
 from step.config.generation import Generation
-from step.config.methods import Method
+from step.config.methods import OURS, Method
 from step.config.metrics import Evaluation, Weights
 from step.config.modes import Modes
 from step.config.observations import Observation
@@ -121,6 +121,11 @@ class Config(Section):
             for name in names:
                 if name not in known:
                     raise ValueError(f"{key} names {name!r}; the study has {list(known)}")
+        if (sampler := self.methods[self.benchmark.method].sampler) != OURS:
+            raise ValueError(
+                f"benchmark.method is {self.benchmark.method!r}, whose sampler is {sampler}; the parts that are timed "
+                f"are those of {OURS}: take a method of that"
+            )
         if self.methods[self.benchmark.method].uses_flow:
             raise ValueError(
                 f"benchmark.method is {self.benchmark.method!r}, which moves its noise with a flow; noise has none: "

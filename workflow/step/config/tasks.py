@@ -215,6 +215,10 @@ class Sampler(Section):
         return self.model_copy(update={"frames_per_chunk": self.networks.frames_per_chunk})
 
 
+class AnySettings(OpenSection):
+    """The settings of a module from elsewhere, which that module's own `Settings` check."""
+
+
 class TotalVariation(Section):
     """The classical reference: isotropic total variation over time, y and x, by proximal gradient steps."""
 
@@ -255,6 +259,11 @@ class Task(Section):
     samples: Count = Field(description="posterior samples drawn per test video; metrics are of the first one")
     videos_per_job: Count = Field(description="test videos reconstructed by one job, in one batch")
     sampler: Sampler
+    samplers: dict[ModuleName, AnySettings] = Field(
+        description="settings of other samplers than `daps`, by the name that a method has for its `sampler`; the "
+        "sampler's own `Settings` check them. Likelihood, networks, videos per batch and frames per chunk are those of "
+        "`sampler` for all of them"
+    )
     references: tuple[Reference, ...] = Field(
         description="reference rows of the task's table, below the methods: `zero_filled` (MRI) and `dirty` (black "
         "hole), the naive inverse, and `total_variation` (linear measurements only) use the measurement alone; "
