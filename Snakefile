@@ -42,6 +42,12 @@ rule all:
         RESULTS / "report.html",
 
 
+# Each domain's prior as one folder: to copy, to share, to load in a notebook, to name under `priors.DOMAIN.pretrained`.
+rule priors:
+    input:
+        [RESULTS / domain / "prior" for domain in dict.fromkeys(map(domain_of, CONFIG.targets.all))],
+
+
 rule weights:
     input:
         expand(RESULTS / "weights/{network}.safetensors", network=type(CONFIG.weights).model_fields),

@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from step.cli import inputs
 from step.cli.settings import dump_settings
 from step.config.plan import compared_method, held_out_videos, sample_ranges, sampling_shards, shards
+from step.config.pretrained import pretrained_settings
 from step.config.study import check_config
 from step.errors import InputError
 from step.provenance import code_digest
@@ -217,6 +218,27 @@ def shard_of(task, video):
 def place_of_shard(task, shard):
     """Return the place of a sampling job's first video among the test videos."""
     return tests(task).index(sampling_shards(CONFIG, task)[shard][0])
+
+
+# Domains whose priors are pretrained, and those whose priors are trained.
+PRETRAINED = {
+    domain: chosen for domain in CONFIG.priors if (chosen := checked(pretrained_settings, CONFIG, domain)) is not None
+}
+TRAINED = [domain for domain in CONFIG.priors if domain not in PRETRAINED]
+
+
+def pretrained_folder(domain):
+    """Return the folder of a pretrained prior: where it lies, or where it is fetched to."""
+    folder = PRETRAINED[domain].folder
+    if folder is None:
+        return RESULTS / domain / "pretrained"
+    checked(stage_module("take_network").check, PRETRAINED[domain], folder)
+    return folder
+
+
+def brightness_of_prior(domain):
+    """Return what says how bright the videos are that a domain's prior has learned from."""
+    return pretrained_folder(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
 
 
 def prior_folder(task, method):
