@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from step.config.sections import Section
 from step.config.study import Config, describe_problem
 from step.errors import InputError
-from step.provenance import forward_model_name
+from step.provenance import forward_model_name, modules_of_functions
 
 S = TypeVar("S", bound=Section)
 
@@ -38,8 +38,11 @@ def parse_settings(text: str, section: type[S]) -> S:
 
 
 def modules_of_measurement(settings: Section) -> list[str]:
-    """Return the module of the forward model that ``settings.measurement`` names, if there is one.
+    """Return the modules that ``settings.measurement`` names, if there is one: the forward model's, and functions'.
 
-    It is imported by name: stages that build it say so with ``modules``, which the workflow asks for.
+    They are imported by name: stages that build it say so with ``modules``, which the workflow asks for.
     """
-    return [forward_model_name(settings.measurement.model)] if settings.measurement else []
+    measurement = settings.measurement
+    if not measurement:
+        return []
+    return [forward_model_name(measurement.model), *modules_of_functions(measurement.model_dump())]

@@ -4,6 +4,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -53,7 +54,7 @@ class LeastSquares(ABC):
         """Return what of `video` a simulated measurement samples, arrays (batch, time, ...); all, unless overridden."""
         return {}
 
-    @property
+    @cached_property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
         """The axes that a simulated frame has; to be overridden where real data may have others."""
         simulated = self.measure(torch.zeros(1, 1, *self.frame_shape), seed=0)
