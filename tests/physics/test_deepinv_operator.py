@@ -9,6 +9,7 @@ from deepinv.physics import Blur, Denoising, Downsampling, GaussianNoise, Inpain
 from deepinv.physics.functional import gaussian_blur
 from step.cli.inputs import files_of_measurement
 from step.cli.settings import modules_of_measurement
+from step.config.sampling import sample_settings
 from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel, LeastSquaresModel
@@ -16,6 +17,7 @@ from step.errors import InputError
 from step.physics.deepinv_operator import DeepinvOperator
 from step.physics.forward_models import build_forward_model, check_measurement, open_measurement
 from step.sampling.pixel_space import draw_video
+from step.sampling.posterior import LatentLikelihood
 
 FRAME = (2, 16, 12)
 NOISE = 0.2
@@ -76,6 +78,21 @@ def test_the_gradient_is_the_operators_adjoint_of_the_residual_over_the_variance
     (gradient,) = torch.autograd.grad(model.negative_log_likelihood(other, measurement).sum(), other)
     residual = operator.A(other[0].detach()) - measurement["data"][0]
     torch.testing.assert_close(gradient[0], operator.A_adjoint(residual) / NOISE**2)
+
+
+class Pixels:
+    """A prior whose latents are the videos."""
+
+    latent_shape = (3, *FRAME)
+
+    def decode(self, latent: torch.Tensor) -> torch.Tensor:
+        return latent * 1
+
+
+def test_the_samplers_gradient_in_chunks_of_videos_and_frames_is_that_of_the_whole(model):
+    measurement, latent = model.measure(video_of(1, 2, 3), seed=0), video_of(2, 2, 3)
+    chunks, whole = (LatentLikelihood(Pixels(), model, measurement, *sizes, None) for sizes in ((1, 2), (2, 3)))
+    torch.testing.assert_close(chunks.gradient(latent)[0], whole.gradient(latent)[0])
 
 
 def test_the_chi_square_of_the_truth_is_near_1(model):
@@ -170,6 +187,7 @@ def test_jobs_depend_on_the_operators_module_and_on_the_files_that_it_is_given(c
     measure = type("Settings", (), {"measurement": config.measurement_of("inpainting")})
     modules = modules_of_measurement(measure)
     assert modules == ["step.physics.deepinv_operator", "holes"]
+    assert set(modules) < set(sample_settings(config, "inpainting", "bis").modules)
     assert files_of_measurement(config, "inpainting") == [tmp_path / "weights.txt"]
     measure.measurement = load_config().measurement_of("mri8")
     assert modules_of_measurement(measure) == ["step.physics.mri"]

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from step.config.sections import Section
 from step.config.study import Config, describe_problem
 from step.errors import InputError
-from step.provenance import forward_model_name, modules_of_functions
 
 S = TypeVar("S", bound=Section)
 
@@ -38,11 +37,8 @@ def parse_settings(text: str, section: type[S]) -> S:
 
 
 def modules_of_measurement(settings: Section) -> list[str]:
-    """Return the modules that ``settings.measurement`` names, if there is one: the forward model's, and functions'.
+    """Return the modules that ``settings.measurement`` names, if there is one.
 
     They are imported by name: stages that build it say so with ``modules``, which the workflow asks for.
     """
-    measurement = settings.measurement
-    if not measurement:
-        return []
-    return [forward_model_name(measurement.model), *modules_of_functions(measurement.model_dump())]
+    return settings.measurement.modules if settings.measurement else []
