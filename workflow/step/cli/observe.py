@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from step.cli.settings import modules_of_measurement
 from step.config.sections import Name, Section, paths_in
 from step.config.study import Config, check_section, describe_problem
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.provenance import door_name, forward_model_name
+from step.provenance import door_name
 
 if TYPE_CHECKING:
     from step.physics.display import Brightness
@@ -52,7 +53,7 @@ def select(config: Config, observation: str) -> Settings:
 
 def modules(settings: Settings) -> list[str]:
     """Return the modules that are imported by name."""
-    return [door_name(settings.format), forward_model_name(settings.measurement.model)]
+    return [door_name(settings.format), *modules_of_measurement(settings)]
 
 
 def files(settings: Settings) -> list[Path]:

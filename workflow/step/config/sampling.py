@@ -5,7 +5,7 @@ from step.config.sections import Name, Section
 from step.config.study import Config
 from step.config.tasks import AnySettings, MeasurementOfDomain, Sampler
 from step.errors import InputError
-from step.provenance import forward_model_name, noise_source_name, sampler_name
+from step.provenance import noise_source_name, sampler_name
 
 
 class SampleSettings(Section):
@@ -23,7 +23,7 @@ class SampleSettings(Section):
     def modules(self) -> list[str]:
         """The modules that sampling imports by name: of the forward model, the noise and the sampler."""
         return [
-            forward_model_name(self.measurement.model),
+            *self.measurement.modules,
             noise_source_name(self.method.noise.source),
             sampler_name(self.method.sampler),
         ]

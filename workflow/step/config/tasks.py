@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag, model_validator
 
 from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
+from step.provenance import forward_model_name, modules_of_functions
 
 Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
 
@@ -88,6 +89,11 @@ class MeasurementOfDomain(Measurement):
     """A task's measurement together with what its domain says of the videos' geometry, as a stage is given it."""
 
     geometry: dict[str, float]
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that are imported by name: the forward model's, and those of functions among the values."""
+        return [forward_model_name(self.model), *modules_of_functions(self.model_dump())]
 
 
 class Annealing(Section):
