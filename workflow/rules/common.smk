@@ -1,19 +1,15 @@
 # What all rules share: the checked configuration, names, and how a stage is called.
-import os
 import signal
-import sys
 from functools import cache, partial
 from importlib import import_module
-from pathlib import Path
-
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "workflow"))
+from typing import get_args
 
 from step.cli import inputs
 from step.cli.settings import dump_settings
+from step.config.metrics import Network
 from step.config.plan import compared_method, held_out_videos, sample_ranges, sampling_shards, shards
 from step.config.pretrained import pretrained_settings
-from step.config.study import check_config
+from step.config.study import check_config, lay_over_base
 from step.errors import InputError
 from step.provenance import code_digest
 
@@ -26,7 +22,10 @@ def checked(function, *arguments, **words):
         sys.exit(f"error: {error}")
 
 
-CONFIG = checked(check_config, config, source=" + ".join(map(str, workflow.configfiles)))
+# A configuration that an importing workflow hands over is laid over the paper's study, as a file would be.
+HANDED_OVER = len(workflow.configfiles) == N_CONFIGFILES
+VALUES = checked(lay_over_base, config) if HANDED_OVER else config
+CONFIG = checked(check_config, VALUES, source=" + ".join(map(str, workflow.configfiles)) or "the workflow's config")
 RESULTS = CONFIG.results
 REFERENCES = dict.fromkeys(reference for task in CONFIG.tasks.values() for reference in task.references)
 
@@ -36,15 +35,17 @@ COMPARED_METHOD = compared_method(CONFIG)
 # Its peers: methods whose prior is of videos.
 VIDEO_METHODS = [name for name, method in CONFIG.methods.items() if method.prior != "image"]
 
+# The networks of others that the metrics and the flow use.
+LEARNED_NETWORKS = get_args(Network)
+
 # The priors that methods use, in the order of the methods.
 PRIORS = list(dict.fromkeys(method.prior for method in CONFIG.methods.values()))
 
-# The library is used where it lies, installed or not.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
-
 # Slurm's warning of a time limit goes to every process of a job. It is meant for the trainings, which save their state;
-# nothing between Slurm and them must die of it, and what has no state to save goes on.
-signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+# nothing between Slurm and them must die of it, and what has no state to save goes on. An importing workflow that does
+# something else with it keeps doing so.
+if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 envvars:
@@ -64,7 +65,7 @@ wildcard_constraints:
     point=r"\d+",
     video=r"(video|validation)\d+",
     shard=r"\d+",
-    network="|".join(type(CONFIG.weights).model_fields),
+    network="|".join(LEARNED_NETWORKS),
     size="|".join(CONFIG.benchmark.sizes) or "none",
 
 
