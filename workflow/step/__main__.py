@@ -108,10 +108,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser(stages: dict[str, ModuleType]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m step",
+        prog="step",
         description="Reconstruct videos from sparse measurements with spatiotemporal diffusion priors, stage by "
         "stage. The workflow (snakemake) runs these commands; they can be run by hand too.",
-        epilog="python -m step STAGE --help explains a stage",
+        epilog="step STAGE --help explains a stage",
     )
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     for name, stage in stages.items():
