@@ -26,11 +26,12 @@ def installed(tmp_path_factory) -> Path:
     venv.create(folder / "venv", with_pip=True)
     [packages] = (folder / "venv/lib").glob("python*/site-packages")
     # A path of its own there does not bring an editable install of the project with it.
-    (packages / "others.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    others = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "others.pth").write_text("\n".join(others))
     subprocess.run(
         [folder / "venv/bin/python", "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", source],
         check=True,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(others)},  # its setuptools, not those of the new environment
     )
     return folder / "venv/bin"
 
