@@ -371,6 +371,7 @@ def assert_nothing_was_left(job: subprocess.CompletedProcess, folder: Path, olde
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == ({} if older is None else {"000.h5": older})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("older", [None, b"the older file"], ids=["nothing there", "an older file there"])
 def test_a_file_that_cannot_grow_leaves_what_was_there(config, tmp_path, older):
     output = tmp_path / "out/000.h5"
@@ -396,6 +397,7 @@ def tiny_disk(tmp_path) -> Path:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(config, tmp_path, tiny_disk):
     job = run_full(["-m", "step"], ingest_command(config, tmp_path / "raw", tiny_disk / "000.h5"))
     assert_nothing_was_left(job, tiny_disk, None)

@@ -482,6 +482,7 @@ def small_disk(tmp_path) -> Path:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_training_with_one_line_and_leaves_no_model(tmp_path, config, index, small_disk):
     names = ["--index", index, "--state", tmp_path / "state", "--output", small_disk / "autoencoder"]
     words = command("train", train.select(config, "mri", "autoencoder"), names)

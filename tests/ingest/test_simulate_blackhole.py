@@ -218,6 +218,7 @@ def test_what_is_farther_out_turns_more_slowly():
         np.testing.assert_allclose(turned, flow.rotation.direction * speed, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_modulations_have_the_moments_that_are_allowed_for(seed):
     flow = flow_of(seed)

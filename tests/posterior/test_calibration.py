@@ -76,6 +76,7 @@ def verdicts(problem: GaussianProblem, width: float, n_studies: int) -> list[str
     return [rows[0]["verdict"] for rows in tables]
 
 
+@pytest.mark.slow
 def test_over_and_under_confidence_by_two_is_flagged_and_an_exact_posterior_is_not(problem):
     assert verdicts(problem, width=1.0, n_studies=10) == 10 * [CONSISTENT]
     assert verdicts(problem, width=0.5, n_studies=10) == 10 * [OVER_CONFIDENT]

@@ -20,6 +20,7 @@ SIGMA = 0.8
 UNREACHABLE = 1e-9  # a share of accepted steps so low that the step size stays at its longest
 
 
+@pytest.mark.slow
 def test_samples_have_the_exact_posterior_mean_and_covariance_from_a_step_far_too_large():
     settings = sampler(algorithm="adapted", steps=40, step_size_squared=1.0, limit_step_to_sigma=False)
     samples, _ = draw(range(40), settings.model_copy(update={"videos_per_batch": 40, "frames_per_chunk": 2}))
@@ -51,6 +52,7 @@ class Level:
         return sample_adapted_hamiltonian(self.target, self.start, *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prior_score", "damping"), [("exact", 0.0), ("exact", 0.7), ("frozen", 0.7), ("gaussian", 0.0)]
 )
@@ -81,6 +83,7 @@ def test_a_step_takes_one_gradient_of_the_likelihood_and_the_start_one_more(ever
     assert torch.equal(drawn.video, drawn.state)  # the decoder is the identity
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damping", [0.0, 0.8])
 @pytest.mark.parametrize("prior_score", ["exact", "gaussian"])
 def test_the_step_size_finds_the_acceptance_from_ten_times_too_large_and_too_small(prior_score, damping):

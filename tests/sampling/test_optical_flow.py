@@ -159,6 +159,7 @@ def test_raft_sees_three_channels_that_are_large_enough_and_its_last_flow_is_sca
     assert torch.all(later == -1)
 
 
+@pytest.mark.slow
 def test_raft_with_any_weights_gives_a_flow_of_the_frames_size(weights):
     pair = synthetic_pair(32, seed=0)
     assert isinstance(pair, SyntheticPair)

@@ -47,6 +47,7 @@ def seconds(work, repetitions: int) -> float:
     return min(times)
 
 
+@pytest.mark.slow
 def test_reading_a_batch_from_the_store_costs_less_than_a_tenth_of_a_step_more_than_from_memory(store):
     memory = MemoryStore(store)
     numbers = [n * 7 % N_VIDEOS for n in range(4)]
