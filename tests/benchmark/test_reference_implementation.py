@@ -78,6 +78,7 @@ def network_workload() -> Workload:
 LANGEVIN_BOUNDED = {"damping": 0.0, "gradient_bound": 0.3125}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workload", "settings"),
     [(gaussian_workload, {}), (gaussian_workload, LANGEVIN_BOUNDED), (network_workload, {"steps": 2})],

@@ -140,6 +140,7 @@ def test_settings_hold_just_what_generation_uses():
     assert plot_generated.select(config, "blackhole").geometry == {"field_of_view_uas": 128.0, "cadence_s": 102.0}
 
 
+@pytest.mark.slow
 def test_the_samples_of_all_priors_become_picture_film_and_numbers(models, tmp_path, monkeypatch):
     monkeypatch.setattr("step.figures.panels.PANEL_PIXELS", 16)  # a large film of noise takes long to compress
     files = [word for prior in PRIORS for word in ("--prior", prior, tmp_path / f"{prior}.h5")]

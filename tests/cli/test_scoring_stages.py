@@ -206,6 +206,7 @@ def featurised(config: Config, folder: Path, *names: str) -> VideoFeatures:
     return read_features(folder / "features.h5")
 
 
+@pytest.mark.slow
 def test_videos_too_short_for_i3d_have_no_features(config, measurements, tmp_path):
     weights = weights_arguments(tmp_path, "i3d", I3D().state_dict())
     features = featurised(config, tmp_path, *weights, "--truths", *truths_of(measurements))

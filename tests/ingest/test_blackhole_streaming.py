@@ -65,6 +65,7 @@ def short_mb(tmp_path_factory) -> float:
     return peak_mb(folder, folder)
 
 
+@pytest.mark.slow
 def test_a_long_movie_is_never_in_memory_as_a_whole(tmp_path, short_mb):
     write_movie(tmp_path, "a", 200)
     # It has 64 MB, and 32 MB in the raw store: 22 MB more than the short one there.

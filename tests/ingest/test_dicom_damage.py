@@ -39,6 +39,7 @@ def error_of(folder: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, while the bad value is written
 @pytest.mark.parametrize("tag", GOOD)
 @pytest.mark.parametrize("bad", ["1A", "1 ,", "..", "nan", "inf"])

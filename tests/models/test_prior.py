@@ -97,6 +97,7 @@ def test_the_adapter_offers_the_contract_and_the_shapes_agree(prior):
     assert prior.denoise(latent, 3.0).shape == latent.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
 def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_company(prior, size):
     fixed = FixedBatches(prior, size)

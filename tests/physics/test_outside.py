@@ -77,6 +77,7 @@ def chi_square(image: torch.Tensor, measurement: dict, rows: int) -> float:
     return model(rows).chi_squares(as_video(image, rows), measurement)["kspace"].item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["P001", "P002", "P003"])
 @pytest.mark.parametrize("mask", DEMO_MASKS)
 @pytest.mark.parametrize("n_lines", [42, 51, 62])

@@ -138,6 +138,7 @@ def test_over_confidence_by_two_is_low_coverage_ranks_at_the_ends_and_a_ratio_of
     assert error["value"] > error["expected_high"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_pixels", [1, 5], ids=["all pixels as one", "five pixels"])
 def test_the_exchange_is_an_exact_test_however_dependent_the_pixels_are(n_pixels):
     generator = np.random.default_rng(0)

@@ -50,6 +50,7 @@ def test_a_density_has_as_many_modes_as_it_has_heaps_farther_apart_than_they_are
     assert [count_modes(heaps, bandwidth) for bandwidth in (0.2, 0.8, 4)] == [3, 2, 1]
 
 
+@pytest.mark.slow
 def test_one_mode_is_refused_no_more_often_than_the_level_and_two_are():
     generator = np.random.default_rng(1)
     one = np.array([one_mode_p(generator.standard_normal(60), 99, seed=0) for _ in range(40)])

@@ -38,6 +38,7 @@ def blob(x: float, y: float) -> np.ndarray:
     return np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 50).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [32, 48, 128])
 def test_a_rotated_and_shifted_texture_is_followed_both_ways(settings, size):
     estimator, pair = tvl1_estimator(settings), synthetic_pair(size, seed=1)

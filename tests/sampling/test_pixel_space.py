@@ -51,6 +51,7 @@ def likelihood(prior, model, measurement: dict, n: int) -> LatentLikelihood:
     return LatentLikelihood(prior, model, repeated, 2, 1, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prior", "model", "scale"),
     [(GaussianPrior(), LinearGaussianModel(NOISE_LEVEL), 1.0), (LossyPrior(), WideModel(NOISE_LEVEL), 2.0)],

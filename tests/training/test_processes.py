@@ -84,6 +84,7 @@ def in_two(command: list[str]) -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_one_line(index, tmp_path, capfd):
     assert main([*arguments(index, "autoencoder", tmp_path / "none"), "--processes", "3"]) == 1
     assert "3 processes cannot share a batch of 8" in capfd.readouterr().err
