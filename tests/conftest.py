@@ -1,6 +1,7 @@
 """What all tests share: which of them are quick, and how many processes run them."""
 
 import os
+import sys
 
 import pytest
 
@@ -12,6 +13,8 @@ SLOW_FIXTURES = {"learned_weights", "project_copy", "importing", "tour"}
 
 ONE_PROCESS = SLOW - {"slow"}
 """Markers of tests that share what takes minutes, which every process would make for itself."""
+
+LOADED = pytest.StashKey[frozenset[str]]()
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before PyTorch is loaded: processes that share the cores take one each.
@@ -34,3 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         elif not names & SLOW:
             item.add_marker(pytest.mark.quick)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note what collecting has loaded."""
+    session.config.stash[LOADED] = frozenset(sys.modules)
+
+
+@pytest.fixture(scope="session")
+def loaded_by_collection(pytestconfig: pytest.Config) -> frozenset[str]:
+    """The modules that were loaded when the tests had been collected."""
+    return pytestconfig.stash[LOADED]

@@ -31,3 +31,8 @@ def test_every_package_of_the_library_has_quick_tests():
 def test_a_package_whose_tests_are_all_slow_is_found(tmp_path):
     (tmp_path / "test_one.py").write_text("@pytest.mark.slow\ndef test_that_takes_long():\n    pass\n")
     assert quick_tests(tmp_path) == []
+
+
+def test_collecting_loads_nothing_that_takes_seconds(loaded_by_collection):
+    """Tests of networks import them where they build them; every run of any test waits for what is loaded before."""
+    assert not {"diffusers", "ehtim", "snakemake"} & loaded_by_collection

@@ -17,8 +17,6 @@ from step.config.study import BASE_CONFIG, Config, lay_over, load_config
 from step.io.flows import VideoFlow, write_flows
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import write_measurement
-from step.models.autoencoder import build_autoencoder
-from step.models.unet import DenoisingUNet
 
 KSPACE = "kspace_single_full"
 SHAPE = (4, 2, 16, 16)  # time, channel, y, x
@@ -219,6 +217,9 @@ def test_wrong_usage_exits_with_2(capfd):
 @pytest.fixture
 def models(config, tmp_path) -> dict[str, Path]:
     """Untrained networks in model folders of the domain mri, and a measurement."""
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
     torch.manual_seed(0)
     priors = config.priors["mri"]
     folders = {name: tmp_path / "models" / name for name in ("autoencoder", "image")}
