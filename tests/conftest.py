@@ -8,8 +8,8 @@ import pytest
 SLOW = {"slow", "study", "slurm", "faults", "trained"}
 """Markers of what is left out of the quick tests."""
 
-SLOW_FIXTURES = {"learned_weights", "project_copy", "importing", "tour"}
-"""What takes seconds by itself: networks that are fetched, and plans that snakemake makes."""
+SLOW_FIXTURES = {"learned_weights", "project_copy", "importing", "tour", "installed"}
+"""What takes seconds by itself: networks that are fetched, plans that snakemake makes, and an installed copy."""
 
 ONE_PROCESS = SLOW - {"slow"}
 """Markers of tests that share what takes minutes, which every process would make for itself."""
