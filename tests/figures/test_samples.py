@@ -134,6 +134,7 @@ def run(folder, settings: plot_samples.Settings) -> None:
     plot_samples.run(parser.parse_args(arguments), settings)
 
 
+@pytest.mark.slow
 def test_the_stage_computes_the_misfits_with_the_measurements_own_noise(truth, files, tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL_PIXELS", SHAPE[-1])  # a large film of noise takes long to compress
     run(tmp_path, plot_samples.Settings(measurement=MEASUREMENT, display="magnitude"))

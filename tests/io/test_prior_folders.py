@@ -11,7 +11,6 @@ from step.errors import InputError
 from step.io.hub import fetch_from_hub
 from step.io.model_folders import WEIGHTS
 from step.io.prior_folders import copy_network, networks_of_prior, read_prior_facts, verify_prior
-from step.models.prior import load_prior_folder
 from tiny_priors import SHAPE, write_tiny_prior
 
 
@@ -27,6 +26,8 @@ def prior(made, tmp_path):
 
 
 def test_a_copy_elsewhere_is_whole(prior):
+    from step.models.prior import load_prior_folder
+
     verify_prior(prior)
     assert networks_of_prior(prior) == ["autoencoder", "joint"]
     assert read_prior_facts(prior).shape == SHAPE
@@ -68,6 +69,8 @@ DAMAGES = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_prior_is_refused_in_one_line(prior, name):
+    from step.models.prior import load_prior_folder
+
     damage, says = DAMAGES[name]
     damage(prior)
     with pytest.raises(InputError, match=says):
@@ -75,6 +78,8 @@ def test_a_damaged_prior_is_refused_in_one_line(prior, name):
 
 
 def test_a_network_that_it_lacks_is_named(prior, tmp_path):
+    from step.models.prior import load_prior_folder
+
     for ask in (lambda: load_prior_folder(prior, "image"), lambda: copy_network(prior, "image", tmp_path / "image")):
         with pytest.raises(InputError, match="has no image network; it has autoencoder, joint"):
             ask()

@@ -9,7 +9,6 @@ from step.config.study import load_config
 from step.config.tasks import AnySettings
 from step.contracts import PosteriorSampler
 from step.errors import InputError
-from step.reconstruct import Reconstructor
 from step.sampling.daps import Daps
 from step.sampling.noise.independent import build as independent
 from step.sampling.samplers import build_sampler
@@ -93,6 +92,8 @@ def _written(path, text):
 
 
 def reconstruct(sampler: PosteriorSampler, chunks) -> dict:
+    from step.reconstruct import Reconstructor
+
     truth = torch.arange(12.0).reshape(1, *SHAPE)
     sources = {"video000": independent(None, None, SHAPE)}
     sampled = Reconstructor(Identity(), Photograph(), sampler, chunks, torch.device("cpu")).sample(
