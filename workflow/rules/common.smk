@@ -173,9 +173,15 @@ def pretrained_folder(domain):
     return folder
 
 
+def pretrained_input(domain):
+    """Return what a pretrained prior's jobs depend on: its facts, which have the digests of all else."""
+    folder = pretrained_folder(domain)
+    return folder if PRETRAINED[domain].folder is None else folder / "prior.json"
+
+
 def brightness_of_prior(domain):
     """Return what says how bright the videos are that a domain's prior has learned from."""
-    return pretrained_folder(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
+    return pretrained_input(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
 
 
 def files_of_flow(task):
