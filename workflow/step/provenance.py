@@ -57,7 +57,7 @@ def noise_source_name(source: str) -> str:
 
 def descriptor_name(descriptor: str) -> str:
     """Return the module that a domain's entry in `modes.descriptors` names."""
-    return module_called(descriptor, "evaluation.descriptors", "modes.descriptors")
+    return module_called(descriptor, "posterior.descriptors", "modes.descriptors")
 
 
 def door_name(data_format: str) -> str:
