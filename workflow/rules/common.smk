@@ -11,9 +11,11 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from step.cli import inputs
 from step.cli.settings import dump_settings
+from step.cli.stages import open_stage
 from step.config.plan import compared_method, held_out_videos, sample_ranges, sampling_shards, shards
 from step.config.study import check_config
 from step.errors import InputError
+from step.products import written_files
 from step.provenance import code_digest
 
 
@@ -67,8 +69,14 @@ wildcard_constraints:
     size="|".join(CONFIG.benchmark.sizes) or "none",
 
 
+@cache
+def opened(stage):
+    """Return a stage by its words on the command line, such as `sample` or `plot comparison`."""
+    return checked(open_stage, stage)
+
+
 def stage_module(stage):
-    return import_module(f"step.cli.{stage}")
+    return opened(stage).module
 
 
 @cache
@@ -86,8 +94,8 @@ def settings(stage, **selectors):
 @cache
 def code(stage, **selectors):
     """Return the digest of the code that a stage runs; with selectors, of what it imports by name too."""
-    by_name = checked(stage_module(stage).modules, selected(stage, **selectors)) if selectors else []
-    return code_digest(f"step.cli.{stage}", *by_name)
+    by_name = checked(opened(stage).imported_by_name, selected(stage, **selectors)) if selectors else []
+    return code_digest(*opened(stage).code, *by_name)
 
 
 @cache
@@ -289,6 +297,17 @@ def tour_results():
     return [RESULTS / task / name for task in tasks for name in [*names, *pictures_of_measurement(task)]]
 
 
+def figure_name(figure):
+    """Return the name of the files and of the rule of a figure of your own: the last part of its module's."""
+    return figure.rpartition(".")[2]
+
+
+def figure_files(figure, task):
+    """Return what a figure of your own writes of a task."""
+    made = written_files(opened(f"plot {figure}").module.Files, f"{RESULTS}/{task}/figures/{figure_name(figure)}")
+    return [Path(file) for files in made.values() for file in files]
+
+
 def task_results(tasks):
     """Return what a reader wants of some tasks: table, pictures, videos, of all methods."""
     names = ["metrics.csv", "figures/comparison.png", "figures/methods.png", "figures/deltas.png"]
@@ -299,6 +318,7 @@ def task_results(tasks):
         names.append("figures/flow.png")
     files = [RESULTS / task / name for task in tasks for name in [*names, *pictures_of_measurement(task)]]
     files += [RESULTS / task / "figures/autoencoder.png" for task in tasks if "vae" in CONFIG.tasks[task].references]
+    files += [file for task in tasks for figure in CONFIG.figures.plug_ins for file in figure_files(figure, task)]
     return files + [RESULTS / task / "figures/calibration.png" for task in tasks if task in CONFIG.calibration.tasks]
 
 
