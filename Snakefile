@@ -4,11 +4,14 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
-configfile: "config/config.yaml"
+include: "workflow/rules/project.smk"
+
+
+configfile: own("config/config.yaml")
 
 
 # With --sdm apptainer; envs/step.def says how it is built.
-container: "envs/step.sif"
+container: own("envs/step.sif")
 
 
 include: "workflow/rules/common.smk"
@@ -29,8 +32,8 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/benchmark.smk"
 
 
+# The first target, and so the default one; in a workflow that imports this one its own first target is.
 rule tour:
-    default_target: True
     input:
         tour_results(),
         RESULTS / "tour.html",
@@ -42,9 +45,15 @@ rule all:
         RESULTS / "report.html",
 
 
+# Each domain's prior as one folder: to copy, to share, to load in a notebook, to name under `priors.DOMAIN.pretrained`.
+rule priors:
+    input:
+        [RESULTS / domain / "prior" for domain in dict.fromkeys(map(domain_of, CONFIG.targets.all))],
+
+
 rule weights:
     input:
-        expand(RESULTS / "weights/{network}.safetensors", network=type(CONFIG.weights).model_fields),
+        expand(RESULTS / "weights/{network}.safetensors", network=LEARNED_NETWORKS),
 
 
 rule observations:

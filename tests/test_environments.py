@@ -53,7 +53,7 @@ def test_the_locked_versions_are_within_the_bounds_of_the_package():
 
 
 def test_the_workflow_runs_in_the_image_that_the_recipe_makes():
-    (image,) = re.findall(r'^container: "(.*)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    (image,) = re.findall(r'^container: own\("(.*)"\)$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
     assert f"apptainer build {image} envs/step.def" in (ROOT / "envs/step.def").read_text()
 
 

@@ -140,8 +140,16 @@ def test_a_forward_model_that_is_nowhere_is_named():
         provenance.forward_model_name("mro")
 
 
+def test_the_modules_of_functions_are_found_however_deep_they_are_named(tmp_path, monkeypatch):
+    (tmp_path / "my_lens.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    values = {"operator": "my_lens:build", "others": [{"one": "step.physics.mri:build"}], "time": "noon:late", "n": 3}
+    assert provenance.modules_of_functions(values) == ["my_lens", "step.physics.mri"]
+    assert provenance.modules_of_functions({"text": "see my_lens:build", "module": "my_lens"}) == []
+
+
 def test_every_module_that_a_stage_reaches_lies_in_the_library():
     reached = provenance.reachable_modules("step.cli.sample")
-    assert {"step.sampling.daps", "step.models.unet", "step.seeds"} < reached
+    assert {"step.sampling.posterior", "step.models.unet", "step.seeds"} < reached
     assert not reached & provenance.WITHOUT_RESULT
     assert all(Path(provenance._source(name)).is_relative_to(provenance.LIBRARY) for name in reached)

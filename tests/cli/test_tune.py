@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import step.reconstruct
 import torch
 import yaml
 from step.cli import tune
-from step.cli.draw import Drawn
 from step.config.data import Split
 from step.config.study import Config, load_config
 from step.errors import InputError, Interrupted
@@ -23,6 +23,7 @@ from step.models.autoencoder import build_autoencoder
 from step.models.unet import DenoisingUNet
 from step.prepare.settings import SplitSettings
 from step.prepare.split import Candidate, split_videos
+from step.reconstruct import Sampled
 
 SHAPE = (12, 2, 8, 8)  # time, channel, y, x
 TASK = "mri8"
@@ -122,7 +123,7 @@ def drawn(monkeypatch) -> list[tuple[float, str]]:
     """Draw samples of known PSNR instead, best at a step size of 1e-2; return the step sizes and videos drawn."""
     calls = []
 
-    def draw(problem, settings, videos, numbers) -> Drawn:
+    def sample_problem(problem, settings, videos, numbers) -> Sampled:
         [video], [number] = videos, numbers
         assert (number, settings.sampler.videos_per_batch) == (0, 1)
         step_size = settings.sampler.mcmc.step_size_squared
@@ -131,10 +132,10 @@ def drawn(monkeypatch) -> list[tuple[float, str]]:
             raise FloatingPointError("the video is nan at step 3")
         sample = np.zeros(SHAPE, np.float32)
         sample[:, 0] = 1 - error_of(step_size)
-        return Drawn({video: sample[None]}, {}, 1.0, 1.0, 1.0)
+        return Sampled({video: sample[None]}, {}, {}, 1.0, 1.0, 1.0)
 
-    monkeypatch.setattr(tune, "draw", draw)
-    monkeypatch.setattr(tune, "load_problem", lambda arguments, settings: None)
+    monkeypatch.setattr(step.reconstruct, "sample_problem", sample_problem)
+    monkeypatch.setattr(tune, "read_files", lambda arguments, settings: None)
     return calls
 
 
@@ -215,20 +216,20 @@ def test_validation_videos_are_of_other_subjects_than_test_videos():
 
 def test_a_search_that_was_stopped_goes_on_where_it_was(tmp_path, config, priors, measurements, drawn, monkeypatch):
     whole = tuned(tmp_path / "whole", config, priors, measurements)
-    n_drawn, draw = len(drawn), tune.draw
+    n_drawn, sample_problem = len(drawn), step.reconstruct.sample_problem
     drawn.clear()
 
-    def draw_and_stop(*arguments):
+    def sample_and_stop(*arguments):
         if len(drawn) == 4:
             os.kill(os.getpid(), signal.SIGTERM)
-        return draw(*arguments)
+        return sample_problem(*arguments)
 
-    monkeypatch.setattr(tune, "draw", draw_and_stop)
+    monkeypatch.setattr(step.reconstruct, "sample_problem", sample_and_stop)
     with pytest.raises(Interrupted, match="the same command goes on from there"):
         tuned(tmp_path / "stopped", config, priors, measurements)
     assert len(drawn) == 5
     assert not (tmp_path / "stopped/tuned.yaml").exists()
-    monkeypatch.setattr(tune, "draw", draw)
+    monkeypatch.setattr(step.reconstruct, "sample_problem", sample_problem)
     overlay, rows = tuned(tmp_path / "stopped", config, priors, measurements)
     assert overlay == whole[0]
     assert [without_seconds(row) for row in rows] == [without_seconds(row) for row in whole[1]]

@@ -9,7 +9,7 @@ import pytest
 from step.__main__ import main
 from step.cli.settings import dump_settings
 from step.cli.train import select
-from step.config.study import BASE_CONFIG, Config, check_config, lay_over, load_config
+from step.config.study import BASE_CONFIG, Config, check_config, lay_over, lay_over_base, load_config
 from step.errors import InputError
 
 LIBRARY = BASE_CONFIG.parents[1] / "workflow"
@@ -39,7 +39,10 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         'tasks: {"x; rm -rf": {domain: mri}}',
         ["tasks.x; rm -rf", "should match pattern"],
     ),
-    "name that is a path": ('methods: {"../bis": {prior: image, noise: {source: independent}}}', ["methods.../bis"]),
+    "name that is a path": (
+        'methods: {"../bis": {prior: image, noise: {source: independent}, sampler: daps}}',
+        ["methods.../bis"],
+    ),
     "target that is no task": ("targets: {tour: {tasks: [mri7]}}", ["targets.tour.tasks", "mri7", "mri8"]),
     "tour of a method that is none": ("targets: {tour: {methods: [pcs]}}", ["targets.tour.methods", "pcs", "bcs"]),
     "table of a task that is none": ("tables: {table1: [mri7]}", ["tables.table1", "mri7", "mri8"]),
@@ -165,3 +168,30 @@ def test_the_order_of_keys_does_not_change_the_settings_of_a_stage():
     turned["priors"] = {name: dict(reversed(of.items())) for name, of in reversed(turned["priors"].items())}
     texts = {dump_settings(select(Config.model_validate(of), "mri", "joint")) for of in (values, turned)}
     assert len(texts) == 1
+
+
+def test_a_file_that_only_the_project_has_is_the_project_s_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_config()
+    assert config.weights.checksums == BASE_CONFIG.parents[1] / "resources/weights.csv"
+    assert config.benchmark.sizes["demo"].overlays == (BASE_CONFIG.with_name("demo.yaml"),)
+    assert str(config.tasks["blackhole"].measurement.array) == str(BASE_CONFIG.parents[1] / "resources/eht2017.csv")
+    assert config.data.mri.root == Path("data/cmrxrecon")
+
+
+def test_a_file_of_the_working_folder_goes_before_one_of_the_project(tmp_path, monkeypatch):
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources/weights.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    assert load_config().weights.checksums == Path("resources/weights.csv")
+
+
+def test_in_the_project_s_own_folder_its_files_are_named_as_they_stand(monkeypatch):
+    monkeypatch.chdir(BASE_CONFIG.parents[1])
+    assert load_config().weights.checksums == Path("resources/weights.csv")
+
+
+def test_values_are_laid_over_the_paper_s_study_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = check_config(lay_over_base({"seed": 7}), source="here")
+    assert config == load_config().model_copy(update={"seed": 7})

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from step.config.study import load_config
 from step.errors import InputError
-from step.io.videos import PreparedVideo, VideoRecord, VideoStore, write_index, write_videos
 from step.observations import eht
+from step.physics.display import Brightness, brightness_of
 from step.physics.eht_imaging import eht_imaging
 from step.physics.visibilities import Visibilities
 
@@ -54,14 +54,10 @@ def rows_at(*times_h: float, amplitude: float = 2.0, sigma: float = 0.1) -> list
 
 
 @pytest.fixture
-def training(tmp_path) -> VideoStore:
-    """Two training videos whose frames have a brightness of 100 and 120 in sum."""
+def brightness() -> Brightness:
+    """Of two training videos whose frames have a brightness of 100 and 120 in sum."""
     frames = np.stack([np.full((2, 1, 10, 10), 2 * level - 1, np.float32) for level in (1.0, 1.2)])
-    videos = [PreparedVideo(f"v{n}", f"s{n}", f"s{n}", 1.0, -1.0, frames[n]) for n in range(2)]
-    write_videos(tmp_path / "prepared.h5", frames.shape, videos)
-    records = [VideoRecord(f"v{n}", f"s{n}", f"s{n}", "prepared.h5", n, "video", "train", "video") for n in range(2)]
-    write_index(tmp_path / "index.csv", records)
-    return VideoStore(tmp_path / "index.csv")
+    return brightness_of(frames)
 
 
 def test_visibilities_are_averaged_within_frames_weighted_by_their_errors(tmp_path):
@@ -81,16 +77,16 @@ def test_visibilities_are_averaged_within_frames_weighted_by_their_errors(tmp_pa
     np.testing.assert_allclose(averages.time_h[0], start + 30 * second)
 
 
-def test_the_systematic_error_is_a_fraction_of_the_amplitude(tmp_path, training):
+def test_the_systematic_error_is_a_fraction_of_the_amplitude(tmp_path, brightness):
     file = write_csv(tmp_path / "a.csv", rows_at(12.51, amplitude=2.0, sigma=0.03))
-    measured, _ = eht.read(settings(file, systematic=0.02), training)
+    measured, _ = eht.read(settings(file, systematic=0.02), brightness)
     np.testing.assert_allclose(measured["sigma"][0, :3], np.hypot(0.03, 0.04))
 
 
-def test_closures_are_made_of_visibilities_of_the_same_interval_alone(tmp_path, training):
+def test_closures_are_made_of_visibilities_of_the_same_interval_alone(tmp_path, brightness):
     later = [row for row in rows_at(12.5 + 80 / 3600) if row[1:3] != ("AP", "SM")]
     file = write_csv(tmp_path / "a.csv", rows_at(12.5 + 5 / 3600) + later)
-    measured, _ = eht.read(settings(file), training)
+    measured, _ = eht.read(settings(file), brightness)
     # Of the second minute a side is missing, though it was there a minute before.
     assert (measured["closure_phase_sigma"] > 0).sum() == 1
     # 30 degrees each: AA-AP + AP-SM - AA-SM.
@@ -99,18 +95,18 @@ def test_closures_are_made_of_visibilities_of_the_same_interval_alone(tmp_path, 
 
 
 def test_the_light_curve_has_the_brightness_of_the_training_videos_and_the_shape_of_the_zero_baseline(
-    tmp_path, training
+    tmp_path, brightness
 ):
     rows = rows_at(12.51, amplitude=2.0) + rows_at(12.54, amplitude=3.0)
     measured, attributes = eht.read(
-        settings(write_csv(tmp_path / "a.csv", rows), light_curve="zero_baseline"), training
+        settings(write_csv(tmp_path / "a.csv", rows), light_curve="zero_baseline"), brightness
     )
     assert attributes["mean_flux_jy"] == pytest.approx(2.5)
     np.testing.assert_allclose(measured["flux"][[0, 1]], [110 * 2 / 2.5, 110 * 3 / 2.5], rtol=1e-6)
     # The mean of the training videos is known to 10, a flux of 0.1 Jy is 4.4, and there is s_F.
     np.testing.assert_allclose(measured["flux_sigma"][[0, 1]], np.sqrt(10**2 + 4.4**2 + 0.5**2), rtol=1e-6)
     assert (measured["flux_sigma"][2:] == 0).all()
-    none, attributes = eht.read(settings(tmp_path / "a.csv"), training)
+    none, attributes = eht.read(settings(tmp_path / "a.csv"), brightness)
     assert (none["flux_sigma"] == 0).all()
     assert attributes["mean_flux_jy"] == pytest.approx(2.5)
 
@@ -134,10 +130,10 @@ def test_the_light_curve_has_the_brightness_of_the_training_videos_and_the_shape
         (HEADER + "12.51,AA,SM,1e9,1e9,1,0,0.1\n", {"light_curve": "zero_baseline"}, "no baseline within a site"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_one_line(tmp_path, training, text, changes, says):
+def test_a_table_that_cannot_be_used_is_one_line(tmp_path, brightness, text, changes, says):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(InputError, match=says) as raised:
-        eht.read(settings(tmp_path / "a.csv", **changes), training)
+        eht.read(settings(tmp_path / "a.csv", **changes), brightness)
     assert "a.csv" in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -150,21 +146,21 @@ def test_a_table_that_cannot_be_used_is_one_line(tmp_path, training, text, chang
         ("", b"", "no file"),
     ],
 )
-def test_another_file_is_one_line(tmp_path, training, name, content, says):
+def test_another_file_is_one_line(tmp_path, brightness, name, content, says):
     if name:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=says) as raised:
-        eht.read(settings(tmp_path / (name or "none.csv")), training)
+        eht.read(settings(tmp_path / (name or "none.csv")), brightness)
     assert "\n" not in str(raised.value)
 
 
-def test_the_directions_of_a_baseline_are_averaged_into_one(tmp_path, training):
+def test_the_directions_of_a_baseline_are_averaged_into_one(tmp_path, brightness):
     start, second = 12.5, 1 / 3600
     there = [(start + 5 * second, *pair, *uv, 2.0, 30.0, 0.1) for pair, uv in BASELINES.items()]
     back = [(t, b, a, -u, -v, amplitude, -phase, s) for t, a, b, u, v, amplitude, phase, s in there]
-    both, _ = eht.read(settings(write_csv(tmp_path / "both.csv", there + back)), training)
-    alone, _ = eht.read(settings(write_csv(tmp_path / "there.csv", there)), training)
-    turned, _ = eht.read(settings(write_csv(tmp_path / "back.csv", back)), training)
+    both, _ = eht.read(settings(write_csv(tmp_path / "both.csv", there + back)), brightness)
+    alone, _ = eht.read(settings(write_csv(tmp_path / "there.csv", there)), brightness)
+    turned, _ = eht.read(settings(write_csv(tmp_path / "back.csv", back)), brightness)
     for name, array in alone.items():
         np.testing.assert_array_equal(turned[name], array, err_msg=name)
     assert both["sigma"].shape == alone["sigma"].shape
@@ -174,35 +170,35 @@ def test_the_directions_of_a_baseline_are_averaged_into_one(tmp_path, training):
     np.testing.assert_allclose(both["closure_phase_sigma"], alone["closure_phase_sigma"] / np.sqrt(2))
 
 
-def test_a_station_with_itself_is_no_flux_and_need_not_be_in_the_array(tmp_path, training, caplog):
+def test_a_station_with_itself_is_no_flux_and_need_not_be_in_the_array(tmp_path, brightness, caplog):
     caplog.set_level("INFO")
     rows = rows_at(12.51) + [(12.51, code, code, 0.0, 0.0, 50.0, 0.0, 0.01) for code in ("AA", "XX")]
     chosen = settings(write_csv(tmp_path / "a.csv", rows), light_curve="zero_baseline")
-    measured, attributes = eht.read(chosen, training)
+    measured, attributes = eht.read(chosen, brightness)
     assert attributes["mean_flux_jy"] == pytest.approx(2.0)
     assert (measured["stations"][0, :, 0] != measured["stations"][0, :, 1]).all()
     assert "2 of 5 visibilities of one station with itself are left out" in caplog.text
 
 
 @pytest.mark.parametrize("amplitude", ["nan", "inf", "0"])
-def test_a_frame_without_a_value_on_the_zero_baseline_has_no_flux(tmp_path, training, caplog, amplitude):
+def test_a_frame_without_a_value_on_the_zero_baseline_has_no_flux(tmp_path, brightness, caplog, amplitude):
     caplog.set_level("INFO")
     rows = rows_at(12.51) + rows_at(12.54, amplitude=3.0)
     rows[0] = (*rows[0][:5], amplitude, 0.0, 0.1)
     chosen = settings(write_csv(tmp_path / "a.csv", rows), light_curve="zero_baseline")
-    measured, attributes = eht.read(chosen, training)
+    measured, attributes = eht.read(chosen, brightness)
     assert attributes["mean_flux_jy"] == pytest.approx(3.0)
     np.testing.assert_array_equal(measured["flux_sigma"][:2] > 0, [False, True])
     assert (measured["sigma"] > 0).sum() == 5
     assert "1 of 6 visibilities without a value (not finite, or exactly 0) are left out" in caplog.text
 
 
-def test_times_that_begin_anew_at_midnight_go_on_after_24_h(tmp_path, training, caplog):
+def test_times_that_begin_anew_at_midnight_go_on_after_24_h(tmp_path, brightness, caplog):
     caplog.set_level("INFO")
     hours = (23.8, 23.95, 24.01, 24.2)
     going_on = write_csv(tmp_path / "a.csv", rows_at(*hours))
     anew = write_csv(tmp_path / "b.csv", rows_at(*(round(hour % 24, 6) for hour in hours[2:] + hours[:2])))
-    (one, said), (other, also) = (eht.read(settings(file, start_utc_h=23.75), training) for file in (going_on, anew))
+    (one, said), (other, also) = (eht.read(settings(file, start_utc_h=23.75), brightness) for file in (going_on, anew))
     for name, array in one.items():
         np.testing.assert_allclose(other[name], array, err_msg=name)
     assert (other["sigma"] > 0).sum() == 12
@@ -211,16 +207,16 @@ def test_times_that_begin_anew_at_midnight_go_on_after_24_h(tmp_path, training, 
     assert "6 of 12 visibilities have times modulo 24 h" in caplog.text
 
 
-def test_hours_outside_the_video_stay_outside(tmp_path, training, caplog):
+def test_hours_outside_the_video_stay_outside(tmp_path, brightness, caplog):
     caplog.set_level("INFO")
-    eht.read(settings(write_csv(tmp_path / "a.csv", rows_at(12.51, 0.6, 23.0))), training)
+    eht.read(settings(write_csv(tmp_path / "a.csv", rows_at(12.51, 0.6, 23.0))), brightness)
     assert "6 of 9 visibilities are outside the video's time and left out" in caplog.text
     assert "day after" not in caplog.text
 
 
-def test_three_stations_have_closure_phases_alone_and_the_log_says_so(tmp_path, training, caplog):
+def test_three_stations_have_closure_phases_alone_and_the_log_says_so(tmp_path, brightness, caplog):
     caplog.set_level("INFO")
-    measured, _ = eht.read(settings(write_csv(tmp_path / "a.csv", rows_at(12.51))), training)
+    measured, _ = eht.read(settings(write_csv(tmp_path / "a.csv", rows_at(12.51))), brightness)
     assert (measured["closure_phase_sigma"] > 0).sum() == 1
     assert (measured["log_closure_amplitude_sigma"] > 0).sum() == 0
     assert "there are closure phases alone" in caplog.text
@@ -237,12 +233,12 @@ def test_a_table_of_the_task_s_source_has_the_task_s_coordinates(tmp_path, sourc
 M87 = {"right_ascension_h": 12.513729, "declination_deg": 12.391123}
 
 
-def test_m87_is_exported_where_the_configuration_says_it_is(tmp_path, training):
+def test_m87_is_exported_where_the_configuration_says_it_is(tmp_path, brightness):
     from astropy.wcs import WCS
 
     file = write_csv(tmp_path / "a.csv", rows_at(12.51), HEADER.replace("SGRA", "M87"))
     chosen = settings(file, frames=2, **M87)
-    measured, attributes = eht.read(chosen, training)
+    measured, attributes = eht.read(chosen, brightness)
     video = np.random.default_rng(0).uniform(-1, 1, (2, 1, 32, 32))
     eht.export(chosen, {"mean": video}, measured, attributes, tmp_path)
     movie = eht_imaging().movie.load_hdf5(str(tmp_path / "mean.h5"))
@@ -255,12 +251,12 @@ def test_m87_is_exported_where_the_configuration_says_it_is(tmp_path, training):
     np.testing.assert_allclose(centre, [12.513729 * 15, 12.391123], atol=1e-9)
 
 
-def test_a_source_with_letters_that_fits_lacks_can_be_exported(tmp_path, training):
+def test_a_source_with_letters_that_fits_lacks_can_be_exported(tmp_path, brightness):
     file = tmp_path / "a.csv"
     text = write_csv(file, rows_at(12.51), HEADER.replace("SGRA", "J0501é")).read_text()
     file.write_bytes(text.encode("latin-1"))
     chosen = settings(file, frames=1, **M87)
-    measured, attributes = eht.read(chosen, training)
+    measured, attributes = eht.read(chosen, brightness)
     assert attributes["source"] == "J0501é"
     eht.export(chosen, {"mean": np.ones((1, 1, 32, 32))}, measured, attributes, tmp_path)
     assert eht_imaging().movie.load_hdf5(str(tmp_path / "mean.h5")).source == "J0501\\xe9"
@@ -321,9 +317,9 @@ class TestRealData:
         np.testing.assert_allclose(np.where(turned, a.value.conj(), a.value), b.value, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(a.sigma, b.sigma, rtol=1e-3)
 
-    def test_frames_have_the_data_that_eht_imaging_finds(self, files, training):
+    def test_frames_have_the_data_that_eht_imaging_finds(self, files, brightness):
         measured, attributes = eht.read(
-            settings(files["uvfits"], average_s=102.0, light_curve="zero_baseline"), training
+            settings(files["uvfits"], average_s=102.0, light_curve="zero_baseline"), brightness
         )
         present = (measured["sigma"] > 0).sum(-1)
         # Facts of the release: 64 bins of 102 s from 12.5 h, 22 of them empty, 7 to 21 baselines in the others.
@@ -332,14 +328,14 @@ class TestRealData:
         assert attributes["mean_flux_jy"] == pytest.approx(2.08, abs=0.03)
         assert (attributes["source"], attributes["mjd"]) == ("SGRA", 57850)
 
-    def test_exported_movies_have_in_eht_imaging_the_closures_that_we_compute(self, files, training, tmp_path):
+    def test_exported_movies_have_in_eht_imaging_the_closures_that_we_compute(self, files, brightness, tmp_path):
         import torch
         from step.physics.closures import closure_phase, log_closure_amplitude, to_measurement
         from step.physics.forward_models import build_forward_model
 
         frames = 16
         chosen = settings(files["uvfits"], frames=frames, cadence_s=408.0, average_s=204.0)
-        measured, attributes = eht.read(chosen, training)
+        measured, attributes = eht.read(chosen, brightness)
         y, x = np.mgrid[:32, :32] - 15.5
         ring = np.exp(-(((np.hypot(x, y) - 6) / 2) ** 2))
         turn = np.arctan2(y, x)

@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 import torch
-from eht_observations import PROJECT, crescent, eht_image, forward_model, schedule, table_of
+from eht_observations import N_PIXELS, PROJECT, crescent, eht_image, forward_model, schedule, table_of
 from step.contracts import PreparedModel
 from step.errors import InputError
 from step.physics.array import by_sensitivity, read_array
 from step.physics.closures import closure_phase, log_closure_amplitude, to_measurement
 from step.physics.visibilities import Visibilities, dirty_image, transform, waves_at
-from step.physics.vlbi import brightness
+from step.physics.vlbi import ClosureImaging, brightness
 
 FRAMES = (0, 21, 42, 63)
 
@@ -340,3 +340,40 @@ def test_a_table_of_stations_that_is_wrong_is_one_line(tmp_path, old, new, says)
 def test_a_dark_video_has_no_visibilities(model):
     with pytest.raises(InputError, match="dark everywhere"):
         model.measure(-torch.ones(1, 64, 1, 32, 32), torch.Generator().manual_seed(0))
+
+
+def direct(**changes: object) -> ClosureImaging:
+    """Return the paper's observation of two frames, built from its numbers."""
+    values = {"frames": 2, "pixels": N_PIXELS, "field_of_view_uas": 128, "cadence_s": 102, "start_utc_h": 12.5}
+    return ClosureImaging.of_array(PROJECT / "resources/eht2017.csv", **values | changes)
+
+
+def test_the_direct_constructor_with_the_papers_numbers_is_the_configured_model_and_takes_an_array_and_a_seed():
+    video = crescent(2)
+    expected = forward_model(n_frames=2).measure(video, torch.Generator().manual_seed(4))
+    found = direct().measure(video[0].numpy(), seed=4)
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_the_direct_constructor_takes_other_values_by_their_names_in_the_configuration():
+    model = direct(start_utc_h=12.9, changes={"frequency_hz": 345.0e9, "errors": ()})
+    measured = model.measure(crescent(2), seed=0)
+    assert measured["time_h"][measured["sigma"] > 0].min().item() == pytest.approx(12.9)
+    longest = direct().measure(crescent(2), seed=0)["uv"].abs().max().item()
+    assert measured["uv"].abs().max().item() == pytest.approx(1.5 * longest, rel=0.05)
+    for changes, says in (({"frequency": 1.0}, "frequency"), ({"opacity": -1.0}, "opacity")):
+        with pytest.raises(InputError, match=says):
+            direct(changes=changes)
+
+
+def test_an_assumed_noise_level_multiplies_the_errors():
+    video = crescent(2)
+    measured, other = direct().measure(video, seed=0), crescent(2, seed=1)
+    one, four = (model.negative_log_likelihood(other, measured) for model in (direct(), direct().with_noise_level(2)))
+    torch.testing.assert_close(four, one / 4)
+
+
+def test_a_video_of_another_length_is_one_line():
+    with pytest.raises(InputError, match=r"time 2, channel 1, y 32, x 32.*\(1, 3, 1, 32, 32\)"):
+        direct().measure(crescent(3), seed=0)

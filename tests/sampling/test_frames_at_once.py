@@ -7,13 +7,14 @@ import pytest
 import step.models.prior
 import torch
 from step.cli import generate, reference
-from step.cli.draw import Problem, draw, draw_settings
 from step.cli.generate import select as generation_settings
+from step.config.sampling import sample_settings
 from step.config.study import load_config
 from step.config.tasks import Networks, PixelSpace
 from step.io.reconstructions import read_reconstructions
 from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
+from step.reconstruct import Problem, sample_problem
 from step.sampling.noise.sources import build_noise_source
 
 N_FRAMES, SIDE = 11, 16
@@ -59,9 +60,9 @@ def video() -> torch.Tensor:
     return torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(0))
 
 
-def settings_of_drawing(n_frames: int, videos_per_batch: int, above_sigma: float | None):
+def settings_of_sampling(n_frames: int, videos_per_batch: int, above_sigma: float | None):
     config = load_config()
-    settings = draw_settings(config, "mri8", "bis")
+    settings = sample_settings(config, "mri8", "bis")
     sampler = settings.sampler
     sampler = sampler.model_copy(
         update={
@@ -88,23 +89,23 @@ def samples_of(prior: FramesSeen, video: torch.Tensor, settings) -> torch.Tensor
         {"video000": build_noise_source(settings.method.noise, None, prior.latent_shape)},
         "",
     )
-    return torch.from_numpy(draw(problem, settings, ["video000"], range(3)).samples["video000"])
+    return torch.from_numpy(sample_problem(problem, settings, ["video000"], range(3)).samples["video000"])
 
 
 @pytest.mark.parametrize("above_sigma", [None, 0.0], ids=["latent space", "pixel space"])
 @pytest.mark.parametrize(("n_frames", "videos_per_batch"), [(2, 1), (4, 3)])
-def test_drawing_decodes_and_encodes_a_chunk_of_frames_at_once(prior, video, n_frames, videos_per_batch, above_sigma):
-    samples_of(prior, video, settings_of_drawing(n_frames, videos_per_batch, above_sigma))
+def test_sampling_decodes_and_encodes_a_chunk_of_frames_at_once(prior, video, n_frames, videos_per_batch, above_sigma):
+    samples_of(prior, video, settings_of_sampling(n_frames, videos_per_batch, above_sigma))
     assert prior.most == n_frames * videos_per_batch
 
 
 def test_samples_do_not_depend_on_the_chunks(prior, video):
-    chunks, whole = (samples_of(prior, video, settings_of_drawing(n, 1, None)) for n in (2, N_FRAMES))
+    chunks, whole = (samples_of(prior, video, settings_of_sampling(n, 1, None)) for n in (2, N_FRAMES))
     assert torch.allclose(chunks, whole, atol=1e-6)
 
 
 def test_the_shape_of_a_frame_is_found_out_with_one_frame(prior, video):
-    settings = settings_of_drawing(2, 1, None)
+    settings = settings_of_sampling(2, 1, None)
     samples_of(prior, video, settings)
     steps, levels = settings.sampler.mcmc.steps, settings.sampler.annealing.levels
     assert prior.decoded == 1 + 3 * N_FRAMES * (steps * levels + 1)

@@ -32,7 +32,7 @@ def settings(trials: int = 25, percentile: float | None = None, startup_trials: 
 
 
 def space(**changes) -> Space:
-    ranges = dict.fromkeys(Space.model_fields) | {"step_size_squared": [0.1, 10], "damping": [0.0, 0.9]}
+    ranges = dict.fromkeys(Space.model_fields) | {"own": {}, "step_size_squared": [0.1, 10], "damping": [0.0, 0.9]}
     return Space(**ranges | changes)
 
 

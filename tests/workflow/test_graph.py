@@ -275,6 +275,11 @@ def test_the_tour_is_what_runs_unless_something_else_is_asked_for(project_copy, 
     assert run.jobs == total(hearts, black_holes, {"fetch_weights": 2}, TOUR_REPORT)
 
 
+def test_the_networks_of_others_can_be_fetched_ahead(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "weights", overlays=(paper_overlay,))
+    assert run.jobs == {"fetch_weights": 3, "weights": 1}
+
+
 def test_who_has_one_domain_s_data_plans_its_table_without_the_others(project_copy, raw_library):
     overlay = project_copy.overlay("mine", f"data: {{blackhole: {{root: {raw_library}}}}}\n")
     run = project_copy.snakemake("-n", "results/blackhole/metrics.csv", overlays=(overlay,))

@@ -41,7 +41,10 @@ ENTRIES = f"""
 tasks:
   mri8: {{measurement: {{model: lens, lens: {LENS}}}}}
 methods:
-  coloured: {{prior: image, noise: {{source: colours, uses_flow: false, spectrum: observed/spectrum.csv}}}}
+  coloured:
+    prior: image
+    noise: {{source: colours, uses_flow: false, spectrum: observed/spectrum.csv}}
+    sampler: daps
 """
 
 

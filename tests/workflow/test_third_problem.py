@@ -1,59 +1,18 @@
-"""A measurement that the project does not know: one module and one entry of the configuration, and nothing else."""
+"""A measurement that the project does not know: one module and one entry of the configuration, and nothing else.
+
+It is the instrument of docs/forward-models.md, from the document itself, outside the library.
+"""
 
 import csv
 import json
 import math
 
 import pytest
+from documented_code import FORWARD_MODELS, module
 from step.config.study import load_config
 from step.io.reconstructions import read_measurement
 
 MINIATURE = "config/miniature.yaml"
-MODULE = '''
-"""Frames seen through a lens: each is blurred, and has noise."""
-
-import torch
-from step.config.sections import Positive, Section
-
-
-class Settings(Section):
-    model: str
-    blur: Positive  # standard deviation of the blur, cycles per pixel in the Fourier domain
-    noise_level: Positive
-
-
-class Deblurring:
-    layout = {"image": (2, None, None)}
-
-    def __init__(self, blur, side, noise_level):
-        frequency = torch.fft.fftfreq(side)
-        self.transfer = torch.exp(-(frequency[:, None] ** 2 + frequency**2) / (2 * blur**2))
-        self.noise_level = noise_level
-
-    def blurred(self, video):
-        return torch.fft.ifft2(self.transfer * torch.fft.fft2(video)).real
-
-    def measure(self, video, generator):
-        noise = torch.randn(video.shape, generator=generator)
-        return {"image": self.blurred(video) + self.noise_level * noise}
-
-    def negative_log_likelihood(self, video, measurement):
-        residual = self.blurred(video) - measurement["image"]
-        return (residual**2).sum(dim=(1, 2, 3, 4)) / (2 * self.noise_level**2)
-
-    def misfit(self, video, measurement):
-        return ((self.blurred(video) - measurement["image"]) ** 2).mean(dim=(1, 2, 3, 4))
-
-    def chi_squares(self, video, measurement):
-        return {"image": self.misfit(video, measurement) / self.noise_level**2}
-
-    def naive_inverse(self, measurement):
-        return self.blurred(measurement["image"])
-
-
-def build(settings, shape, noise_level):
-    return Deblurring(settings.blur, shape[-1], noise_level or settings.noise_level)
-'''
 ENTRY = """
 tasks:
   deblurring:
@@ -84,6 +43,7 @@ tasks:
       networks: {precision: float32, channels_last: false, compile: false, frames_per_chunk: 2}
       videos_per_batch: 1
       frames_per_chunk: 2
+    samplers: {}
 """
 
 
@@ -92,7 +52,7 @@ JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 3, "evaluate": 12, "f
 
 @pytest.fixture(scope="module")
 def with_deblurring(miniature):
-    (miniature.folder / "workflow/step/physics/deblurring.py").write_text(MODULE)
+    (miniature.folder / "deblurring.py").write_text(module(FORWARD_MODELS, "deblurring.py"))
     return miniature, miniature.overlay("deblurring", ENTRY)
 
 
@@ -115,12 +75,32 @@ def test_a_new_measurement_goes_through_the_graph_to_its_table(with_deblurring):
 
 def test_an_edit_of_the_new_module_makes_its_jobs_stale_and_no_other(with_deblurring):
     copy, entry = with_deblurring
-    with copy.edited(
-        "workflow/step/physics/deblurring.py", lambda text: text.replace("fftfreq(side)", "fftfreq(side) * 1")
-    ):
+    with copy.edited("deblurring.py", lambda text: text.replace("fftfreq(length)", "fftfreq(length) * 1")):
         run = copy.snakemake("-n", "all", "results/miniature/deblurring/metrics.csv", overlays=(MINIATURE, entry))
     # The account says the whole configuration, which has a task more.
     assert run.jobs == JOBS | {"account": 1, "report_study": 1}
+
+
+@pytest.fixture(scope="module")
+def with_operator(miniature):
+    (miniature.folder / "lens.py").write_text(module(FORWARD_MODELS, "lens.py"))
+    measurement = '{model: deepinv_operator, operator: "lens:build", options: {factor: 2}, noise_level: 0.02}'
+    entry = ENTRY.replace("{model: deblurring, blur: 0.2, noise_level: 0.02}", measurement)
+    return miniature, miniature.overlay("superresolution", entry.replace("deblurring:", "superresolution:"))
+
+
+def test_an_operator_of_deepinv_goes_through_the_graph_and_an_edit_of_its_module_makes_its_jobs_stale(with_operator):
+    copy, entry = with_operator
+    results = "results/miniature/superresolution"
+    targets = [f"{results}/{name}" for name in ("measurements", "samples/bis/000.h5", "references/total_variation.h5")]
+    run = copy.snakemake(*targets, overlays=(MINIATURE, entry))
+    assert run.status == 0, run.stdout + run.stderr
+    jobs = {"measure": 1, "sample": 1, "reference": 1}
+    assert run.jobs == jobs
+    assert read_measurement(copy.folder / targets[0] / "video000.h5")["data"].shape == (4, 2, 8, 8)
+    with copy.edited("lens.py", lambda text: text.replace("factor=factor", "factor=1 * factor")):
+        run = copy.snakemake("-n", "all", *targets, overlays=(MINIATURE, entry))
+    assert {rule: run.jobs[rule] for rule in jobs} == jobs
 
 
 SECOND_ARRAY = """
@@ -134,6 +114,7 @@ tasks:
     total_variation: null
     flow: {flow}
     sampler: {sampler}
+    samplers: {{}}
 """
 
 

@@ -1,19 +1,16 @@
 # What all rules share: the checked configuration, names, and how a stage is called.
-import os
 import signal
-import sys
 from functools import cache, partial
 from importlib import import_module
-from pathlib import Path
-
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "workflow"))
+from typing import get_args
 
 from step.cli import inputs
 from step.cli.settings import dump_settings
 from step.cli.stages import open_stage
+from step.config.metrics import Network
 from step.config.plan import compared_method, held_out_videos, sample_ranges, sampling_shards, shards
-from step.config.study import check_config
+from step.config.pretrained import pretrained_settings
+from step.config.study import check_config, lay_over_base
 from step.errors import InputError
 from step.products import written_files
 from step.provenance import code_digest
@@ -27,7 +24,10 @@ def checked(function, *arguments, **words):
         sys.exit(f"error: {error}")
 
 
-CONFIG = checked(check_config, config, source=" + ".join(map(str, workflow.configfiles)))
+# A configuration that an importing workflow hands over is laid over the paper's study, as a file would be.
+HANDED_OVER = len(workflow.configfiles) == N_CONFIGFILES
+VALUES = checked(lay_over_base, config) if HANDED_OVER else config
+CONFIG = checked(check_config, VALUES, source=" + ".join(map(str, workflow.configfiles)) or "the workflow's config")
 RESULTS = CONFIG.results
 REFERENCES = dict.fromkeys(reference for task in CONFIG.tasks.values() for reference in task.references)
 
@@ -37,15 +37,17 @@ COMPARED_METHOD = compared_method(CONFIG)
 # Its peers: methods whose prior is of videos.
 VIDEO_METHODS = [name for name, method in CONFIG.methods.items() if method.prior != "image"]
 
+# The networks of others that the metrics and the flow use.
+LEARNED_NETWORKS = get_args(Network)
+
 # The priors that methods use, in the order of the methods.
 PRIORS = list(dict.fromkeys(method.prior for method in CONFIG.methods.values()))
 
-# The library is used where it lies, installed or not.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
-
 # Slurm's warning of a time limit goes to every process of a job. It is meant for the trainings, which save their state;
-# nothing between Slurm and them must die of it, and what has no state to save goes on.
-signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+# nothing between Slurm and them must die of it, and what has no state to save goes on. An importing workflow that does
+# something else with it keeps doing so.
+if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 envvars:
@@ -65,7 +67,7 @@ wildcard_constraints:
     point=r"\d+",
     video=r"(video|validation)\d+",
     shard=r"\d+",
-    network="|".join(type(CONFIG.weights).model_fields),
+    network="|".join(LEARNED_NETWORKS),
     size="|".join(CONFIG.benchmark.sizes) or "none",
 
 
@@ -168,7 +170,7 @@ def files_of_measurement(task):
 @cache
 def files_of_sampling(task, method):
     """Return the files that the measurement of a task and the noise of a method are described in."""
-    return files_of_measurement(task) + checked(inputs.files_of_method, CONFIG, method)
+    return files_of_measurement(task) + checked(inputs.files_of_method, CONFIG, task, method)
 
 
 def tests(task):
@@ -225,6 +227,27 @@ def shard_of(task, video):
 def place_of_shard(task, shard):
     """Return the place of a sampling job's first video among the test videos."""
     return tests(task).index(sampling_shards(CONFIG, task)[shard][0])
+
+
+# Domains whose priors are pretrained, and those whose priors are trained.
+PRETRAINED = {
+    domain: chosen for domain in CONFIG.priors if (chosen := checked(pretrained_settings, CONFIG, domain)) is not None
+}
+TRAINED = [domain for domain in CONFIG.priors if domain not in PRETRAINED]
+
+
+def pretrained_folder(domain):
+    """Return the folder of a pretrained prior: where it lies, or where it is fetched to."""
+    folder = PRETRAINED[domain].folder
+    if folder is None:
+        return RESULTS / domain / "pretrained"
+    checked(stage_module("take_network").check, PRETRAINED[domain], folder)
+    return folder
+
+
+def brightness_of_prior(domain):
+    """Return what says how bright the videos are that a domain's prior has learned from."""
+    return pretrained_folder(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
 
 
 def prior_folder(task, method):

@@ -2,10 +2,6 @@
 
 
 # Without a network the weights are recorded as missing, and what needs them is left out of the tables with that reason.
-localrules:
-    fetch_weights,
-
-
 rule fetch_weights:
     input:
         checksums=CONFIG.weights.checksums,
@@ -14,6 +10,7 @@ rule fetch_weights:
         RESULTS / "weights/{network}.safetensors",
     log:
         RESULTS / "logs/weights/{network}.log",
+    localrule: True
     conda:
         "../../envs/step.yaml"
     resources:
@@ -151,7 +148,7 @@ use rule tabulate as tabulate_tour with:
 rule table_methods:
     input:
         metrics=lambda w: [RESULTS / task / "metrics.csv" for task in CONFIG.tables[w.table]],
-        paper="resources/paper_tables.csv",
+        paper=own("resources/paper_tables.csv"),
     output:
         multiext(str(RESULTS / "tables/{table}"), ".csv", ".md", ".tex"),
         report(
@@ -182,7 +179,7 @@ rule table_methods:
 rule table_costs:
     input:
         costs=[file for *_, files in COSTS for file in files],
-        paper="resources/paper_settings.csv",
+        paper=own("resources/paper_settings.csv"),
     output:
         multiext(str(RESULTS / "tables/table2"), ".csv", ".md", ".tex"),
         report(
@@ -210,7 +207,7 @@ rule table_costs:
 rule table_training:
     input:
         networks=[folder for *_, folder in NETWORKS],
-        paper="resources/paper_settings.csv",
+        paper=own("resources/paper_settings.csv"),
     output:
         multiext(str(RESULTS / "tables/table3"), ".csv", ".md", ".tex"),
         report(

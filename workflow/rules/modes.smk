@@ -90,7 +90,7 @@ rule modes:
 rule table_modes:
     input:
         table=POSTERIOR / "modes.csv",
-        paper="resources/paper_modes.csv",
+        paper=own("resources/paper_modes.csv"),
     output:
         multiext(str(POSTERIOR / "table5"), ".csv", ".md", ".tex"),
         report(

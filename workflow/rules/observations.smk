@@ -6,8 +6,10 @@ MEASURED = str(OBSERVED / "{observation}.h5")
 
 rule observe:
     input:
-        # Only where the training videos have a part in the measurement.
-        index=lambda w: [RESULTS / domain_of(observed(w).task) / "index.csv"] if observes("uses_training", w) else [],
+        # Only where the brightness of the training videos has a part in the measurement.
+        brightness=lambda w: (
+            brightness_of_prior(domain_of(observed(w).task)) if observes("uses_brightness", w) else []
+        ),
         recorded=lambda w: observes("files", w),
         described=lambda w: files_of_measurement(observed(w).task),
     output:
@@ -22,11 +24,12 @@ rule observe:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
-        index=lambda w, input: ["--index", input.index] if input.index else [],
+        brightness=lambda w, input: ["--brightness", input.brightness] if input.brightness else [],
         settings=lambda w: settings("observe", observation=w.observation),
         code=lambda w: code("observe", observation=w.observation),
     shell:
-        "python -m step observe --settings {params.settings:q} --log {log:q}" " {params.index:q} --output {output:q}"
+        "python -m step observe --settings {params.settings:q} --log {log:q}"
+        " {params.brightness:q} --output {output:q}"
 
 
 use rule flow as flow_of_observation with:

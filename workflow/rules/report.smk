@@ -6,12 +6,6 @@
 report: "../report/workflow.rst"
 
 
-localrules:
-    account,
-    report_study,
-    report_tour,
-
-
 rule reported_study:
     input:
         study_results(),
@@ -39,6 +33,7 @@ rule account:
         RESULTS / "logs/account/{target}.log",
     wildcard_constraints:
         target="study|tour",
+    localrule: True
     conda:
         "../../envs/step.yaml"
     resources:
@@ -62,6 +57,7 @@ rule report_study:
         RESULTS / "report.html",
     log:
         RESULTS / "logs/report.log",
+    localrule: True
     conda:
         "../../envs/step.yaml"
     resources:
@@ -69,11 +65,12 @@ rule report_study:
         runtime=growing(60),
     params:
         target="reported_study",
+        snakefile=own("Snakefile"),
         settings=settings("account"),
     shell:
         # The study's own configuration, whole: a profile or an option of the run around it is not asked again.
         "env -u SNAKEMAKE_PROFILE python -m snakemake --nolock --cores 1 --workflow-profile none"
-        " --configfile {input.study:q} --report {output:q}.part.html {params.target} >{log:q} 2>&1"
+        " --snakefile {params.snakefile:q} --configfile {input.study:q} --report {output:q}.part.html {params.target} >{log:q} 2>&1"
         " && mv {output:q}.part.html {output:q} || {{ cat {log:q} >&2; rm -f {output:q}.part.html; exit 1; }}"
 
 
@@ -88,4 +85,5 @@ use rule report_study as report_tour with:
         RESULTS / "logs/report-tour.log",
     params:
         target="reported_tour",
+        snakefile=own("Snakefile"),
         settings=settings("account"),

@@ -3,6 +3,73 @@
 # first: everything of a domain waits for it, and what is left at the end can then be shared out.
 
 
+# A pretrained prior takes the place of the trainings: its networks come to lie where those of a training would.
+rule fetch_prior:
+    output:
+        directory(RESULTS / "{domain}/pretrained"),
+    log:
+        RESULTS / "logs/{domain}/fetch_prior.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/fetch_prior.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        settings=lambda w: settings("fetch_prior", domain=w.domain),
+        code=code("fetch_prior"),
+    shell:
+        "python -m step fetch_prior --settings {params.settings:q} --log {log:q} --output {output:q}"
+
+
+rule take_network:
+    input:
+        lambda w: pretrained_folder(w.domain),
+    output:
+        directory(RESULTS / "{domain}/priors/{prior}"),
+    log:
+        RESULTS / "logs/{domain}/take/{prior}.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/take/{prior}.tsv"
+    wildcard_constraints:
+        domain="|".join(PRETRAINED) or "none",
+        prior="autoencoder|image|video|joint",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        settings=lambda w: settings("take_network", domain=w.domain, prior=w.prior),
+        code=code("take_network"),
+    shell:
+        "python -m step take_network --settings {params.settings:q} --log {log:q} --folder {input:q} --output {output:q}"
+
+
+rule assemble_prior:
+    input:
+        index=RESULTS / "{domain}/index.csv",
+        networks=lambda w: [RESULTS / w.domain / "priors" / network for network in ["autoencoder", *PRIORS]],
+    output:
+        directory(RESULTS / "{domain}/prior"),
+    log:
+        RESULTS / "logs/{domain}/assemble_prior.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/assemble_prior.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        settings=lambda w: settings("assemble_prior", domain=w.domain),
+        code=code("assemble_prior"),
+    shell:
+        "python -m step assemble_prior --settings {params.settings:q} --log {log:q} --index {input.index:q}"
+        " --networks {input.networks:q} --output {output:q}"
+
+
 rule train_autoencoder:
     input:
         index=RESULTS / "{domain}/index.csv",
@@ -12,6 +79,8 @@ rule train_autoencoder:
         RESULTS / "logs/{domain}/train/autoencoder.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/train/autoencoder.tsv"
+    wildcard_constraints:
+        domain="|".join(TRAINED) or "none",
     priority: 1
     conda:
         "../../envs/step.yaml"
@@ -41,6 +110,8 @@ rule train_denoiser:
         RESULTS / "logs/{domain}/train/{prior}.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/train/{prior}.tsv"
+    wildcard_constraints:
+        domain="|".join(TRAINED) or "none",
     priority: 1
     conda:
         "../../envs/step.yaml"

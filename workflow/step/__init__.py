@@ -1,1 +1,61 @@
-"""Video reconstruction from sparse measurements with spatiotemporal diffusion priors (STeP)."""
+"""Video reconstruction from sparse measurements with spatiotemporal diffusion priors (STeP).
+
+>>> import step
+>>> prior = step.load_prior("resources/priors/mri")  # doctest: +SKIP
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from step.api import Posterior, Video, daps, load_prior, sample
+    from step.contracts import ForwardModel, NoiseSource, PosteriorSampler, PosteriorSamples, VideoPrior
+    from step.errors import InputError
+    from step.physics.least_squares import LeastSquares
+    from step.physics.mri import CartesianMri
+    from step.physics.vlbi import ClosureImaging
+
+_HOME = {
+    "load_prior": "step.api",
+    "sample": "step.api",
+    "daps": "step.api",
+    "Posterior": "step.api",
+    "Video": "step.api",
+    "CartesianMri": "step.physics.mri",
+    "ClosureImaging": "step.physics.vlbi",
+    "LeastSquares": "step.physics.least_squares",
+    "ForwardModel": "step.contracts",
+    "VideoPrior": "step.contracts",
+    "NoiseSource": "step.contracts",
+    "PosteriorSampler": "step.contracts",
+    "PosteriorSamples": "step.contracts",
+    "InputError": "step.errors",
+}
+"""Where each name is from. It is imported when it is first asked for: a stage of the workflow needs none of them."""
+
+__all__ = [
+    "CartesianMri",
+    "ClosureImaging",
+    "ForwardModel",
+    "InputError",
+    "LeastSquares",
+    "NoiseSource",
+    "Posterior",
+    "PosteriorSampler",
+    "PosteriorSamples",
+    "Video",
+    "VideoPrior",
+    "daps",
+    "load_prior",
+    "sample",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'step' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,10 +1,11 @@
-"""The protocols that make a measurement, a prior or a noise source pluggable, and what a measurement may offer besides.
+"""The protocols that make a measurement, a prior, a noise source or a sampler pluggable, and what some offer besides.
 
 Axes are named throughout the library: videos are ``(batch, time, channel, y, x)``, latents are
 ``(batch, time, latent_channel, latent_y, latent_x)``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -107,4 +108,47 @@ class NoiseSource(Protocol):
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return unit-variance noise for one video: `shape` is (time, latent_channel, latent_y, latent_x)."""
+        ...
+
+
+class Likelihood(Protocol):
+    """``log p(y | D(z))`` of a batch of videos, D the prior's decoder; how its memory is bounded is its own matter."""
+
+    def gradient(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the gradient of ``log p(y | D(z))`` at `latent`, and the video D(z) (batch, time, channel, y, x)."""
+        ...
+
+    def misfit(self, video: torch.Tensor) -> torch.Tensor:
+        """Return the data misfit of decoded videos in the convention in which the paper reports it, shape (batch,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class PosteriorSamples:
+    """Latents from the posterior, one per generator, and what is known of each."""
+
+    latents: torch.Tensor  # (batch, time, latent_channel, latent_y, latent_x)
+    trace: Mapping[str, torch.Tensor] = field(default_factory=dict)  # (batch, level) each, by name
+    log_weights: torch.Tensor | None = None  # (batch,), up to a constant; None where all weigh the same
+
+
+@runtime_checkable
+class PosteriorSampler(Protocol):
+    """An algorithm that samples latents given a prior and a likelihood."""
+
+    def sample(
+        self,
+        prior: VideoPrior,
+        likelihood: Likelihood,
+        noise_sources: Sequence[NoiseSource],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        describe: str,
+    ) -> PosteriorSamples:
+        """Return one posterior latent per generator, on `device`.
+
+        Item i of the batch is sampled with ``noise_sources[i]`` and ``generators[i]`` given item i of the likelihood's
+        measurement, and must not depend on the rest of the batch. `describe` names the work in logs. Raises
+        `FloatingPointError` where a latent stops being finite.
+        """
         ...

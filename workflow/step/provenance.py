@@ -8,6 +8,8 @@ as they are.
 
 import ast
 import hashlib
+import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +26,8 @@ WITHOUT_RESULT = frozenset({"step.config.study", "step.progress", "step.provenan
 
 The workflow cuts the settings before a job starts and names its state; how far a job is changes nothing of it.
 """
+
+_FUNCTION = re.compile(r"([A-Za-z_][\w.]*):[A-Za-z_]\w*")
 
 
 def code_digest(*modules: str) -> str:
@@ -50,9 +54,26 @@ def forward_model_name(model: str) -> str:
     return module_called(model, "physics", "measurement.model")
 
 
+def modules_of_functions(values: object) -> list[str]:
+    """Return the modules of the functions that `values` name, ``package.module:function``, however deep they lie.
+
+    What only looks like it, so that there is no such module, is left out.
+    """
+    if isinstance(values, str):
+        match = _FUNCTION.fullmatch(values)
+        return [match[1]] if match and _find(match[1]) else []
+    inner = values.values() if isinstance(values, Mapping) else values if isinstance(values, (list, tuple)) else []
+    return [module for one in inner for module in modules_of_functions(one)]
+
+
 def noise_source_name(source: str) -> str:
     """Return the module that the `source` of a method's noise names."""
     return module_called(source, "sampling.noise", "noise.source")
+
+
+def sampler_name(sampler: str) -> str:
+    """Return the module that the `sampler` of a method names."""
+    return module_called(sampler, "sampling", "sampler")
 
 
 def descriptor_name(descriptor: str) -> str:

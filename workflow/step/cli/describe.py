@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from step.config.keys import DEMO_CONFIG, keys_as_markdown
 from step.config.plan import held_out_videos, sampling_shards
+from step.config.schema import configuration_schema
 from step.config.sections import Section
 from step.config.study import BASE_CONFIG, Config, load_config
 
@@ -44,11 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="print instead, as Markdown, every key of the configuration with its values in "
         "config/config.yaml and, where they differ, in FILE (default: config/demo.yaml)",
     )
+    parser.add_argument(
+        "--schema", action="store_true", help="print instead the JSON schema of a configuration file, for editors"
+    )
     parser.set_defaults(config=[BASE_CONFIG])
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
-    """Print the description, or the keys."""
+    """Print the description, the keys or the schema."""
+    if arguments.schema:
+        print(json.dumps(configuration_schema(), indent=2))
+        return
     if arguments.keys:
         print(keys_as_markdown(load_config(), {arguments.keys.name: load_config(arguments.keys)}), end="")
         return

@@ -6,6 +6,7 @@ are text until the module's own `Settings` have checked them.
 
 from pathlib import Path
 
+from step.config.sampling import settings_of_sampler
 from step.config.sections import OpenSection, paths_in
 from step.config.study import Config
 
@@ -20,11 +21,21 @@ def files_of_measurement(config: Config, task: str) -> list[Path]:
     return paths_in(measurement)
 
 
-def files_of_method(config: Config, method: str) -> list[Path]:
-    """Return the files that the noise of `method` is described in."""
+def files_of_method(config: Config, task: str, method: str) -> list[Path]:
+    """Return the files that the noise and the sampler of `method` in `task` are described in."""
     noise = config.methods[method].noise
     if isinstance(noise, OpenSection):
         from step.sampling.noise.sources import open_noise
 
         _, noise = open_noise(noise)
-    return paths_in(noise)
+    return paths_in(noise) + _files_of_sampler(config, task, method)
+
+
+def _files_of_sampler(config: Config, task: str, method: str) -> list[Path]:
+    own = settings_of_sampler(config, task, method)
+    if own is None:
+        return []
+    from step.sampling.samplers import open_sampler
+
+    _, settings = open_sampler(config.methods[method].sampler, own)
+    return paths_in(settings)

@@ -5,15 +5,19 @@ import logging
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from step.cli.settings import modules_of_measurement
 from step.config.sections import Name, Section, paths_in
 from step.config.study import Config, check_section, describe_problem
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.provenance import door_name, forward_model_name
+from step.provenance import door_name
+
+if TYPE_CHECKING:
+    from step.physics.display import Brightness
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ def select(config: Config, observation: str) -> Settings:
 
 def modules(settings: Settings) -> list[str]:
     """Return the modules that are imported by name."""
-    return [door_name(settings.format), forward_model_name(settings.measurement.model)]
+    return [door_name(settings.format), *modules_of_measurement(settings)]
 
 
 def files(settings: Settings) -> list[Path]:
@@ -58,15 +62,21 @@ def files(settings: Settings) -> list[Path]:
     return list(dict.fromkeys([*door.files(values), *paths_in(values)]))
 
 
-def uses_training(settings: Settings) -> bool:
-    """Return whether the training videos have a part in the measurement, as its format says; if it does not, no."""
+def uses_brightness(settings: Settings) -> bool:
+    """Return whether the measurement depends on how bright videos are, as its format says; if it does not, no."""
     door, values = open_door(settings.format, settings.values)
-    return hasattr(door, "uses_training") and door.uses_training(values)
+    return hasattr(door, "uses_brightness") and door.uses_brightness(values)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's files to `parser`."""
-    parser.add_argument("--index", type=Path, help="index.csv of the domain's videos, where the format uses them")
+    parser.add_argument(
+        "--brightness",
+        type=Path,
+        metavar="FILE",
+        help="where the format asks how bright videos are: index.csv of those that the prior is trained on, or the "
+        "folder of a pretrained prior",
+    )
     parser.add_argument("--output", type=Path, required=True, help="measurement to write (.h5), named after it")
 
 
@@ -75,16 +85,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     import numpy as np
 
     from step.io.reconstructions import write_measurement
-    from step.io.videos import VideoStore
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 
     door, values = open_door(settings.format, settings.values)
-    training = None
-    if uses_training(settings):
-        if arguments.index is None:
-            raise InputError(f"format {settings.format} uses the training videos; give their index with --index")
-        training = VideoStore(arguments.index).select("train", "video")
-    measurement, attributes = door.read(values, training)
+    brightness = None
+    if uses_brightness(settings):
+        if arguments.brightness is None:
+            raise InputError(
+                f"format {settings.format} asks how bright videos are; give their index, or a prior, with --brightness"
+            )
+        brightness = _brightness(arguments.brightness)
+    measurement, attributes = door.read(values, brightness)
     source = ", ".join(map(str, door.files(values)))
     forward_model = build_forward_model(settings.measurement, settings.shape)
     check_measurement(to_tensors(measurement), forward_model, settings.shape, source)
@@ -92,6 +103,21 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         raise InputError(f"{source} has values that are not finite; flag them, or leave the observation out")
     write_measurement(arguments.output, measurement, attributes | {"observation": settings.observation})
     log.info("wrote %s", arguments.output)
+
+
+def _brightness(source: Path) -> "Brightness":
+    """Return how bright the training videos in an index are, or those that the prior in a folder has learned from."""
+    from step.io.prior_folders import read_prior_facts
+    from step.io.videos import VideoStore
+    from step.physics.display import Brightness, brightness_of
+
+    if not source.is_dir():
+        training = VideoStore(source).select("train", "video")
+        return brightness_of(training.video(number) for number in range(len(training)))
+    known = read_prior_facts(source).brightness
+    if known is None:
+        raise InputError(f"{source} does not say how bright its videos are; take a prior that does, or train one")
+    return Brightness(**known)
 
 
 def open_door(data_format: str, values: dict[str, Any]) -> tuple[ModuleType, Section]:

@@ -1,17 +1,46 @@
-"""Draw posterior videos given measurements, with one method (Algorithm 1)."""
+"""Sample posterior videos given measurements, with one method (Algorithm 1)."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from step.cli.draw import DrawSettings, add_problem, draw, draw_settings, load_problem, modules_of_drawing
+from step.config.sampling import SampleSettings, sample_settings
+from step.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
-Settings = DrawSettings
-select = draw_settings
-modules = modules_of_drawing
+    from step.reconstruct import Problem
+
+Settings = SampleSettings
+select = sample_settings
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that the stage imports by name."""
+    return settings.modules
+
+
+def add_problem(parser: argparse.ArgumentParser) -> None:
+    """Declare the files that `read_files` reads."""
+    parser.add_argument("--autoencoder", type=Path, required=True, help="folder of the autoencoder")
+    parser.add_argument("--denoiser", type=Path, required=True, help="folder of the image, video or joint prior")
+    parser.add_argument(
+        "--measurements",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="measurement files; the stem names the video",
+    )
+    parser.add_argument("--flow", type=Path, help="optical flow of these videos, HDF5; for methods that warp noise")
+
+
+def read_files(arguments: argparse.Namespace, settings: Settings) -> "Problem":
+    """Return the prior and the measurements in the files of `add_problem`."""
+    from step.reconstruct import read_problem
+
+    files = (arguments.autoencoder, arguments.denoiser, arguments.measurements, arguments.flow)
+    return read_problem(*files, settings)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +69,22 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Sample all measurements at once and write the reconstructions with their traces."""
     from step.io.reconstructions import Reconstruction, write_reconstructions
     from step.io.tables import write_table
+    from step.reconstruct import sample_problem
 
-    problem = load_problem(arguments, settings)
+    problem = read_files(arguments, settings)
     videos, numbers = list(problem.measurements), range(*arguments.samples)
-    drawn = draw(problem, settings, videos, numbers, arguments.place)
-    reconstructions = [Reconstruction(video, drawn.samples[video], drawn.trace[video]) for video in videos]
+    sampled = sample_problem(problem, settings, videos, numbers, arguments.place)
+    if any(weights is not None for weights in sampled.log_weights.values()):
+        raise InputError(
+            f"{settings.method.sampler} gives samples of different weights, which tables and modes do not know; let it "
+            "resample them"
+        )
+    reconstructions = [Reconstruction(video, sampled.samples[video], sampled.trace[video]) for video in videos]
     attributes = {"task": settings.task, "method": settings.method.model_dump_json(), "seed": settings.seed}
     write_reconstructions(arguments.output, reconstructions, attributes | {"flow": problem.flow})
     if arguments.cost:
-        evaluations = {name: getattr(drawn, name) for name in ("decoder_evaluations", "denoiser_evaluations")}
-        record = {"videos": len(videos), "samples": len(numbers), "seconds": drawn.seconds}
+        evaluations = {name: getattr(sampled, name) for name in ("decoder_evaluations", "denoiser_evaluations")}
+        record = {"videos": len(videos), "samples": len(numbers), "seconds": sampled.seconds}
         write_table(arguments.cost, [record | _machine(problem.device) | evaluations])
 
 

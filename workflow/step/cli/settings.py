@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from step.config.sections import Section
 from step.config.study import describe_problem
 from step.errors import InputError
-from step.provenance import forward_model_name
 
 S = TypeVar("S", bound=Section)
 
@@ -27,8 +26,8 @@ def parse_settings(text: str, section: type[S]) -> S:
 
 
 def modules_of_measurement(settings: Section) -> list[str]:
-    """Return the module of the forward model that ``settings.measurement`` names, if there is one.
+    """Return the modules that ``settings.measurement`` names, if there is one.
 
-    It is imported by name: stages that build it say so with ``modules``, which the workflow asks for.
+    They are imported by name: stages that build it say so with ``modules``, which the workflow asks for.
     """
-    return [forward_model_name(settings.measurement.model)] if settings.measurement else []
+    return settings.measurement.modules if settings.measurement else []

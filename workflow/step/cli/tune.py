@@ -12,18 +12,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from step.cli.draw import DrawSettings, Problem, add_problem, draw, draw_settings, load_problem, modules_of_drawing
 from step.cli.files import add_truths, pair_truths
+from step.cli.sample import add_problem, read_files
 from step.cli.settings import dump_settings
+from step.config.sampling import SampleSettings, sample_settings
 from step.config.sections import Section
 from step.config.study import Config
-from step.config.tasks import Sampler
-from step.config.tuning import Search
+from step.config.tasks import AnySettings, Sampler
+from step.config.tuning import OWN, Search
 from step.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from step.reconstruct import Problem
     from step.tuning.search import Trial
 
 log = logging.getLogger(__name__)
@@ -35,24 +37,24 @@ VALIDATION_VIDEO = re.compile(r"validation\d+")
 class Settings(Section):
     """What decides which settings are found."""
 
-    drawing: DrawSettings
+    sampling: SampleSettings
     display: Literal["magnitude", "unit_range"]
     search: Search
 
 
 def select(config: Config, task: str) -> Settings:
     """Return the settings of one task's tuning."""
-    drawing = draw_settings(config, task, config.tuning.method)
+    sampling = sample_settings(config, task, config.tuning.method)
     return Settings(
-        drawing=drawing,
-        display=config.video_format(drawing.domain).display,
+        sampling=sampling,
+        display=config.video_format(sampling.domain).display,
         search=Search(**{name: getattr(config.tuning, name) for name in Search.model_fields}),
     )
 
 
 def modules(settings: Settings) -> list[str]:
     """Return the modules that the stage imports by name."""
-    return modules_of_drawing(settings.drawing)
+    return settings.sampling.modules
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,22 +77,22 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.training.loop import StopRequest
     from step.tuning.search import bounds_around, search
 
-    name = settings.drawing.task
-    own = _searchable(settings.drawing.sampler)
-    bounds = bounds_around(own, settings.search.space)
+    name = settings.sampling.task
+    start = _searchable(settings.sampling)
+    bounds = bounds_around(start, settings.search.space)
     pairs = pair_truths(arguments.measurements, arguments.truths)
     truths = {path.stem: read_truth(true_path, path.stem) for path, true_path in pairs}
-    problem = load_problem(arguments, settings.drawing)
+    problem = read_files(arguments, settings.sampling)
     state_file = arguments.state / f"{_search_key(arguments, settings)}.journal"
     log.info("%s: tuning %s by %d trials of %d videos", name, ", ".join(bounds), settings.search.trials, len(truths))
     with StopRequest() as stop:
         trials = search(
             lambda values, video: _psnr(problem, settings, values, video, truths[video]),
             list(truths),
-            {key: own[key] for key in bounds},
+            {key: start[key] for key in bounds},
             bounds,
             settings.search,
-            settings.drawing.seed,
+            settings.sampling.seed,
             state_file,
             lambda: stop.requested,
         )
@@ -99,7 +101,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         log.info(line)
     write_table(arguments.table, _rows(trials, list(truths)))
     with whole_file(arguments.output) as part:
-        part.write_text(_overlay(settings.drawing, trials, verdict, arguments.output))
+        part.write_text(_overlay(settings.sampling, trials, verdict, arguments.output))
 
 
 def _check_videos(files: Sequence[Path]) -> None:
@@ -134,34 +136,45 @@ def _search_key(arguments: argparse.Namespace, settings: Settings) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _psnr(problem: Problem, settings: Settings, values: Mapping[str, float], video: str, truth: "np.ndarray") -> float:
+def _psnr(
+    problem: "Problem", settings: Settings, values: Mapping[str, float], video: str, truth: "np.ndarray"
+) -> float:
     """Return the PSNR, dB, of the first sample of `video` that is drawn with `values`."""
     import numpy as np
 
     from step.metrics.psnr import psnr
     from step.physics.display import to_unit_range
+    from step.reconstruct import sample_problem
 
-    drawing, sampler = settings.drawing, settings.drawing.sampler
+    sampler, own = settings.sampling.sampler, settings.sampling.own
     changed = {
         section: type(getattr(sampler, section))(**getattr(sampler, section).model_dump() | changes)
         for section, changes in _by_section(sampler, values).items()
     }
     # Videos come one by one, so that a trial can end early; a larger batch would be filled up with copies.
     alone = sampler.model_copy(update={**changed, "videos_per_batch": 1})
-    tried = drawing.model_copy(update={"sampler": alone})
-    sample = draw(problem, tried, [video], [0]).samples[video][0]
+    changed_own = own and AnySettings(**own.model_dump() | _of_own(values))
+    tried = settings.sampling.model_copy(update={"sampler": alone, "own": changed_own})
+    sample = sample_problem(problem, tried, [video], [0]).samples[video][0]
     if not np.isfinite(sample).all():
         raise FloatingPointError("the sample is not finite")
     return psnr(to_unit_range(sample, truth, settings.display), to_unit_range(truth, truth, settings.display))
 
 
 SEARCHED_SECTIONS = ("mcmc", "likelihood")
-"""The sections of a sampler whose values are searched; no key is in both."""
+"""The sections of a task's sampler whose values are searched; no key is in both."""
 
 
-def _searchable(sampler: Sampler) -> dict[str, object]:
-    """Return the values of the sampler that can be searched, by key."""
-    return {key: value for section in SEARCHED_SECTIONS for key, value in getattr(sampler, section)}
+def _searchable(sampling: SampleSettings) -> dict[str, object]:
+    """Return the values that can be searched, by key; of a sampler that is not ours its own, and the likelihood's."""
+    sections = SEARCHED_SECTIONS if sampling.own is None else ("likelihood",)
+    found = {key: value for section in sections for key, value in getattr(sampling.sampler, section)}
+    return found | {OWN + key: value for key, value in (sampling.own or ())}
+
+
+def _of_own(values: Mapping[str, float]) -> dict[str, float]:
+    """Return those of `values` that are of a sampler that is not ours, by its own keys."""
+    return {key.removeprefix(OWN): value for key, value in values.items() if key.startswith(OWN)}
 
 
 def _by_section(sampler: Sampler, values: Mapping[str, float]) -> dict[str, dict[str, float]]:
@@ -213,19 +226,22 @@ def _rows(trials: Sequence["Trial"], videos: Sequence[str]) -> list[dict[str, ob
     return rows
 
 
-def _overlay(drawing: DrawSettings, trials: Sequence["Trial"], verdict: Sequence[str], path: Path) -> str:
+def _overlay(sampling: SampleSettings, trials: Sequence["Trial"], verdict: Sequence[str], path: Path) -> str:
     """Return the configuration (YAML) that gives the task the best values, and says where they are from."""
     import yaml
 
     from step.tuning.search import best_trial
 
-    prior = drawing.method.prior
+    method, values = sampling.method, best_trial(trials).values
     comment = [
-        f"Settings of the sampler of {drawing.task}, tuned on validation videos with the {prior} prior and "
-        f"{drawing.method.noise.source} noise.",
+        f"Settings of the sampler of {sampling.task}, tuned on validation videos with the {method.prior} prior and "
+        f"{method.noise.source} noise.",
         *verdict,
         "All trials had the same random numbers. To use the values, lay this file over the study that was tuned, last:",
         f"snakemake --configfile STUDY.yaml {path}",
     ]
-    values = {"tasks": {drawing.task: {"sampler": _by_section(drawing.sampler, best_trial(trials).values)}}}
-    return "".join(f"# {line}\n" for line in comment) + yaml.safe_dump(values, sort_keys=False)
+    sections: dict[str, object] = {"sampler": _by_section(sampling.sampler, values)}
+    if _of_own(values):
+        sections["samplers"] = {method.sampler: _of_own(values)}
+    overlay = {"tasks": {sampling.task: {name: section for name, section in sections.items() if section}}}
+    return "".join(f"# {line}\n" for line in comment) + yaml.safe_dump(overlay, sort_keys=False)

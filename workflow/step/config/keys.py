@@ -18,6 +18,9 @@ laid over it, mapping by mapping, and says only what differs: `snakemake --confi
 `python -m step STAGE --config config/demo.yaml`. Several files are laid over each other in their order. A
 list replaces the whole list below it.
 
+`schema.json` is for editors that know the YAML language server: with `# yaml-language-server: $schema=schema.json` (the
+path of the file) in the first line they complete keys, show what they mean, and mark a bad value while it is typed.
+
 * Every key has one meaning and one unit, and none has a default outside `config.yaml`. An unknown or misspelt
   key, a value of the wrong type and one out of range end the run with one line that names key and value.
 * Each stage sees exactly the values that it uses. An edited value makes stale the stages that use it and all
@@ -77,6 +80,8 @@ NAMES_OF = {
     "sizes": "<size>",
     "frames": "<task>",
     "sides": "<task>",
+    "samplers": "<sampler>",
+    "own": "<key>",
 }
 
 
@@ -137,7 +142,7 @@ def tables() -> list[Table]:
 def _walk(path: tuple[str, ...], section: dict, title: str, meaning: str, named: dict) -> Iterator[Table]:
     """Yield the table of a section and those of the sections in it; `named` holds what is referred to."""
     own, inner = [], []
-    for name, field in section["properties"].items():
+    for name, field in section.get("properties", {}).items():
         place = (*path, name)
         of_each = field.get("patternProperties", {})
         if of_each:

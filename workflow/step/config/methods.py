@@ -1,4 +1,4 @@
-"""The `methods` section: a prior and a source of the sampler's noise each."""
+"""The `methods` section: a prior, a source of noise and a sampler each."""
 
 from typing import Annotated, Literal
 
@@ -64,13 +64,21 @@ AnyNoise = Annotated[
 ]
 
 
+OURS = "daps"
+"""The sampler whose settings are a section of the configuration, ``tasks.<task>.sampler``."""
+
+
 class Method(Section):
-    """One way to reconstruct: a prior and a source of the sampler's noise."""
+    """One way to reconstruct: a prior, a source of noise and a sampler."""
 
     prior: Literal["image", "video", "joint"] = Field(
         description="the image prior, the spatiotemporal prior trained on videos alone, or the jointly trained one"
     )
     noise: AnyNoise = Field(description="noise of Algorithm 1, lines 1 and 9")
+    sampler: ModuleName = Field(
+        description="a module of `step.sampling`, or any importable module, with `Settings` and `build`. `daps`, the "
+        "paper's, has its settings in `tasks.<task>.sampler`, every other in `tasks.<task>.samplers`"
+    )
 
     @property
     def uses_flow(self) -> bool:

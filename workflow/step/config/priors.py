@@ -131,6 +131,10 @@ class VideoTraining(DenoiserTraining):
 class DomainPriors(Section):
     """All priors of one domain."""
 
+    pretrained: str | None = Field(
+        description="a prior that is used instead of training one: the folder of one that `snakemake priors` made, or "
+        "`owner/name@revision` on a hub; null: train. The sections of the networks below are then without effect"
+    )
     autoencoder: Autoencoder
     autoencoder_training: AutoencoderTraining
     standardise_latents: bool = Field(

@@ -32,6 +32,9 @@ def paths_in(value: object) -> list[Path]:
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")]
 """A module of one of the library's rooms, or any importable one by its dotted name."""
 
+Key = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
+"""A key of a section that the library does not know."""
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A name that becomes part of file names: lower-case letters, digits and underscores."""
 

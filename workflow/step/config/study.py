@@ -1,5 +1,6 @@
 """The whole configuration: read, merged, checked."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from step.config.calibration import Calibration, Uncertainty
 from step.config.data import BlackHoleData, MriData
 from step.config.figures import Figures
 from step.config.generation import Generation
-from step.config.methods import Method
+from step.config.methods import OURS, Method
 from step.config.metrics import Evaluation, Weights
 from step.config.modes import Modes
 from step.config.observations import Observation
@@ -121,6 +122,11 @@ class Config(Section):
             for name in names:
                 if name not in known:
                     raise ValueError(f"{key} names {name!r}; the study has {list(known)}")
+        if (sampler := self.methods[self.benchmark.method].sampler) != OURS:
+            raise ValueError(
+                f"benchmark.method is {self.benchmark.method!r}, whose sampler is {sampler}; the parts that are timed "
+                f"are those of {OURS}: take a method of that"
+            )
         if self.methods[self.benchmark.method].uses_flow:
             raise ValueError(
                 f"benchmark.method is {self.benchmark.method!r}, which moves its noise with a flow; noise has none: "
@@ -206,10 +212,19 @@ def load_config(*files: Path | str) -> Config:
     return check_config(merged, source=", ".join(str(path) for path in paths))
 
 
+def lay_over_base(values: dict[str, Any]) -> dict[str, Any]:
+    """Return `BASE_CONFIG` with `values` laid over it, unchecked; raises `InputError` where it cannot be read."""
+    return lay_over(_read_yaml(BASE_CONFIG), values)
+
+
 def check_config(values: dict[str, Any], source: str) -> Config:
-    """Return the checked configuration of `values`; raises `InputError` naming key, value and `source`."""
+    """Return the checked configuration of `values`; raises `InputError` naming key, value and `source`.
+
+    A relative path that leads nowhere from the working directory, but to a file of the project from the project's
+    folder, such as ``resources/eht2017.csv``, is that of the project's file.
+    """
     try:
-        return Config.model_validate(values)
+        return Config.model_validate(_with_own_files(values))
     except ValidationError as error:
         raise InputError(f"{describe_problem(error)} (in {source})") from None
 
@@ -283,6 +298,18 @@ def describe_problem(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     value = "" if isinstance(problem["input"], dict) else f", not {problem['input']!r}"
     return f"{key}: {message}{value}{more}"
+
+
+def _with_own_files(values: Any) -> Any:
+    """Return `values` with the whole path of each file that only the project's folder has."""
+    if isinstance(values, dict):
+        return {key: _with_own_files(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [_with_own_files(value) for value in values]
+    if isinstance(values, str) and "/" in values and not os.path.exists(values):
+        own = BASE_CONFIG.parents[1] / values
+        return str(own) if os.path.isfile(own) else values
+    return values
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

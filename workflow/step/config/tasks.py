@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag, model_validator
 
 from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
+from step.provenance import forward_model_name, modules_of_functions
 
 Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
 
@@ -88,6 +89,11 @@ class MeasurementOfDomain(Measurement):
     """A task's measurement together with what its domain says of the videos' geometry, as a stage is given it."""
 
     geometry: dict[str, float]
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that are imported by name: the forward model's, and those of functions among the values."""
+        return [forward_model_name(self.model), *modules_of_functions(self.model_dump())]
 
 
 class Annealing(Section):
@@ -215,6 +221,10 @@ class Sampler(Section):
         return self.model_copy(update={"frames_per_chunk": self.networks.frames_per_chunk})
 
 
+class AnySettings(OpenSection):
+    """The settings of a module from elsewhere, which that module's own `Settings` check."""
+
+
 class TotalVariation(Section):
     """The classical reference: isotropic total variation over time, y and x, by proximal gradient steps."""
 
@@ -255,6 +265,11 @@ class Task(Section):
     samples: Count = Field(description="posterior samples drawn per test video; metrics are of the first one")
     videos_per_job: Count = Field(description="test videos reconstructed by one job, in one batch")
     sampler: Sampler
+    samplers: dict[ModuleName, AnySettings] = Field(
+        description="settings of other samplers than `daps`, by the name that a method has for its `sampler`; the "
+        "sampler's own `Settings` check them. Likelihood, networks, videos per batch and frames per chunk are those of "
+        "`sampler` for all of them"
+    )
     references: tuple[Reference, ...] = Field(
         description="reference rows of the task's table, below the methods: `zero_filled` (MRI) and `dirty` (black "
         "hole), the naive inverse, and `total_variation` (linear measurements only) use the measurement alone; "

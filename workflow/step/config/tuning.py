@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from step.config.sections import Count, Name, Section
+from step.config.sections import Count, Key, Name, Section
 
 Below = Annotated[float, Field(gt=0, le=1)]
 Above = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+OWN = "own."
+"""What the names of the values begin with that are of a sampler of one's own."""
+
 Damping = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -30,13 +33,22 @@ class Space(Section):
     gradient_bound: tuple[Below, Above] | None = Field(
         description="smallest and largest multiple of the task's own value; without effect where the task has none"
     )
+    own: dict[Key, tuple[Below, Above]] = Field(
+        description="for a sampler that is not `daps`: its settings that are searched, and the smallest and largest "
+        "multiple of each; of the values above, noise level and gradient bound are searched too"
+    )
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Where values are searched, by their names; those of a sampler of one's own begin with `OWN`."""
+        ours = {name: limits for name, limits in self if name != "own" and limits is not None}
+        return ours | {OWN + name: limits for name, limits in self.own.items()}
 
     @model_validator(mode="after")
     def _something_is_searched(self) -> "Space":
-        ranges = {name: limits for name, limits in self if limits is not None}
-        if not ranges:
+        if not self.ranges:
             raise ValueError("all values are null; give one of them a range")
-        for name, (low, high) in ranges.items():
+        for name, (low, high) in self.ranges.items():
             if low >= high:
                 raise ValueError(f"{name} goes from {low:g} to {high:g}; give the smaller one first")
         return self

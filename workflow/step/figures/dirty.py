@@ -21,7 +21,6 @@ from step.io.arrays import write_arrays
 from step.io.reconstructions import read_measurement
 from step.io.truths import read_truth
 from step.products import Measurement, Movie, Numbers, Pictures, Truth
-from step.provenance import forward_model_name
 
 if TYPE_CHECKING:
     import torch
@@ -51,8 +50,8 @@ def select(config: Config, task: str) -> Settings:
 
 
 def modules(settings: Settings) -> list[str]:
-    """Return the module of the forward model, which is imported by name."""
-    return [forward_model_name(settings.measurement.model)]
+    """Return the modules that the measurement names, which are imported by name."""
+    return settings.measurement.modules
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from step.io.reconstructions import read_attributes, read_measurement, read_reco
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 from step.products import Measurement, Movie, Numbers, Pictures, Samples, Truth
-from step.provenance import forward_model_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,8 +46,8 @@ def select(config: Config, task: str) -> Settings:
 
 
 def modules(settings: Settings) -> list[str]:
-    """Return the module of the forward model, which is imported by name."""
-    return [forward_model_name(settings.measurement.model)]
+    """Return the modules that the measurement names, which are imported by name."""
+    return settings.measurement.modules
 
 
 @dataclass(frozen=True)

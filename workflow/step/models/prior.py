@@ -10,6 +10,7 @@ from step.diffusion.denoiser import denoise_from_noise_prediction
 from step.diffusion.schedule import LinearBetaSchedule
 from step.errors import InputError
 from step.io.model_folders import load_network, read_facts, weights_digest
+from step.io.prior_folders import AUTOENCODER, PriorFacts, networks_of_prior, read_prior_facts, verify_prior
 from step.models.autoencoder import FrameAutoencoder
 from step.models.unet import DenoisingUNet
 
@@ -23,12 +24,39 @@ class LatentDiffusionPrior:
         network: DenoisingUNet,
         schedule: LinearBetaSchedule,
         latent_shape: tuple[int, int, int, int],
+        facts: PriorFacts | None = None,
     ):
-        """Hold the networks; `latent_shape` is (time, latent_channel, latent_y, latent_x)."""
+        """Hold the networks; `latent_shape` is (time, latent_channel, latent_y, latent_x).
+
+        `facts` are what the folder of a complete prior says of it.
+        """
         self.autoencoder = autoencoder
         self.network = network.eval().requires_grad_(False)
         self.schedule = schedule
         self.latent_shape = latent_shape
+        self.facts = facts
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.autoencoder.mean.device
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape of a video, (time, channel, y, x); of a prior from a complete folder alone."""
+        if self.facts is None:
+            raise InputError("this prior is not from a complete folder, so it says no shape; load it with load_prior")
+        return self.facts.shape
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of a frame."""
+        return self.shape[2]
+
+    @property
+    def columns(self) -> int:
+        """The number of columns of a frame."""
+        return self.shape[3]
 
     def to(self, device: torch.device) -> "LatentDiffusionPrior":
         """Return the prior with its networks on `device`."""
@@ -100,3 +128,17 @@ def load_prior(autoencoder_folder: Path, folder: Path, domain: str) -> LatentDif
         LinearBetaSchedule(**facts["noise_schedule"]),
         tuple(facts["latent_shape"]),
     )
+
+
+def load_prior_folder(folder: Path, network: str) -> LatentDiffusionPrior:
+    """Return the prior in a complete folder, with one of its networks, once the digests of both are right.
+
+    Raises `InputError` where it is no such folder, is damaged, or lacks the network.
+    """
+    facts = read_prior_facts(folder)
+    if network not in (there := networks_of_prior(folder)):
+        raise InputError(f"{folder} has no {network} network; it has {', '.join(there)}")
+    verify_prior(folder, [AUTOENCODER, network])
+    prior = load_prior(folder / AUTOENCODER, folder / network, facts.domain)
+    prior.facts = facts
+    return prior

@@ -14,7 +14,7 @@ from step.config.study import Config
 from step.errors import InputError
 
 if TYPE_CHECKING:
-    from step.io.videos import VideoStore
+    from step.physics.display import Brightness
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def files(settings: Settings) -> list[Path]:
     return [settings.kspace, settings.mask]
 
 
-def read(settings: Settings, training: "VideoStore | None") -> tuple[dict[str, np.ndarray], dict[str, object]]:
+def read(settings: Settings, brightness: "Brightness | None") -> tuple[dict[str, np.ndarray], dict[str, object]]:
     """Return the measurement that `step.physics.mri` explains, and what is known of it.
 
     The measurement holds `kspace` (time, ky, resolution), complex64, in units of the video, zero where nothing was
@@ -71,7 +71,7 @@ def read(settings: Settings, training: "VideoStore | None") -> tuple[dict[str, n
     `outside_scale` (time, x) and `outside_fitted` (time,). Of the attributes, `scale` is the factor from the raw image
     to the video, `phase_rad` the angle by which it was rotated, `outside_share` the estimated energy outside the frame
     as a share of all, and `frame_times` counts from the raw file's first frame. Scales and phase are those of the whole
-    sequence, so that observations of different frames agree. The training videos are not used. Raises
+    sequence, so that observations of different frames agree. `brightness` is not used. Raises
     `InputError` where the files are damaged, do not fit each other, or lack what the settings ask for.
     """
     from step.observations.kspace_lines import fit_readout, keep_measured, peak, phase, read_kspace, read_mask

@@ -13,8 +13,8 @@ from step.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from step.io.videos import VideoStore
     from step.observations.recorded import Recorded
+    from step.physics.display import Brightness
     from step.physics.visibilities import Visibilities
 
 log = logging.getLogger(__name__)
@@ -72,18 +72,18 @@ def files(settings: Settings) -> list[Path]:
     return [settings.file, settings.array]
 
 
-def uses_training(settings: Settings) -> bool:
-    """Return whether the measurement depends on the training videos: their mean flux gives the light curve its unit."""
+def uses_brightness(settings: Settings) -> bool:
+    """Return whether the measurement depends on how bright videos are, which gives the light curve its unit."""
     return settings.light_curve != "none"
 
 
-def read(settings: Settings, training: "VideoStore | None") -> "tuple[dict[str, np.ndarray], dict[str, object]]":
+def read(settings: Settings, brightness: "Brightness | None") -> "tuple[dict[str, np.ndarray], dict[str, object]]":
     """Return the measurement's arrays (see `step.physics.closures.to_measurement`) and what else is known.
 
     Visibilities are averaged coherently within frames and turned into closure sets: eht-imaging's minimal ones of the
-    stations in the order `closure_order` of the attributes, and what they lack of a basis. `training` are videos that
-    say how bright a video is on average, None where `uses_training` says no. Raises `InputError` for a file that cannot
-    be used, a station that the task's array lacks, and where nothing was observed during the video.
+    stations in the order `closure_order` of the attributes, and what they lack of a basis. `brightness` is
+    that of the videos that the prior learned from, None where `uses_brightness` says no. Raises `InputError` for a file
+    that cannot be used, a station that the task's array lacks, and where nothing was observed during the video.
     """
     import numpy as np
 
@@ -92,7 +92,7 @@ def read(settings: Settings, training: "VideoStore | None") -> "tuple[dict[str, 
 
     recorded, facts = read_visibilities(settings)
     table = average(_within_the_video(recorded, settings), settings)
-    flux, mean_flux_jy = _light_curve(table, settings, training)
+    flux, mean_flux_jy = _light_curve(table, settings, brightness)
     attributes = {
         **facts,
         "mean_flux_jy": mean_flux_jy,
@@ -357,7 +357,7 @@ def _within_the_video(table: "Visibilities", settings: Settings) -> "Visibilitie
 
 
 def _light_curve(
-    table: "Visibilities", settings: Settings, training: "VideoStore | None"
+    table: "Visibilities", settings: Settings, brightness: "Brightness | None"
 ) -> "tuple[dict[str, np.ndarray], float]":
     """Return `flux` and `flux_sigma` (time,) in units of a video's brightness, sigma 0 for none, and the mean in Jy.
 
@@ -380,9 +380,8 @@ def _light_curve(
     flux_jy = np.bincount(table.frame, weight * np.abs(table.value), settings.frames)[seen] / total[seen]
     if settings.light_curve == "none":
         return none, float(flux_jy.mean())
-    of_videos = np.array([(training.video(n)[:, 0] + 1).sum(axis=(1, 2)).mean() / 2 for n in range(len(training))])
-    unit = of_videos.mean() / flux_jy.mean()
+    unit = brightness.mean / flux_jy.mean()
     flux, sigma = none["flux"], none["flux_sigma"]
     flux[seen] = unit * flux_jy
-    sigma[seen] = np.sqrt(unit**2 / total[seen] + of_videos.std() ** 2 + settings.flux_sigma**2)
+    sigma[seen] = np.sqrt(unit**2 / total[seen] + brightness.std**2 + settings.flux_sigma**2)
     return {"flux": flux, "flux_sigma": sigma}, float(flux_jy.mean())

@@ -1,5 +1,7 @@
 """How a video is seen: as frames of brightness in [0, 1], which is also how it is compared."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -26,3 +28,22 @@ def to_unit_range(video: np.ndarray, reference: np.ndarray, display: Display) ->
     if video.shape[-3] != 1:
         raise InputError(f"the video has {video.shape[-3]} channels, unit_range shows 1; use display: magnitude")
     return np.clip((video.squeeze(-3) + 1) / 2, 0, 1)
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """How bright videos are on average: a frame's brightness summed over its pixels, its mean over each video."""
+
+    mean: float
+    std: float  # over the videos
+
+
+def brightness_of(videos: Iterable[np.ndarray]) -> Brightness:
+    """Return how bright `videos` are, each (time, channel, y, x) and shown as ``unit_range``; one channel, not clipped.
+
+    Raises `InputError` where there are none.
+    """
+    totals = np.array([(video[:, 0] + 1).sum(axis=(1, 2)).mean() / 2 for video in videos])
+    if not len(totals):
+        raise InputError("there are no training videos, so that nobody knows how bright a video is; train on some")
+    return Brightness(totals.mean(), totals.std())

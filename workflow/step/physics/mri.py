@@ -1,7 +1,7 @@
 """Accelerated dynamic MRI with Cartesian sampling (Eqs. 14, 15)."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 
@@ -9,6 +9,7 @@ from step.config.tasks import CartesianMri as Settings
 from step.contracts import Measurement
 from step.errors import InputError
 from step.physics.fourier import fft2c, ifft2c
+from step.physics.least_squares import LeastSquares, squared
 from step.physics.masks import equispaced_mask
 from step.physics.outside import fit_level, line_basis
 
@@ -20,7 +21,7 @@ class Whitened(NamedTuple):
     variance: torch.Tensor  # (batch, time, line, x), of real and imaginary part: noise and outside
 
 
-class CartesianMri:
+class CartesianMri(LeastSquares):
     """``y_t = m_t F(x_t) + n``: phase-encode lines of each frame, with complex Gaussian noise.
 
     Videos are (batch, time, 2, y, x), real and imaginary part. A measurement holds `kspace`, complex
@@ -33,33 +34,54 @@ class CartesianMri:
     where the lines are not more than the rows.
     """
 
+    kind = "kspace"
+
     def __init__(self, mask: torch.Tensor, noise_level: float, n_columns: int | None = None):
         """Simulate the lines where `mask` (ky,) is true; noise of std `noise_level` per real and imaginary part.
 
         Frames have as many rows as `mask` has lines. Lines have `n_columns` samples, any number if it is not given.
         """
+        super().__init__((2, len(mask), n_columns), noise_level)
         self.mask = mask
-        self.noise_level = noise_level
-        self.n_columns = n_columns
+
+    @classmethod
+    def equispaced(
+        cls, *, rows: int, acceleration: int, acs_lines: int, noise_level: float, columns: int | None = None
+    ) -> Self:
+        """Return the model that measures every `acceleration`-th of `rows` lines, and the `acs_lines` central ones.
+
+        `noise_level` is the noise's standard deviation per real and imaginary part, in units of the video, orthonormal
+        FFT; frames are `columns` wide, or of any width. Raises `InputError` where there are not as many lines.
+
+        >>> physics = CartesianMri.equispaced(rows=192, acceleration=8, acs_lines=12, noise_level=0.01)
+        >>> int(physics.mask.sum())
+        35
+        """
+        return cls(equispaced_mask(rows, acceleration, acs_lines), noise_level, columns)
 
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
         """Any number of lines, each with as many samples as a frame is wide."""
-        lines = {"kspace": (None, self.n_columns), "mask": (None,)}
-        return lines | {"outside_scale": (self.n_columns,), "outside_fitted": ()}
+        n_columns = self.frame_shape[2]
+        lines = {"kspace": (None, n_columns), "mask": (None,)}
+        return lines | {"outside_scale": (n_columns,), "outside_fitted": ()}
 
-    def measure(self, video: torch.Tensor, generator: torch.Generator) -> Measurement:
-        """Return the k-space of `video` (batch, time, 2, y, x) on the mask, with noise (Eq. 14); nothing is outside."""
-        clean = fft2c(_complex(video))
-        noise = torch.randn((*clean.shape, 2), generator=generator, dtype=video.dtype).to(video.device)
-        mask = self.mask.to(video.device)
-        kspace = mask[:, None] * (clean + self.noise_level * torch.view_as_complex(noise))
+    def sampling(self, video: torch.Tensor) -> Measurement:
+        """Return the mask of every frame; nothing is outside."""
         return {
-            "kspace": kspace,
-            "mask": mask.expand(*video.shape[:2], len(mask)).clone(),
+            "mask": self.mask.to(video.device).expand(*video.shape[:2], len(self.mask)).clone(),
             "outside_scale": torch.zeros((*video.shape[:2], video.shape[-1]), device=video.device),
             "outside_fitted": torch.zeros(video.shape[:2], dtype=torch.bool, device=video.device),
         }
+
+    def forward(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``F(x)`` (batch, time, ky, kx), of as many lines as the measurement's mask has (Eq. 14)."""
+        return fft2c(fit_rows(_complex(video), measurement["mask"].shape[-1]))
+
+    def adjoint(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the zero-filled reconstruction (batch, time, 2, y, x) of the k-space `data` (batch, time, ky, kx)."""
+        image = fit_rows(ifft2c(data), len(self.mask))
+        return torch.view_as_real(image).movedim(-1, 2).contiguous()
 
     def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
         """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
@@ -95,10 +117,10 @@ class CartesianMri:
         outside); the level is at its optimum, so the gradient is that at a fixed level.
         """
         if not self._has_outside(measurement):
-            return self._squared_residual(video, measurement).sum(dim=(1, 2, 3)) / (2 * self.noise_level**2)
+            return super().negative_log_likelihood(video, measurement)
         residual, variance = self._whitened(video, measurement)
         log_determinant = (variance / self.noise_level**2).log().sum(dim=(2, 3)) * measurement["outside_fitted"]
-        return (_squared(residual) / (2 * variance)).sum(dim=(1, 2, 3)) + log_determinant.sum(dim=1)
+        return (squared(residual) / (2 * variance)).sum(dim=(1, 2, 3)) + log_determinant.sum(dim=1)
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``(m F(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured.
@@ -106,7 +128,7 @@ class CartesianMri:
         With an outside they are whitened. A fitted level counts as a constant: that of `video`.
         """
         if not self._has_outside(measurement):
-            return torch.view_as_real(self._residual(video, measurement)).flatten(1) / self.noise_level
+            return super().residuals(video, measurement)
         residual, variance = self._whitened(video, measurement)
         return torch.view_as_real(residual / variance.sqrt()).flatten(1)
 
@@ -118,8 +140,7 @@ class CartesianMri:
         for it.
         """
         n_pixels = measurement["kspace"].shape[-2] * measurement["kspace"].shape[-1]
-        mean = self._squared_residual(video, measurement).sum(dim=(1, 2, 3)) / _n_samples(measurement)
-        return mean * n_pixels
+        return super().misfit(video, measurement) * n_pixels
 
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
         """Return the reduced chi-square of the k-space samples at the model's noise level, shape (batch,).
@@ -129,11 +150,10 @@ class CartesianMri:
         of noise and outside; how much outside it takes is `outside_energy`.
         """
         if not self._has_outside(measurement):
-            squares = self._squared_residual(video, measurement) / (2 * self.noise_level**2)
-        else:
-            residual, variance = self._whitened(video, measurement)
-            squares = _squared(residual) / (2 * variance)
-        return {"kspace": squares.sum(dim=(1, 2, 3)) / _n_samples(measurement)}
+            return super().chi_squares(video, measurement)
+        residual, variance = self._whitened(video, measurement)
+        squares = squared(residual) / (2 * variance)
+        return {"kspace": squares.sum(dim=(1, 2, 3)) / self._n_measured(measurement)}
 
     def outside_energy(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the energy of the measured lines that comes from outside the frame, as a share of all, (batch,).
@@ -141,16 +161,11 @@ class CartesianMri:
         It is that of the posterior mean of ``M F Q w`` given the video: ``s^2 g / (sigma^2 + s^2 g)`` of each
         component of the residual. 0 where nothing is outside.
         """
-        total = _squared(measurement["kspace"]).sum(dim=(1, 2, 3))
+        total = squared(measurement["kspace"]).sum(dim=(1, 2, 3))
         if not self._has_outside(measurement):
             return torch.zeros_like(total)
         residual, variance = self._whitened(video, measurement)
-        return _squared(residual * (1 - self.noise_level**2 / variance)).sum(dim=(1, 2, 3)) / total
-
-    def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
-        """Return the zero-filled reconstruction (batch, time, 2, y, x)."""
-        image = fit_rows(ifft2c(measurement["kspace"]), len(self.mask))
-        return torch.view_as_real(image).movedim(-1, 2).contiguous()
+        return squared(residual * (1 - self.noise_level**2 / variance)).sum(dim=(1, 2, 3)) / total
 
     def _has_outside(self, measurement: Measurement) -> bool:
         return measurement["mask"].shape[-1] > len(self.mask)
@@ -161,17 +176,9 @@ class CartesianMri:
         residual = prepared["outside_rows"] @ _complex(video) - prepared["outside_lines"]
         scale = prepared["outside_scale"].to(video.dtype)
         outside = prepared["outside_gain"][..., None] * scale[..., None, :].square()
-        level = fit_level(_squared(residual.detach()) / 2, outside, self.noise_level**2)
+        level = fit_level(squared(residual.detach()) / 2, outside, self.noise_level**2)
         level = torch.where(prepared["outside_fitted"], level, torch.ones_like(level))
         return Whitened(residual, self.noise_level**2 + level[..., None, None] * outside)
-
-    def _residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        mask = measurement["mask"]
-        image = fit_rows(_complex(video), mask.shape[-1])
-        return mask[..., None] * (fft2c(image) - measurement["kspace"])
-
-    def _squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        return _squared(self._residual(video, measurement))
 
 
 def fit_rows(image: torch.Tensor, n_rows: int) -> torch.Tensor:
@@ -203,13 +210,3 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
 
 def _complex(video: torch.Tensor) -> torch.Tensor:
     return torch.complex(video[:, :, 0], video[:, :, 1])
-
-
-def _squared(values: torch.Tensor) -> torch.Tensor:
-    """Return the squared magnitude of complex `values`."""
-    return values.real**2 + values.imag**2
-
-
-def _n_samples(measurement: Measurement) -> torch.Tensor:
-    """Return the number of measured samples, complex, shape (batch,)."""
-    return measurement["mask"].sum(dim=(1, 2)) * measurement["kspace"].shape[-1]

@@ -1,11 +1,15 @@
 """Very long baseline interferometry of a video: closure quantities and a light curve (Eqs. 7 to 13)."""
 
+import copy
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 
 from step.config.sections import Positive
+from step.config.study import check_section, load_config
 from step.config.tasks import Vlbi
 from step.contracts import Measurement
 from step.errors import InputError
@@ -19,6 +23,7 @@ from step.physics.closures import (
     to_measurement,
     whitening,
 )
+from step.physics.measuring import batch_of, generator_of
 from step.physics.observing import observe
 from step.physics.visibilities import Waves, dirty_image, transform, waves_at
 from step.units import RAD_PER_UAS
@@ -52,6 +57,35 @@ class ClosureImaging:
         self.noise_level = noise_level
         self.pixel_rad = settings.field_of_view_uas / n_pixels * RAD_PER_UAS
 
+    @classmethod
+    def of_array(
+        cls,
+        array: Path | str,
+        *,
+        frames: int,
+        pixels: int,
+        field_of_view_uas: float,
+        cadence_s: float,
+        start_utc_h: float,
+        changes: Mapping[str, object] | None = None,
+    ) -> Self:
+        """Return the model of the stations of the table `array` (.csv), at the noise level that the data state.
+
+        It observes `frames` frames of `pixels` x `pixels`, `field_of_view_uas` wide (microarcseconds), one every
+        `cadence_s` seconds from `start_utc_h` (UTC, h) on. Source, date, frequency and errors are those of the paper's
+        study (config/config.yaml), but for `changes`: values by their names in `tasks.TASK.measurement`. Raises
+        `InputError` for a name or a value that the measurement does not take.
+
+        >>> ClosureImaging.of_array(
+        ...     "resources/eht2017.csv", frames=16, pixels=32, field_of_view_uas=128, cadence_s=408, start_utc_h=12.5
+        ... ).layout["flux"]
+        ()
+        """
+        values = _papers_measurement().model_dump()
+        values |= {"array": array, "start_utc_h": start_utc_h}
+        values |= {"field_of_view_uas": field_of_view_uas, "cadence_s": cadence_s, **(changes or {})}
+        return cls(check_section(Settings, values, f"observation with {array}"), frames, pixels, noise_level=1.0)
+
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
         """Any number of visibilities, triangles and quadrangles in a frame."""
@@ -60,8 +94,22 @@ class ClosureImaging:
         of_each += [f"{name}{end}" for name in CLOSURES for end in ("", "_sigma", "_minimal")]
         return {**loops, **dict.fromkeys(of_each, (None,)), "flux": (), "flux_sigma": ()}
 
-    def measure(self, video: torch.Tensor, generator: torch.Generator) -> Measurement:
-        """Return a simulated observation of `video` (batch, time, 1, y, x), whose mean flux is `source_flux_jy`."""
+    def with_noise_level(self, noise_level: float) -> Self:
+        """Return the same model, but that `noise_level` multiplies all errors in the likelihood."""
+        other = copy.copy(self)
+        other.noise_level = noise_level
+        return other
+
+    def measure(
+        self, video: torch.Tensor | np.ndarray, generator: torch.Generator | None = None, *, seed: int | None = None
+    ) -> Measurement:
+        """Return a simulated observation of `video` (batch, time, 1, y, x), or of one without its batch.
+
+        The video's mean flux is taken to be `source_flux_jy`. Errors are those of `generator`, or of a new one with
+        `seed`.
+        """
+        video = batch_of(video, (self.n_frames, 1, self.n_pixels, self.n_pixels))
+        generator = generator_of(generator, seed)
         items = [self._observe(one, generator) for one in brightness(video)]
         return {name: torch.stack([torch.from_numpy(item[name]) for item in items]) for name in items[0]}
 
@@ -224,6 +272,14 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
     if channels != 1 or n_rows != n_columns:
         raise InputError(f"the vlbi measurement needs square frames of 1 channel (brightness), the videos are {shape}")
     return ClosureImaging(settings, n_frames, n_rows, 1.0 if noise_level is None else noise_level)
+
+
+def _papers_measurement() -> Vlbi:
+    """Return the measurement of the paper's study that is an interferometer's."""
+    found = [task.measurement for task in load_config().tasks.values() if isinstance(task.measurement, Vlbi)]
+    if not found:
+        raise InputError("the base configuration has no task with measurement.model vlbi; build from a configuration")
+    return found[0]
 
 
 def _whitenings(measurement: Measurement) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from step.config.tasks import Annealing, Mcmc, Ode, Sampler
-from step.contracts import NoiseSource, VideoPrior
+from step.contracts import NoiseSource, PosteriorSamples, VideoPrior
 from step.diffusion.denoiser import score
 from step.diffusion.ode import solve_probability_flow
 from step.diffusion.schedule import rho_grid
@@ -17,6 +17,31 @@ from step.sampling.pixel_space import draw_in_pixel_space, uses_pixel_space
 from step.sampling.posterior import Evaluation, LatentLikelihood
 
 Trace = dict[str, list[torch.Tensor]]
+
+
+class Daps:
+    """Decoupled annealing posterior sampling, with the settings of ``tasks.<task>.sampler``."""
+
+    def __init__(self, settings: Sampler):
+        self.settings = settings
+
+    def sample(
+        self,
+        prior: VideoPrior,
+        likelihood: LatentLikelihood,
+        noise_sources: Sequence[NoiseSource],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        describe: str,
+    ) -> PosteriorSamples:
+        """Return one posterior latent per generator, as `sample_posterior` explains; all weigh the same."""
+        latents, trace = sample_posterior(prior, likelihood, noise_sources, generators, self.settings, device, describe)
+        return PosteriorSamples(latents, {name: torch.stack(levels, dim=1) for name, levels in trace.items()})
+
+
+def build(settings: Sampler) -> Daps:
+    """Return the sampler that `settings` describes."""
+    return Daps(settings)
 
 
 def sample_posterior(

@@ -15,7 +15,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from step.config.tuning import Pruning, Search, Space
+from step.config.tuning import OWN, Pruning, Search, Space
 from step.errors import InputError, Interrupted
 from step.progress import Progress
 from step.seeds import derive_seed
@@ -62,16 +62,20 @@ class Trial:
 
 
 def bounds_around(start: Mapping[str, object], space: Space) -> dict[str, Bounds]:
-    """Return where each value is searched; one that `space` or `start` has as None is not.
+    """Return where each value is searched: what `space` has a range of, and `start` a value.
 
-    Raises `InputError` where the damping of `start` is not in its range.
+    Raises `InputError` where the damping of `start` is not in its range, or a sampler has no such value of its own.
     """
     bounds = {}
-    for name, limits in space:
-        own = start[name]
-        if limits is None or own is None:
+    for name, (low, high) in space.ranges.items():
+        if name.startswith(OWN) and not isinstance(start.get(name), int | float):
+            raise InputError(
+                f"tuning.space.{name} has a range, the sampler no such number; it has "
+                f"{[key for key in start if key.startswith(OWN)] or 'none of its own'}"
+            )
+        own = start.get(name)
+        if own is None:
             continue
-        low, high = limits
         if name != LINEAR:
             bounds[name] = Bounds(own * low, own * high, log=True)
         elif low <= own <= high:

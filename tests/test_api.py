@@ -1,0 +1,155 @@
+"""The front door: what a notebook does in ten lines, and that it is what the command line does."""
+
+import argparse
+
+import h5py
+import nibabel
+import numpy as np
+import pytest
+import step
+import torch
+from step.cli import sample as sample_stage
+from step.config.methods import FrameNoise, Method
+from step.config.sampling import SampleSettings
+from step.config.tasks import MeasurementOfDomain
+from step.io.reconstructions import read_reconstructions, write_measurement
+from step.physics.mri import CartesianMri
+from tiny_priors import SHAPE, write_tiny_prior
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_tiny_prior(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def video():
+    return torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.fixture(scope="module")
+def physics():
+    return CartesianMri.equispaced(rows=16, acceleration=4, acs_lines=4, noise_level=0.02)
+
+
+@pytest.fixture(scope="module")
+def measurement(physics, video):
+    return physics.measure(video, seed=0)
+
+
+@pytest.fixture(scope="module")
+def posterior(folder, physics, measurement):
+    return step.sample(step.load_prior(folder), physics, measurement, samples=3)
+
+
+def test_the_ten_lines_of_the_documentation(folder, video):
+    prior = step.load_prior(folder)
+    physics = step.CartesianMri.equispaced(rows=prior.rows, acceleration=4, acs_lines=4, noise_level=0.02)
+    y = physics.measure(video, seed=0)
+    posterior = step.sample(prior, physics, y, samples=2)
+    assert posterior.samples.shape == (2, *prior.shape)
+    assert np.isfinite(posterior.samples).all()
+    assert "<video" in posterior.show()._repr_html_()
+
+
+def test_samples_are_those_of_the_command_line_bit_for_bit(folder, tmp_path, measurement, physics):
+    prior = step.load_prior(folder)
+    settings = SampleSettings(
+        seed=7,
+        task="hearts",
+        domain="mri",
+        method=Method(prior="joint", noise=FrameNoise(source="independent"), sampler="daps"),
+        measurement=MeasurementOfDomain(model="mri", acceleration=4, acs_lines=4, noise_level=0.02, geometry={}),
+        sampler=step.daps(prior).settings,
+        own=None,
+    )
+    arrays = {name: array[0].numpy() for name, array in measurement.items()}
+    write_measurement(tmp_path / "video000.h5", arrays, {})
+    parser = argparse.ArgumentParser()
+    sample_stage.add_arguments(parser)
+    files = ["--autoencoder", folder / "autoencoder", "--denoiser", folder / "joint"]
+    files += ["--measurements", tmp_path / "video000.h5", "--samples", "0", "3", "--output", tmp_path / "samples.h5"]
+    sample_stage.run(parser.parse_args(list(map(str, files))), settings)
+    by_stage = read_reconstructions([tmp_path / "samples.h5"])["video000"]
+    here = step.sample(prior, physics, measurement, samples=3, seed=7, stream=("hearts", "video000"))
+    assert np.array_equal(here.samples, by_stage.samples)
+    assert np.array_equal(here.trace["misfit"], by_stage.trace["misfit"])
+    # Fewer samples are the first of more.
+    assert np.array_equal(
+        step.sample(prior, physics, measurement, 1, 7, stream=("hearts", "video000")).samples, here.samples[:1]
+    )
+
+
+def test_seeds_and_streams_give_other_samples(folder, physics, measurement):
+    prior = step.load_prior(folder)
+    first, *others = [
+        step.sample(prior, physics, measurement, **words).samples for words in ({}, {"seed": 1}, {"stream": ("a",)})
+    ]
+    assert all(not np.allclose(first, other) for other in others)
+
+
+def test_mean_spread_misfit_and_chi_squares_are_those_of_the_samples(posterior, physics, measurement):
+    assert np.allclose(posterior.mean, posterior.samples.mean(axis=0), atol=1e-6)
+    assert np.allclose(posterior.spread, posterior.samples.std(axis=0), atol=1e-6)
+    assert posterior.weights.tolist() == pytest.approx([1 / 3] * 3)
+    for number, one in enumerate(posterior.samples):
+        of_one = torch.from_numpy(one)[None]
+        assert posterior.misfit[number] == pytest.approx(physics.misfit(of_one, measurement).item())
+        chi_square = physics.chi_squares(of_one, measurement)["kspace"].item()
+        assert posterior.chi_squares["kspace"][number] == pytest.approx(chi_square)
+
+
+def test_weights_count_in_mean_and_spread(posterior):
+    fields = {name: getattr(posterior, name) for name in posterior.__dataclass_fields__}
+    weighted = step.Posterior(**fields | {"weights": np.array([0.5, 0.25, 0.25])})
+    doubled = np.concatenate([posterior.samples, posterior.samples[:1]])
+    assert np.allclose(weighted.mean, doubled.mean(axis=0), atol=1e-6)
+    assert np.allclose(weighted.spread, doubled.std(axis=0), atol=1e-6)
+
+
+def test_a_posterior_is_written_for_others(posterior, tmp_path):
+    posterior.to_hdf5(tmp_path / "posterior.h5")
+    with h5py.File(tmp_path / "posterior.h5") as file:
+        assert np.array_equal(file["video/samples"], posterior.samples)
+        assert np.array_equal(file["video/trace/weight"][:, 0], posterior.weights)
+    files = posterior.to_nifti(tmp_path / "nifti", pixel_mm=1.5, frame_s=0.05)
+    assert [file.name for file in files] == ["mean.nii.gz", "spread.nii.gz", *(f"sample00{n}.nii.gz" for n in range(3))]
+    magnitude = np.linalg.norm(posterior.mean, axis=1)
+    assert np.allclose(nibabel.load(files[0]).get_fdata()[:, :, 0].transpose(2, 1, 0), magnitude, atol=1e-5)
+    assert posterior.show().save(tmp_path / "posterior.gif").stat().st_size > 1000
+    with pytest.raises(step.InputError, match="videos of mri are not on the sky; write them with to_nifti"):
+        posterior.to_fits(tmp_path, "Sgr A*", 17.76, -29.0, 230e9, 57850, 12.5)
+
+
+def test_the_sampler_is_the_priors_a_configurations_or_changed_by_its_keys(folder, tmp_path):
+    prior = step.load_prior(folder)
+    assert step.daps(prior).settings.annealing.levels == 2
+    assert step.daps(prior, changes={"annealing.levels": 5, "frames_per_chunk": 1}).settings.annealing.levels == 5
+    assert step.daps("config/demo.yaml", "blackhole").settings.annealing.levels == 14
+    assert step.daps([], "mri8").settings.annealing.sigma_max == 100
+    for key in ("annealing.level", "mcmc", "mcmc.steps.more", "levels"):
+        with pytest.raises(step.InputError, match=f"no setting '{key}'" if key != "mcmc" else "sampler: mcmc"):
+            step.daps(prior, changes={key: 3})
+    with pytest.raises(step.InputError, match=r"sampler: annealing\.levels"):
+        step.daps(prior, changes={"annealing.levels": 0})
+    with pytest.raises(step.InputError, match="task is 'mri7'; the study has mri8"):
+        step.daps("config/demo.yaml", "mri7")
+
+
+def test_what_does_not_fit_is_one_line(folder, physics, measurement):
+    prior = step.load_prior(folder)
+    with pytest.raises(step.InputError, match="samples is 0; ask for 1 or more"):
+        step.sample(prior, physics, measurement, samples=0)
+    twice = {name: torch.cat([array, array]) for name, array in measurement.items()}
+    with pytest.raises(step.InputError, match="of 2 videos; give one at a time"):
+        step.sample(prior, physics, twice)
+    short = {name: array[:, :2] for name, array in measurement.items()}
+    with pytest.raises(step.InputError, match=r"the measurement holds .*2 x"):
+        step.sample(prior, physics, short)
+
+
+def test_all_names_are_there_and_no_other():
+    assert all(getattr(step, name) is not None for name in step.__all__)
+    assert set(step.__all__) <= set(dir(step))
+    with pytest.raises(AttributeError, match="no attribute 'load_priors'"):
+        step.load_priors  # noqa: B018

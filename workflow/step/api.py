@@ -1,0 +1,306 @@
+"""What a notebook needs: a prior, posterior samples of a measurement, and what they say."""
+
+import base64
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from step.config.methods import FrameNoise
+from step.config.study import check_section, load_config
+from step.config.tasks import Sampler
+from step.contracts import ForwardModel, Measurement, NoiseSource, PosteriorSampler
+from step.errors import InputError
+from step.figures.movies import write_movie
+from step.figures.observation import animate_observation
+from step.figures.posterior import SAMPLES_KEPT, Grid, frames_with_data, relative_light_curve
+from step.figures.posterior import Posterior as ShownPosterior
+from step.io.prior_folders import PriorFacts
+from step.io.reconstructions import Reconstruction, write_reconstructions
+from step.models.prior import LatentDiffusionPrior, load_prior_folder
+from step.physics.display import to_unit_range
+from step.physics.forward_models import check_measurement
+from step.reconstruct import Reconstructor, shape_of_videos
+from step.sampling.daps import Daps
+from step.sampling.noise.sources import build_noise_source
+from step.seeds import derive_seed
+
+VIDEO = "video"
+"""What the only video of a call is called."""
+
+
+def load_prior(
+    folder: str | Path,
+    network: Literal["image", "video", "joint"] = "joint",
+    device: str | torch.device | None = None,
+) -> LatentDiffusionPrior:
+    """Return the prior in `folder`, as ``snakemake priors`` makes it, with one of its networks.
+
+    `device` is a GPU where there is one, unless it is given. ``prior.facts`` says what the prior is of,
+    ``prior.shape`` the shape of a video (time, channel, y, x), ``prior.rows`` the rows of a frame. Raises `InputError`
+    where the folder is no prior, is damaged, or lacks the network.
+    """
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return load_prior_folder(Path(folder), network).to(chosen)
+
+
+def daps(
+    source: LatentDiffusionPrior | str | Path | Sequence[str | Path],
+    task: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Daps:
+    """Return the paper's sampler: as a prior recommends it, or as the `task` of a configuration has it.
+
+    `source` is a prior, or the configuration file or files, overlaid on ``config/config.yaml``. `changes` are values by
+    their keys in the configuration, ``{"mcmc.steps": 16, "annealing.levels": 10}``; ``config/README.md`` explains them
+    below ``tasks.<task>.sampler``. Raises `InputError` for an unknown key, a value out of range, or no such task.
+    """
+    if isinstance(source, LatentDiffusionPrior):
+        values = _recommended(source)
+    else:
+        files = [source] if isinstance(source, str | Path) else source
+        config = load_config(*files)
+        if task not in config.tasks:
+            raise InputError(f"task is {task!r}; the study has {', '.join(config.tasks)}")
+        values = config.tasks[task].sampler.model_dump()
+    return Daps(check_section(Sampler, _changed(values, changes or {}), "sampler"))
+
+
+def sample(
+    prior: LatentDiffusionPrior,
+    physics: ForwardModel,
+    measurement: Measurement,
+    samples: int = 1,
+    seed: int = 0,
+    sampler: PosteriorSampler | None = None,
+    noise: NoiseSource | None = None,
+    stream: Sequence[str] = (),
+) -> "Posterior":
+    """Return `samples` posterior videos given one `measurement`, as ``physics.measure`` returns it (Algorithm 1).
+
+    `sampler` is `daps` as the prior recommends it, unless it is given. What the likelihood assumes of the errors is
+    then the sampler's ``likelihood.noise_level``, which counts the decoder's error too, where `physics` has
+    ``with_noise_level``; a sampler without such settings takes `physics` as it is. `noise` is independent from frame to
+    frame unless it is given. Sample number n depends on `seed`, on `stream` and on n, not on how many there are; with
+    ``stream=(TASK, VIDEO)`` it is, but for rounding, what the command line samples of that video of that task.
+
+    Raises `InputError` for a measurement that does not fit, `FloatingPointError` where a sample diverges.
+    """
+    if samples < 1:
+        raise InputError(f"samples is {samples}; ask for 1 or more")
+    device = prior.device
+    chosen = daps(prior) if sampler is None else sampler
+    settings = getattr(chosen, "settings", None)
+    chunks = (settings if isinstance(settings, Sampler) else daps(prior).settings).on(device.type)
+    shape = shape_of_videos(prior, device)
+    check_measurement(measurement, physics, shape, "the measurement")
+    n_measured = len(next(iter(measurement.values())))
+    if n_measured != 1:
+        raise InputError(f"the measurement is of {n_measured} videos; give one at a time, a batch of one")
+    assumed = physics
+    if isinstance(settings, Sampler) and hasattr(physics, "with_noise_level"):
+        assumed = physics.with_noise_level(chunks.likelihood.noise_level)
+    source = noise or build_noise_source(FrameNoise(source="independent"), None, prior.latent_shape)
+    ready = prior.prepare(chunks.networks)
+    found = Reconstructor(ready, assumed, chosen, chunks, device).sample(
+        {VIDEO: measurement},
+        {VIDEO: source},
+        range(samples),
+        lambda _, number: derive_seed(seed, *stream, f"sample{number}"),
+        "samples",
+    )
+    videos = found.samples[VIDEO]
+    log_weights = found.log_weights[VIDEO]
+    fits = [_fit(physics, torch.from_numpy(video)[None], measurement) for video in videos]
+    return Posterior(
+        samples=videos,
+        weights=_normalised(np.zeros(samples) if log_weights is None else log_weights),
+        misfit=np.array([misfit for misfit, _ in fits]),
+        chi_squares={name: np.array([each[name] for _, each in fits]) for name in fits[0][1]},
+        facts=prior.facts,
+        frames_with_data=frames_with_data({name: array[0].cpu().numpy() for name, array in measurement.items()}),
+        seconds=found.seconds,
+        trace=found.trace[VIDEO],
+    )
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Posterior samples of one measurement, and what they say of it."""
+
+    samples: np.ndarray  # (sample, time, channel, y, x), in units of the prior's videos
+    weights: np.ndarray  # (sample,), their sum is 1
+    misfit: np.ndarray  # (sample,), as the paper reports it, at the errors that the forward model states
+    chi_squares: Mapping[str, np.ndarray]  # (sample,) each, by kind of data
+    facts: PriorFacts
+    frames_with_data: np.ndarray  # (time,) bool
+    seconds: float
+    trace: Mapping[str, np.ndarray] = field(default_factory=dict)  # (sample, level) each: how the sampling went
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """The mean of the samples (time, channel, y, x)."""
+        return np.tensordot(self.weights, self.samples, 1).astype(np.float32)
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """The standard deviation over the samples (time, channel, y, x), 0 for one sample; it is no error bar.
+
+        What the prior gets wrong all samples have in common.
+        """
+        squares = np.square(self.samples - self.mean, dtype=np.float64)
+        return np.sqrt(np.tensordot(self.weights, squares, 1)).astype(np.float32)
+
+    def brightness(self, video: np.ndarray) -> np.ndarray:
+        """Return `video` (..., channel, y, x) as it is shown (..., y, x), 0 to 1; complex ones over the mean's peak."""
+        return to_unit_range(video, self.mean, self.facts.display)
+
+    def show(self) -> "Video":
+        """Return a video of mean, spread and the first samples, which a notebook plays; `Video.save` writes it."""
+        display = self.facts.display
+        channels = np.linalg.norm(self.spread, axis=1)
+        scale = np.linalg.norm(self.mean, axis=1).max() if display == "magnitude" else 2
+        shown = ShownPosterior(
+            grid=self._grid,
+            mean=self.brightness(self.mean),
+            std=channels / scale,
+            samples=self.brightness(self.samples[:SAMPLES_KEPT]),
+            light_curves=np.stack([relative_light_curve(one, display) for one in self.samples]),
+        )
+        return Video(animate_observation(shown, display))
+
+    def to_hdf5(self, path: str | Path) -> None:
+        """Write all samples with weights, misfits and trace to an HDF5 file, as the workflow writes its own."""
+        of_samples = {"weight": self.weights, "misfit_of_data": self.misfit}
+        of_samples |= {f"chi_square_{name}": values for name, values in self.chi_squares.items()}
+        trace = dict(self.trace) | {name: values[:, None] for name, values in of_samples.items()}
+        write_reconstructions(Path(path), [Reconstruction(VIDEO, self.samples, trace)], {"domain": self.facts.domain})
+
+    def to_nifti(self, folder: str | Path, pixel_mm: float | None = None, frame_s: float | None = None) -> list[Path]:
+        """Write magnitudes of mean, spread and samples as NIfTI files into `folder`, and return them.
+
+        `pixel_mm` is the side of a pixel, `frame_s` the time between frames; None is unknown. Raises `InputError` for a
+        prior of other videos than complex images.
+        """
+        from step.io.nifti import write_nifti
+
+        if self.facts.display != "magnitude":
+            raise InputError(f"videos of {self.facts.domain} are no complex images; write them with to_fits or to_hdf5")
+        files = []
+        for name, video in self._named.items():
+            files.append(Path(folder) / f"{name}.nii.gz")
+            magnitude = np.sqrt(np.square(video, dtype=np.float64).sum(axis=1))
+            write_nifti(files[-1], magnitude, pixel_mm, frame_s, f"{name}: magnitude, units of the prior")
+        return files
+
+    def to_fits(
+        self,
+        folder: str | Path,
+        source: str,
+        right_ascension_h: float,
+        declination_deg: float,
+        frequency_hz: float,
+        mjd: int,
+        start_utc_h: float,
+        flux_jy: float = 1.0,
+    ) -> list[Path]:
+        """Write mean, spread and samples as FITS frames into folders of `folder`, and return these.
+
+        Values are Jy per pixel: each video has the mean flux `flux_jy`, the spread the mean's factor. Raises
+        `InputError` for a prior of videos without a field of view on the sky.
+        """
+        from step.io.eht_movies import EhtMovieHeader
+        from step.io.fits_images import write_fits_frame
+        from step.units import RAD_PER_UAS
+
+        geometry = self.facts.geometry
+        if not {"field_of_view_uas", "cadence_s"} <= geometry.keys():
+            raise InputError(f"videos of {self.facts.domain} are not on the sky; write them with to_nifti or to_hdf5")
+        pixel_rad = geometry["field_of_view_uas"] / self.facts.columns * RAD_PER_UAS
+        header = EhtMovieHeader(pixel_rad, source, right_ascension_h, declination_deg, frequency_hz, mjd)
+        of_mean = (self.mean[:, 0].astype(np.float64) + 1) / 2
+        folders = []
+        for name, video in self._named.items():
+            frames = (
+                video[:, 0].astype(np.float64) / 2 if name == "spread" else (video[:, 0].astype(np.float64) + 1) / 2
+            )
+            total = (of_mean if name == "spread" else frames).sum(axis=(1, 2)).mean()
+            folders.append(Path(folder) / name)
+            for number, frame in enumerate(flux_jy / total * frames):
+                time_h = start_utc_h + number * geometry["cadence_s"] / 3600
+                write_fits_frame(folders[-1] / f"frame_{number:03d}.fits", header, time_h, frame)
+        return folders
+
+    @property
+    def _named(self) -> dict[str, np.ndarray]:
+        samples = {f"sample{number:03d}": video for number, video in enumerate(self.samples)}
+        return {"mean": self.mean, "spread": self.spread, **samples}
+
+    @property
+    def _grid(self) -> Grid:
+        """When and how large the frames are, as far as the prior says."""
+        geometry, numbers = self.facts.geometry, np.arange(self.facts.frames, dtype=float)
+        times, unit = (numbers * geometry["cadence_s"], "s") if "cadence_s" in geometry else (numbers, "frame")
+        if "field_of_view_uas" in geometry:
+            return Grid(times, unit, geometry["field_of_view_uas"] / self.facts.columns, "uas", self.frames_with_data)
+        return Grid(times, unit, 1.0, "pixel", self.frames_with_data)
+
+
+class Video:
+    """A video in colours, which a notebook plays."""
+
+    def __init__(self, frames: np.ndarray):
+        """Take the frames (time, height, width, 3), uint8."""
+        self.frames = frames
+
+    def save(self, path: str | Path) -> Path:
+        """Write the video as ``.mp4`` or ``.gif`` and return its path."""
+        write_movie(self.frames, Path(path))
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            encoded = base64.b64encode(self.save(Path(folder) / "video.mp4").read_bytes()).decode()
+        return f'<video controls loop autoplay muted src="data:video/mp4;base64,{encoded}"></video>'
+
+
+def _recommended(prior: LatentDiffusionPrior) -> dict[str, Any]:
+    """Return the settings of `daps` that a prior's folder recommends; raises `InputError` where it has none."""
+    sampler = {} if prior.facts is None else prior.facts.sampler
+    if sampler.get("name") != "daps":
+        raise InputError(
+            f"the prior recommends {sampler.get('name')!r}, not daps; give a sampler, or take daps(FILE, TASK)"
+        )
+    return dict(sampler["settings"])
+
+
+def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with `changes`, whose keys have dots; raises `InputError` for a key that is not there."""
+    changed = {name: dict(of) if isinstance(of, Mapping) else of for name, of in values.items()}
+    for key, value in changes.items():
+        section: Any = changed
+        *outer, last = key.split(".")
+        for name in outer:
+            section = section.get(name) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or last not in section:
+            raise InputError(
+                f"the sampler has no setting {key!r}; config/README.md lists them below tasks.<task>.sampler"
+            )
+        section[last] = value
+    return changed
+
+
+def _fit(physics: ForwardModel, video: torch.Tensor, measurement: Measurement) -> tuple[float, dict[str, float]]:
+    at_home = {name: array.cpu() for name, array in measurement.items()}
+    found = physics.chi_squares(video, at_home)
+    return physics.misfit(video, at_home).item(), {name: value.item() for name, value in found.items()}
+
+
+def _normalised(log_weights: np.ndarray) -> np.ndarray:
+    weights = np.exp(log_weights - log_weights.max())
+    return weights / weights.sum()

@@ -1,0 +1,142 @@
+"""The base of instruments with Gaussian noise: of their physics all follows that a forward model offers."""
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import torch
+
+from step.contracts import Measurement
+from step.physics.measuring import batch_of, generator_of
+
+
+class LeastSquares(ABC):
+    """``y_t = m_t (A(x_t) + n)``, n white and Gaussian: a subclass gives `forward`, A, and `adjoint`, its transpose.
+
+    Videos are (batch, time, channel, y, x). A measurement holds the data, (batch, time, ...), real or complex, by the
+    name that `kind` is, and all that `sampling` returns. If `mask` is among that, it is true where a datum was
+    measured: its axes are the first ones of the data, (batch, time, ky) of (batch, time, ky, kx) for example. Data that
+    were not measured are 0 and count nowhere.
+
+    `noise_level` is the standard deviation of the noise, for complex data of real and imaginary part each: in `measure`
+    that of the simulated noise, everywhere else the one that is assumed. Where errors differ between data, let
+    `forward` and the data be in units of them, and the level be 1.
+    """
+
+    kind = "data"
+    """The name of the data, in the measurement, among the chi-squares and in files."""
+
+    def __init__(self, frame_shape: tuple[int | None, int | None, int | None], noise_level: float):
+        """Measure frames of `frame_shape` (channel, y, x); None is any length, for subclasses with a `layout`."""
+        self.frame_shape = frame_shape
+        self.noise_level = noise_level
+
+    @abstractmethod
+    def forward(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the data (batch, time, ...) of `video` without noise and mask, frame by frame, differentiably.
+
+        What of the video is sampled stands in `measurement`, which has no data yet when it is simulated.
+        """
+
+    @abstractmethod
+    def adjoint(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the video (batch, time, channel, y, x) of the transposed operator applied to `data`.
+
+        That is ``<forward(x), d> = <x, adjoint(d)>``, real and imaginary parts being two numbers; of a nonlinear
+        instrument whatever picture of the data shows most.
+        """
+
+    def sampling(self, video: torch.Tensor) -> Measurement:
+        """Return what of `video` a simulated measurement samples, arrays (batch, time, ...); all, unless overridden."""
+        return {}
+
+    @cached_property
+    def layout(self) -> Mapping[str, tuple[int | None, ...]]:
+        """The axes that a simulated frame has; to be overridden where real data may have others."""
+        simulated = self.measure(torch.zeros(1, 1, *self.frame_shape), seed=0)
+        return {name: tuple(array.shape[2:]) for name, array in simulated.items()}
+
+    def with_noise_level(self, noise_level: float) -> Self:
+        """Return the same instrument, but that `noise_level` is assumed."""
+        other = copy.copy(self)
+        other.noise_level = noise_level
+        return other
+
+    def measure(
+        self, video: torch.Tensor | np.ndarray, generator: torch.Generator | None = None, *, seed: int | None = None
+    ) -> Measurement:
+        """Return the simulated noisy measurement of `video` (batch, time, channel, y, x), or of one without its batch.
+
+        The noise is that of `generator`, or of a new one with `seed`.
+        """
+        video, generator = batch_of(video, (None, *self.frame_shape)), generator_of(generator, seed)
+        sampled = self.sampling(video)
+        clean = self.forward(video, sampled)
+        data = clean + self.noise_level * _noise_like(clean, generator)
+        return {self.kind: _measured(data, sampled), **sampled}
+
+    def negative_log_likelihood(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``|| m (A(x) - y) ||^2 / (2 noise_level^2)``, shape (batch,)."""
+        return _sum(self._squared_residual(video, measurement)) / (2 * self.noise_level**2)
+
+    def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``m (A(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured."""
+        return _real(self._residual(video, measurement)).flatten(1) / self.noise_level
+
+    def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the mean of ``|A(x) - y|^2`` over the measured data, shape (batch,)."""
+        return _sum(self._squared_residual(video, measurement)) / self._n_measured(measurement)
+
+    def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
+        """Return the reduced chi-square of the measured data at the model's noise level, shape (batch,)."""
+        parts = 2 if measurement[self.kind].is_complex() else 1
+        squares = self._squared_residual(video, measurement) / (parts * self.noise_level**2)
+        return {self.kind: _sum(squares) / self._n_measured(measurement)}
+
+    def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
+        """Return the adjoint of the data (batch, time, channel, y, x)."""
+        return self.adjoint(measurement[self.kind], measurement)
+
+    def _residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        return _measured(self.forward(video, measurement) - measurement[self.kind], measurement)
+
+    def _squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        return squared(self._residual(video, measurement))
+
+    def _n_measured(self, measurement: Measurement) -> torch.Tensor:
+        """Return the number of measured data, real or complex, shape (batch,)."""
+        shape = measurement[self.kind].shape
+        mask = measurement.get("mask", torch.ones(shape[:2], dtype=torch.bool, device=measurement[self.kind].device))
+        return mask.flatten(1).sum(1) * math.prod(shape[mask.ndim :])
+
+
+def squared(values: torch.Tensor) -> torch.Tensor:
+    """Return the squared magnitude of `values`, real or complex."""
+    return values.real**2 + values.imag**2 if values.is_complex() else values**2
+
+
+def _measured(data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+    """Return `data` (batch, time, ...), 0 where the measurement has none."""
+    if "mask" not in measurement:
+        return data
+    mask = measurement["mask"]
+    return mask.reshape(*mask.shape, *(1,) * (data.ndim - mask.ndim)) * data
+
+
+def _noise_like(data: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return standard normal noise, of real and imaginary part each."""
+    real = _real(data)
+    noise = torch.randn(real.shape, generator=generator, dtype=real.dtype).to(data.device)
+    return torch.view_as_complex(noise) if data.is_complex() else noise
+
+
+def _real(values: torch.Tensor) -> torch.Tensor:
+    return torch.view_as_real(values) if values.is_complex() else values
+
+
+def _sum(values: torch.Tensor) -> torch.Tensor:
+    return values.sum(dim=tuple(range(1, values.ndim)))
