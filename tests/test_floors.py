@@ -1,17 +1,18 @@
 """The floors of the house: a room imports only rooms on lower floors, and planning loads nothing heavy."""
 
+import ast
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Set
 from pathlib import Path
 
-from step.__main__ import STAGES
-from step.provenance import LIBRARY, imported_modules
+from step.cli.stages import PRODUCTS, STAGES, open_stage, product_names, stage_names
+from step.provenance import LIBRARY, _source, imported_modules, reachable_modules
 
 FLOORS = (
     {"config", "contracts", "errors", "frames", "process", "progress", "seeds", "units", "provenance"},
-    {"io", "physics", "diffusion"},
+    {"io", "physics", "diffusion", "optical_flow", "products"},
     {"ingest", "prepare", "observations", "models"},
     {"training", "sampling"},
     {"metrics", "reconstruct"},
@@ -60,6 +61,12 @@ def modules() -> list[str]:
         parts = path.relative_to(LIBRARY.parent).with_suffix("").parts
         names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     return sorted(names)
+
+
+def names_imported_by(module: str) -> set[str]:
+    """Return the modules, of any package, that the statements ``import NAME`` of `module` name."""
+    source = _source(module).read_text()
+    return {alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import) for alias in node.names}
 
 
 def room_of(module: str) -> str | None:
@@ -141,7 +148,7 @@ def test_planning_the_workflow_and_reading_the_help_load_nothing_heavy():
         "step.config.study",
         "step.config.plan",
         "step.provenance",
-        *STAGES.values(),
+        *sorted({module for name in stage_names() for module in open_stage(name).code}),
     ]
     assert heavy_modules_after(*names) == "[]"
 
@@ -152,13 +159,17 @@ def test_a_heavy_import_is_found():
 
 def test_every_stage_has_its_module():
     files = {path.stem for path in Path(LIBRARY / "cli").glob("*.py")}
-    assert set(STAGES) == files - {
-        "__init__",
-        "arguments",
-        "domains",
-        "files",
-        "inputs",
-        "motion",
-        "points",
-        "settings",
-    }
+    parts = {"__init__", "arguments", "domains", "files", "inputs", "options", "points", "settings", "stages"}
+    assert {*STAGES, *PRODUCTS} == files - parts
+
+
+def test_no_module_outside_the_command_line_knows_its_parser():
+    parsers = {name for name in modules() if "argparse" in names_imported_by(name)}
+    assert parsers
+    assert {room_of(name) for name in parsers} == {"cli", "__main__"}
+
+
+def test_an_edit_of_one_figure_is_none_of_another():
+    figures = {f"step.figures.{name}" for name in product_names("plot")}
+    assert len(figures) == 20
+    assert {name: reachable_modules(name) & figures for name in figures} == {name: {name} for name in figures}

@@ -191,7 +191,7 @@ def test_a_bad_configuration_stops_a_stage(tmp_path, capfd, text, says):
 )
 def test_bad_settings_stop_a_stage(tmp_path, capfd, text, says):
     output = tmp_path / "movie.mp4"
-    command = ["plot_movie", "--settings", text, "--truths", "a.h5", "--method", "bis", "b.h5"]
+    command = ["plot", "movie", "--settings", text, "--truths", "a.h5", "--method", "bis", "b.h5"]
     assert says in fails([*command, "--output", output], output, capfd)
 
 

@@ -13,9 +13,10 @@ import h5py
 import numpy as np
 import pytest
 from step.__main__ import main
-from step.cli import evaluate, measure, plot_losses, plot_movie, prepare, reference, sample, split, tabulate, train
+from step.cli import evaluate, measure, prepare, reference, sample, split, tabulate, train
 from step.cli.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, load_config
+from step.figures import losses, movie
 from step.io.features import missing_features, write_features
 from step.io.learned_weights import write_missing
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
@@ -76,7 +77,12 @@ def error_of(out, capsys) -> Callable[..., str]:
 
 
 def command(stage: str, settings: object, *arguments: Sequence[str | Path]) -> list[str]:
-    return [stage, "--settings", dump_settings(settings), *(str(word) for words in arguments for word in words)]
+    return [
+        *stage.split(),
+        "--settings",
+        dump_settings(settings),
+        *(str(word) for words in arguments for word in words),
+    ]
 
 
 def the_error(stderr: str) -> str:
@@ -281,7 +287,7 @@ def test_reconstructions_that_do_not_fit_are_one_line(
 def test_a_reconstruction_of_another_size_is_not_shown(config, out, error_of, truth, reconstruction):
     replace_dataset(reconstruction, "video000/samples", video(size=4)[None])
     names = ["--truths", truth, "--method", "bis", reconstruction, "--output", out / "bis.mp4"]
-    error = error_of("plot_movie", plot_movie.select(config, "mri8"), names)
+    error = error_of("plot movie", movie.select(config, "mri8"), names)
     assert "video000 was reconstructed as (12, 2, 4, 4) by bis" in error
 
 
@@ -312,7 +318,7 @@ def test_a_table_of_something_else_is_one_line_and_leaves_the_older_table(tmp_pa
 def test_losses_that_are_no_numbers_are_one_line(tmp_path, config, out, error_of):
     (tmp_path / "losses.csv").write_text("step,loss,validation_loss\n1,low,lower\n")
     names = ["--losses", tmp_path / "losses.csv", "--title", "joint", "--output", out / "losses.png"]
-    assert str(tmp_path / "losses.csv") in error_of("plot_losses", plot_losses.select(config), names)
+    assert str(tmp_path / "losses.csv") in error_of("plot losses", losses.select(config), names)
 
 
 # Measurements of another task

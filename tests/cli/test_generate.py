@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
-from step.cli import generate, plot_generated
+from step.cli import generate
 from step.cli.settings import dump_settings, parse_settings
+from step.cli.stages import open_stage
 from step.config.generation import Generation
 from step.config.priors import Autoencoder
 from step.config.study import load_config
 from step.errors import InputError
 from step.io.model_folders import weights_digest, write_model_folder
 from step.io.reconstructions import read_reconstructions
+
+STAGE = open_stage("plot generated")
 
 SHAPE = (3, 2, 4, 4)  # of a latent video
 PRIORS = {"image": False, "joint": True}  # whether its network has temporal modules
@@ -138,7 +141,7 @@ def test_settings_hold_just_what_generation_uses():
     settings = generate.select(config, "mri", "joint")
     assert settings.generation == config.generation
     assert parse_settings(dump_settings(settings), generate.Settings) == settings
-    assert plot_generated.select(config, "blackhole").geometry == {"field_of_view_uas": 128.0, "cadence_s": 102.0}
+    assert STAGE.module.select(config, "blackhole").geometry == {"field_of_view_uas": 128.0, "cadence_s": 102.0}
 
 
 @pytest.mark.slow
@@ -148,8 +151,8 @@ def test_the_samples_of_all_priors_become_picture_film_and_numbers(models, tmp_p
     samples = [draw(models, prior, tmp_path / f"{prior}.h5") for prior in PRIORS]
     pictures = ["--output", tmp_path / "generated.png"]
     more = ["--movie", tmp_path / "generated.mp4", "--data", tmp_path / "generated.npz"]
-    settings = plot_generated.Settings(display="magnitude", geometry={})
-    run(plot_generated, settings, *files, *pictures, *more)
+    settings = STAGE.module.Settings(display="magnitude", geometry={})
+    run(STAGE, settings, *files, *pictures, *more)
     assert imread(tmp_path / "generated.png").shape[2] == 4
     assert (tmp_path / "generated.mp4").stat().st_size > 0
     with np.load(tmp_path / "generated.npz") as data:
@@ -157,4 +160,4 @@ def test_the_samples_of_all_priors_become_picture_film_and_numbers(models, tmp_p
         magnitude = np.linalg.norm(samples[1][0], axis=1)
         assert np.allclose(data["videos"][1, 0], magnitude / magnitude.max(), atol=1e-5)
     with pytest.raises(InputError, match="names image, joint, image; give each prior once"):
-        run(plot_generated, settings, *files, *files[:3], *pictures, *more)
+        run(STAGE, settings, *files, *files[:3], *pictures, *more)

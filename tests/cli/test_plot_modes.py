@@ -7,7 +7,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_modes
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.errors import InputError
 from step.figures import movies
@@ -15,8 +15,10 @@ from step.io.modes import Modes, write_modes
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.truths import write_truth
 
+STAGE = open_stage("plot modes")
+
 N_SAMPLES, N_FRAMES, SIDE = 6, 7, 24
-SETTINGS = plot_modes.Settings(
+SETTINGS = STAGE.module.Settings(
     display="unit_range", descriptor="ring", geometry={"field_of_view_uas": 96.0, "cadence_s": 102.0}, interval=0.95
 )
 
@@ -63,7 +65,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def run(folder: Path, reconstructions: tuple[str, ...] = ("000.h5", "001.h5")) -> None:
     parser = argparse.ArgumentParser()
-    plot_modes.add_arguments(parser)
+    STAGE.add_arguments(parser)
     words = ["--reconstructions", *(str(folder / name) for name in reconstructions)]
     words += ["--output", str(folder / "modes.png"), str(folder / "modes.pdf")]
     files = {
@@ -75,7 +77,7 @@ def run(folder: Path, reconstructions: tuple[str, ...] = ("000.h5", "001.h5")) -
     }
     for option, name in files.items():
         words += [f"--{option}", str(folder / name)]
-    plot_modes.run(parser.parse_args(words), SETTINGS)
+    STAGE.run(parser.parse_args(words), SETTINGS)
 
 
 @pytest.mark.slow
@@ -107,7 +109,7 @@ def test_files_that_do_not_belong_together_are_refused(folder):
 
 def test_a_task_is_shown_as_its_domain_is_described():
     config = load_config()
-    blackhole, mri = (plot_modes.select(config, task) for task in ("blackhole", "mri8"))
+    blackhole, mri = (STAGE.module.select(config, task) for task in ("blackhole", "mri8"))
     assert (blackhole.display, blackhole.descriptor) == ("unit_range", "ring")
     assert blackhole.geometry == {"field_of_view_uas": 128.0, "cadence_s": 102.0}
     assert (mri.display, mri.descriptor, mri.geometry) == ("magnitude", "heart", {})

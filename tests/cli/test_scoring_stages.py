@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from step.__main__ import main
-from step.cli import evaluate, featurise, plot_comparison, plot_masks, plot_movie, reference, tabulate
+from step.cli import evaluate, featurise, reference, tabulate
 from step.cli.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
+from step.figures import comparison, masks, movie
 from step.io.features import VideoFeatures, missing_features, read_features, write_features
 from step.io.learned_weights import KnownWeights, write_learned_weights, write_missing
 from step.io.reconstructions import (
@@ -267,10 +268,10 @@ def test_pictures_are_made_from_files_alone(config, measurements, tmp_path):
     methods = ["--method", "static", str(tmp_path / "static.h5")]
     pictures = [str(tmp_path / "comparison.png"), str(tmp_path / "comparison.pdf")]
     arguments = ["--truth", truths_of(measurements)[0], *methods, "--data", str(tmp_path / "comparison.npz")]
-    settings = settings_of(plot_comparison, config, TASK)
-    assert main(["plot_comparison", *settings, *arguments, "--output", *pictures]) == 0
-    settings, movie = settings_of(plot_movie, config, TASK), str(tmp_path / "static.gif")
-    assert main(["plot_movie", *settings, "--truths", *truths_of(measurements), *methods, "--output", movie]) == 0
+    settings = settings_of(comparison, config, TASK)
+    assert main(["plot", "comparison", *settings, *arguments, "--output", *pictures]) == 0
+    settings, output = settings_of(movie, config, TASK), str(tmp_path / "static.gif")
+    assert main(["plot", "movie", *settings, "--truths", *truths_of(measurements), *methods, "--output", output]) == 0
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {"static.h5", "comparison.png", "comparison.pdf", "comparison.npz", "static.gif"}
 
@@ -302,8 +303,8 @@ def test_settings_hold_just_what_a_reference_uses(config):
 
 
 def test_the_masks_of_a_domain_keep_the_order_of_its_tasks(config):
-    settings = plot_masks.select(config, "mri")
+    settings = masks.select(config, "mri")
     assert [task.task for task in settings.tasks] == ["mri8", "mri6"]
-    assert parse_settings(dump_settings(settings), plot_masks.Settings) == settings
+    assert parse_settings(dump_settings(settings), masks.Settings) == settings
     with pytest.raises(InputError, match="no task of 'blackhole'"):
-        plot_masks.select(config, "blackhole")
+        masks.select(config, "blackhole")

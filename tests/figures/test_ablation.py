@@ -5,11 +5,13 @@ import argparse
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_ablation, tabulate_ablation
+from step.cli.stages import open_stage
 from step.errors import InputError
 from step.figures.ablation import draw_ablation, read_curve
 from step.io.tables import read_table, write_table
 from step.metrics.names import METRICS
+
+STAGE, TABLE = open_stage("plot ablation"), open_stage("tabulate_ablation")
 
 HARDNESS = np.array([0.0, 3.0, 9.0])  # of three videos, the same for all points
 GAIN = {"0": np.zeros(3), "10": np.array([1.0, 2.0, 3.0]), "100": np.array([2.0, 2.0, 2.0])}
@@ -30,7 +32,7 @@ def write_metrics(path, gains: np.ndarray, first_video: int = 0) -> None:
 def run(stage, *words: object) -> None:
     parser = argparse.ArgumentParser()
     stage.add_arguments(parser)
-    stage.run(parser.parse_args([str(word) for word in words]), stage.Settings())
+    stage.run(parser.parse_args([str(word) for word in words]), stage.module.Settings())
 
 
 def tabulate(folder, *more: object, values=None) -> list[dict[str, str]]:
@@ -38,7 +40,7 @@ def tabulate(folder, *more: object, values=None) -> list[dict[str, str]]:
     for label, gains in GAIN.items():
         write_metrics(folder / f"{label}.csv", gains)
         points += ["--point", label, label if values is None else values[label], folder / f"{label}.csv"]
-    run(tabulate_ablation, "--axis", "hmc_steps", *points, *more, "--output", folder / "curve.csv")
+    run(TABLE, "--axis", "hmc_steps", *points, *more, "--output", folder / "curve.csv")
     return read_table(folder / "curve.csv")
 
 
@@ -107,7 +109,7 @@ def test_values_far_apart_are_spread_on_a_logarithmic_axis_unless_one_is_zero(tm
 def test_the_stage_writes_pictures_and_what_is_drawn(tmp_path):
     tabulate(tmp_path, "--study", "10")
     files = ["--output", tmp_path / "curve.png", tmp_path / "curve.pdf", "--data", tmp_path / "drawn.csv"]
-    run(plot_ablation, "--table", tmp_path / "curve.csv", *files)
+    run(STAGE, "--table", tmp_path / "curve.csv", *files)
     assert imread(tmp_path / "curve.png").shape[2] == 4
     drawn = read_table(tmp_path / "drawn.csv")
     assert len(drawn) == 9

@@ -5,12 +5,14 @@ import argparse
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_autoencoder
+from step.cli.stages import open_stage
 from step.errors import InputError
 from step.figures.autoencoder import Passage, draw_autoencoder, see_autoencoder, write_autoencoder_data
 from step.figures.reading import ShownVideo
 from step.io.reconstructions import Reconstruction, write_reconstructions
 from step.io.truths import write_truth
+
+STAGE = open_stage("plot autoencoder")
 
 
 def truth_of(blinking: int) -> np.ndarray:
@@ -65,11 +67,11 @@ def test_the_data_are_what_is_drawn(passage, tmp_path):
 
 def run(folder) -> None:
     parser = argparse.ArgumentParser()
-    plot_autoencoder.add_arguments(parser)
+    STAGE.add_arguments(parser)
     words = ["--truths", "video000.h5", "--reconstructions", "vae.h5"]
     words += ["--data", "autoencoder.npz", "--output", "autoencoder.png"]
     arguments = [word if word.startswith("--") else str(folder / word) for word in words]
-    plot_autoencoder.run(parser.parse_args(arguments), plot_autoencoder.Settings(display="unit_range"))
+    STAGE.run(parser.parse_args(arguments), STAGE.module.Settings(display="unit_range"))
 
 
 @pytest.mark.slow

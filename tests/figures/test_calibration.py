@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from step.cli import plot_calibration
+from step.cli.stages import open_stage
 from step.config.calibration import Judgement
 from step.errors import InputError
 from step.figures.calibration import draw_calibration, read_calibration
 from step.io.tables import read_table, write_table
 from step.posterior.calibration import judge_video
 from step.posterior.verdict import CONSISTENT, OVER_CONFIDENT, tabulate
+
+STAGE = open_stage("plot calibration")
 
 JUDGEMENT = Judgement(
     bright_fraction=0.1, interval=0.9, significance=0.01, resamples=1500, reference_points=5, spread_bins=4
@@ -48,10 +50,10 @@ def figure(tables) -> Figure:
 
 def run(folder, methods: dict[str, list]) -> None:
     parser = argparse.ArgumentParser()
-    plot_calibration.add_arguments(parser)
+    STAGE.add_arguments(parser)
     words = [word for method, files in methods.items() for word in ("--method", method, *map(str, files))]
     outputs = ["--output", str(folder / "c.png"), str(folder / "c.pdf"), "--data", str(folder / "c.csv")]
-    plot_calibration.run(parser.parse_args([*words, *outputs]), plot_calibration.Settings())
+    STAGE.run(parser.parse_args([*words, *outputs]), STAGE.module.Settings())
 
 
 def test_each_method_has_a_column_beneath_its_verdict(figure):

@@ -5,14 +5,9 @@ import pytest
 from matplotlib.image import imread
 from step.errors import InputError
 from step.figures import style
-from step.figures.comparison import (
-    busiest_column,
-    busiest_frame,
-    compare,
-    draw_comparison,
-    write_comparison_data,
-)
+from step.figures.comparison import compare, draw_comparison, write_comparison_data
 from step.figures.reading import ShownVideo
+from step.figures.shown import busiest_column, busiest_frame
 
 
 @pytest.fixture

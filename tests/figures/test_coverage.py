@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_coverage
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.errors import InputError
-from step.figures.coverage import cover, draw_coverage, write_coverage_data
+from step.figures.baselines import cover
+from step.figures.coverage import draw_coverage, write_coverage_data
 from step.io.reconstructions import write_measurement
 from step.io.tables import read_table
+
+STAGE = open_stage("plot coverage")
 
 CADENCE_S = 90.0
 START_H = 12.5
@@ -124,12 +127,12 @@ def test_the_stage_refuses_stations_that_the_array_lacks_and_tasks_without_basel
     assert not (tmp_path / "coverage.png").exists()
     mri = next(name for name, task in config.tasks.items() if task.domain == "mri")
     with pytest.raises(InputError, match="only vlbi has baselines"):
-        plot_coverage.select(config, mri)
+        STAGE.module.select(config, mri)
 
 
 def _run(config, folder: Path, pictures: list[Path]) -> None:
     parser = argparse.ArgumentParser()
-    plot_coverage.add_arguments(parser)
+    STAGE.add_arguments(parser)
     files = ["--measurement", str(folder / "video000.h5"), "--data", str(folder / "coverage.csv")]
     arguments = parser.parse_args([*files, "--output", *map(str, pictures)])
-    plot_coverage.run(arguments, plot_coverage.select(config, "blackhole"))
+    STAGE.run(arguments, STAGE.module.select(config, "blackhole"))

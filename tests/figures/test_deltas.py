@@ -6,7 +6,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_deltas
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.figures.deltas import (
     Deltas,
@@ -21,6 +21,8 @@ from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.truths import write_truth
+
+STAGE = open_stage("plot deltas")
 
 N_FRAMES, SIZE = 9, 16
 GEOMETRY = {"field_of_view_uas": 32.0, "cadence_s": 100.0}
@@ -129,7 +131,7 @@ def test_the_data_are_what_is_drawn(deltas, tmp_path):
 
 
 def test_the_settings_are_the_tasks_own():
-    settings = plot_deltas.select(load_config(), "blackhole")
+    settings = STAGE.module.select(load_config(), "blackhole")
     assert settings.display == "unit_range"
     assert set(settings.geometry) == {"field_of_view_uas", "cadence_s"}
 
@@ -142,12 +144,12 @@ def test_the_stage_writes_picture_film_and_numbers(video, tmp_path):
     sample = 2 * video.reconstructions["bcs"][None, :, None] - 1
     write_reconstructions(tmp_path / "bcs.h5", [Reconstruction("video000", sample, {})], {})
     parser = argparse.ArgumentParser()
-    plot_deltas.add_arguments(parser)
+    STAGE.add_arguments(parser)
     files = {"--measurement": "video000.h5", "--truth": "truths/video000.h5"}
     files |= {"--movie": "deltas.mp4", "--data": "deltas.npz", "--output": "deltas.png"}
     words = [word for option, name in files.items() for word in (option, str(tmp_path / name))]
     arguments = parser.parse_args([*words, "--method", "bcs", str(tmp_path / "bcs.h5")])
-    plot_deltas.run(arguments, plot_deltas.Settings(display="unit_range", geometry=GEOMETRY))
+    STAGE.run(arguments, STAGE.module.Settings(display="unit_range", geometry=GEOMETRY))
     assert imread(tmp_path / "deltas.png").shape[2] == 4
     assert imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "deltas.mp4"))[0] % (N_FRAMES - 1) == 0
     with np.load(tmp_path / "deltas.npz") as data:

@@ -6,7 +6,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_dirty
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
@@ -18,6 +18,8 @@ from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model, to_tensors
 from step.physics.vlbi import ClosureImaging
 
+STAGE = open_stage("plot dirty")
+
 N_FRAMES, N_PIXELS, N_BASELINES = 8, 16, 5
 ROW, COLUMN = 3, 12  # of the point source
 SHAPE = (N_FRAMES, 1, N_PIXELS, N_PIXELS)
@@ -26,11 +28,11 @@ PIXEL_RAD = PIXEL_UAS * 1e-6 / 3600 * np.pi / 180
 
 
 @pytest.fixture
-def settings() -> plot_dirty.Settings:
+def settings() -> STAGE.module.Settings:
     """Return the study's interferometry, with larger pixels."""
     measurement = load_config().measurement_of("blackhole").model_dump()
     geometry = {"field_of_view_uas": N_PIXELS * PIXEL_UAS, "cadence_s": 102.0}
-    return plot_dirty.Settings(measurement=MeasurementOfDomain(**measurement | {"geometry": geometry}))
+    return STAGE.module.Settings(measurement=MeasurementOfDomain(**measurement | {"geometry": geometry}))
 
 
 @pytest.fixture
@@ -166,14 +168,14 @@ def test_another_forward_model_and_a_missing_truth_are_refused(settings, truth, 
     write_measurement(tmp_path / "video000.h5", {"mask": np.ones((2, 8))}, {})
     write_truth(tmp_path / "truths/video000.h5", heart, {})
     with pytest.raises(InputError, match="of model mri; only vlbi has a dirty video"):
-        _run(plot_dirty.Settings(measurement=MeasurementOfDomain(**mri)), tmp_path)
+        _run(STAGE.module.Settings(measurement=MeasurementOfDomain(**mri)), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["truths", "video000.h5"]
 
 
-def _run(settings: plot_dirty.Settings, folder) -> None:
+def _run(settings: STAGE.module.Settings, folder) -> None:
     parser = argparse.ArgumentParser()
-    plot_dirty.add_arguments(parser)
+    STAGE.add_arguments(parser)
     files = {"--measurement": "video000.h5", "--truth": "truths/video000.h5"}
     files |= {"--data": "dirty.npz", "--movie": "dirty.mp4", "--output": "dirty.png"}
     arguments = [word for option, name in files.items() for word in (option, str(folder / name))]
-    plot_dirty.run(parser.parse_args(arguments), settings)
+    STAGE.run(parser.parse_args(arguments), settings)

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from step.__main__ import main
-from step.cli import plot_flow
 from step.cli.settings import dump_settings
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.figures.flow import (
-    WHEEL_PIXELS,
     FlowPicture,
     colour_flows,
     draw_flow,
@@ -17,9 +16,12 @@ from step.figures.flow import (
     see_flow,
     write_flow_data,
 )
+from step.figures.vectors import WHEEL_PIXELS
 from step.io.flows import VideoFlow, write_flows
 from step.io.reconstructions import write_measurement
 from step.io.truths import write_truth
+
+STAGE = open_stage("plot flow")
 
 N_FRAMES, N_ROWS, N_COLUMNS = 9, 20, 24
 BUSIEST = 4
@@ -119,11 +121,11 @@ def test_the_data_are_what_is_drawn(picture, tmp_path):
 
 
 def run(folder) -> int:
-    settings = ["--settings", dump_settings(plot_flow.select(load_config(), "blackhole"))]
+    settings = ["--settings", dump_settings(STAGE.module.select(load_config(), "blackhole"))]
     files = {"--truth": "video000.h5", "--flow": "flow.h5", "--data": "flow.npz"}
     arguments = [word for option, name in files.items() for word in (option, str(folder / name))]
     pictures = ["--output", str(folder / "flow.png"), str(folder / "flow.pdf")]
-    return main(["plot_flow", *settings, *arguments, *pictures])
+    return main(["plot", "flow", *settings, *arguments, *pictures])
 
 
 @pytest.mark.slow

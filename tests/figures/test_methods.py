@@ -5,20 +5,22 @@ import argparse
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_methods
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.config.tasks import TvL1
 from step.errors import InputError
 from step.figures import style
-from step.figures.flow import WHEEL_PIXELS, colour_vectors
 from step.figures.methods import MethodsPicture, draw_methods, see_methods, write_methods_data
 from step.figures.motion import AveragedFlows
 from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of, read_grid_of_video
+from step.figures.vectors import WHEEL_PIXELS, colour_vectors
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.truths import write_truth
-from step.sampling.averaged_flow import averaged_flow
-from step.sampling.optical_flow import end_point_error, tvl1_estimator
+from step.optical_flow.averaged import averaged_flow
+from step.optical_flow.estimators import end_point_error, tvl1_estimator
+
+STAGE = open_stage("plot methods")
 
 N_FRAMES, SIZE = 5, 32
 TURN_DEG = 2.0  # from frame to frame, from x towards y
@@ -167,18 +169,18 @@ def test_frames_without_data_are_marked(tmp_path):
 
 def test_the_settings_are_the_tasks_own_with_tvl1_whatever_its_estimator():
     config = load_config()
-    settings = plot_methods.select(config, "blackhole")
+    settings = STAGE.module.select(config, "blackhole")
     assert config.tasks["blackhole"].flow.estimator == "raft"
     assert settings.tvl1 == config.tasks["blackhole"].flow.tvl1
     assert set(settings.geometry) == {"field_of_view_uas", "cadence_s"}
-    assert plot_methods.select(config, "mri8").geometry == {}
+    assert STAGE.module.select(config, "mri8").geometry == {}
 
 
 def test_a_task_without_flow_is_refused():
     config = load_config()
     task = config.tasks["mri8"].model_copy(update={"flow": None})
     with pytest.raises(InputError, match=r"task mri8 has no flow to show motion with; give it tasks\.mri8\.flow"):
-        plot_methods.select(config.model_copy(update={"tasks": {"mri8": task}}), "mri8")
+        STAGE.module.select(config.model_copy(update={"tasks": {"mri8": task}}), "mri8")
 
 
 def test_the_stage_writes_pictures_and_numbers(video, tmp_path):
@@ -191,12 +193,12 @@ def test_the_stage_writes_pictures_and_numbers(video, tmp_path):
         write_reconstructions(tmp_path / f"{name}.h5", [Reconstruction("video000", sample, {})], {})
         methods += ["--method", name, str(tmp_path / f"{name}.h5")]
     parser = argparse.ArgumentParser()
-    plot_methods.add_arguments(parser)
+    STAGE.add_arguments(parser)
     files = ["--measurement", str(tmp_path / "video000.h5"), "--truth", str(tmp_path / "truths/video000.h5")]
     files += ["--data", str(tmp_path / "methods.npz")]
     pictures = ["--output", str(tmp_path / "methods.png"), str(tmp_path / "methods.pdf")]
-    settings = plot_methods.Settings(display="unit_range", geometry=GEOMETRY, tvl1=TVL1)
-    plot_methods.run(parser.parse_args([*files, *methods, *pictures]), settings)
+    settings = STAGE.module.Settings(display="unit_range", geometry=GEOMETRY, tvl1=TVL1)
+    STAGE.run(parser.parse_args([*files, *methods, *pictures]), settings)
     assert imread(tmp_path / "methods.png").shape[2] == 4
     assert (tmp_path / "methods.pdf").read_bytes().startswith(b"%PDF")
     with np.load(tmp_path / "methods.npz") as data:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from step.errors import InputError
+from step.figures import movie as figure
 from step.figures import movies
 from step.figures.reading import ShownVideo
 
@@ -17,26 +18,26 @@ def videos() -> list[ShownVideo]:
 
 
 def test_each_tile_shows_its_video(videos):
-    movie = movies.animate(videos, "magnitude")
+    movie = figure.animate(videos, "magnitude")
     height, width = 16 * 8, 24 * 8
     assert movie.dtype == np.uint8
     for row in range(2):
         for column, greys in enumerate(([0, 128, 255], [255, 128, 0])):
-            top = movies.TITLE_PIXELS + row * (height + movies.GAP_PIXELS)
-            left = 2 * movies.FONT_PIXELS + column * (width + movies.GAP_PIXELS)
+            top = figure.TITLE_PIXELS + row * (height + figure.GAP_PIXELS)
+            left = 2 * figure.FONT_PIXELS + column * (width + figure.GAP_PIXELS)
             tile = movie[:, top : top + height, left : left + width]
             assert np.array_equal(tile.min(axis=(1, 2, 3)), greys)
             assert np.array_equal(tile.max(axis=(1, 2, 3)), greys)
 
 
 def test_labels_stand_above_and_beside_the_tiles(videos):
-    movie = movies.animate(videos, "magnitude")
-    assert (movie[:, : movies.TITLE_PIXELS] < 128).any()
-    assert (movie[:, :, : 2 * movies.FONT_PIXELS] < 128).any()
+    movie = figure.animate(videos, "magnitude")
+    assert (movie[:, : figure.TITLE_PIXELS] < 128).any()
+    assert (movie[:, :, : 2 * figure.FONT_PIXELS] < 128).any()
 
 
 def test_an_mp4_plays_with_all_frames_at_its_size(videos, tmp_path):
-    movie = movies.animate(videos, "magnitude")[:, :-1, :-1]  # odd sides, which H.264 does not take
+    movie = figure.animate(videos, "magnitude")[:, :-1, :-1]  # odd sides, which H.264 does not take
     movies.write_movie(movie, tmp_path / "bis.mp4")
     reader = imageio_ffmpeg.read_frames(str(tmp_path / "bis.mp4"))
     facts = next(reader)
@@ -51,7 +52,7 @@ def test_an_mp4_plays_with_all_frames_at_its_size(videos, tmp_path):
 
 
 def test_a_gif_has_the_frames_of_one_pass_and_repeats(videos, tmp_path):
-    movie = movies.animate(videos, "magnitude")
+    movie = figure.animate(videos, "magnitude")
     movies.write_movie(movie, tmp_path / "comparison.gif")
     with Image.open(tmp_path / "comparison.gif") as image:
         assert image.n_frames == 3
@@ -63,12 +64,12 @@ def test_a_gif_has_the_frames_of_one_pass_and_repeats(videos, tmp_path):
 
 def test_another_format_is_refused(videos, tmp_path):
     with pytest.raises(InputError, match=r"no movie can be written as bis\.avi"):
-        movies.write_movie(movies.animate(videos, "magnitude"), tmp_path / "bis.avi")
+        movies.write_movie(figure.animate(videos, "magnitude"), tmp_path / "bis.avi")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_movie_that_ffmpeg_cut_short_is_not_left_behind(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(imageio_ffmpeg, "count_frames_and_secs", lambda path: (1, 0.1))
     with pytest.raises(OSError, match="1 of 18 frames"):
-        movies.write_movie(movies.animate(videos, "magnitude"), tmp_path / "bis.mp4")
+        movies.write_movie(figure.animate(videos, "magnitude"), tmp_path / "bis.mp4")
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_observation
+from step.cli.stages import open_stage
 from step.errors import InputError
 from step.figures import movies, panels
 from step.figures.observation import animate_observation, draw_observation
@@ -24,6 +24,8 @@ from step.figures.posterior import (
 )
 from step.io.hdf5 import create_hdf5
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+
+STAGE = open_stage("plot observation")
 
 N_SAMPLES, N_FRAMES, N_PIXELS = 5, 8, 32
 TIMES_H = 12.5 + np.arange(N_FRAMES) * 102 / 3600
@@ -227,12 +229,12 @@ def test_what_belongs_to_something_else_is_refused(files, samples, tmp_path):
 def test_the_stage_writes_picture_and_film(files, tmp_path, monkeypatch):
     monkeypatch.setattr(movies, "PASSES", 1)
     parser = argparse.ArgumentParser()
-    plot_observation.add_arguments(parser)
+    STAGE.add_arguments(parser)
     files |= {"output": [tmp_path / "sgra.png", tmp_path / "sgra.pdf"], "movie": tmp_path / "sgra.mp4"}
     words = []
     for option, value in files.items():
         words += [f"--{option}", *map(str, value if isinstance(value, list) else [value])]
-    plot_observation.run(parser.parse_args(words), plot_observation.Settings(display="unit_range"))
+    STAGE.run(parser.parse_args(words), STAGE.module.Settings(display="unit_range"))
     assert imread(tmp_path / "sgra.png").shape == (1610, 1660, 4)
     assert (tmp_path / "sgra.pdf").read_bytes().startswith(b"%PDF")
     frames, _ = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "sgra.mp4"))

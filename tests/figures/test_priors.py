@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_priors
+from step.cli.stages import open_stage
 from step.config.tasks import TvL1
 from step.errors import InputError
 from step.figures.priors import PriorsPicture, draw_priors, find_worst, patch_side, see_priors, write_priors_data
@@ -14,10 +14,12 @@ from step.figures.rows import grid_of
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.truths import write_truth
 
+STAGE = open_stage("plot priors")
+
 N_FRAMES, N_ROWS, N_COLUMNS = 9, 32, 48
 SHOWN = [2, 6]
 GEOMETRY = {"field_of_view_uas": 96.0, "cadence_s": 10.0}
-SETTINGS = plot_priors.Settings(
+SETTINGS = STAGE.module.Settings(
     display="unit_range", geometry=GEOMETRY, tvl1=TvL1(attachment=15, tightness=0.3, warps=1, iterations=2)
 )
 
@@ -117,8 +119,8 @@ def run(folder, video, samples: dict[str, np.ndarray]) -> None:
         write_reconstructions(folder / f"{name}.h5", [Reconstruction("video000", sample, {})], {})
         words += ["--method", name, str(folder / f"{name}.h5")]
     parser = argparse.ArgumentParser()
-    plot_priors.add_arguments(parser)
-    plot_priors.run(parser.parse_args([*words, "--output", str(folder / "priors.png")]), SETTINGS)
+    STAGE.add_arguments(parser)
+    STAGE.run(parser.parse_args([*words, "--output", str(folder / "priors.png")]), SETTINGS)
 
 
 def test_the_stage_writes_picture_and_numbers(video, tmp_path):

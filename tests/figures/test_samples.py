@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
-from step.cli import plot_samples
 from step.cli.settings import dump_settings, parse_settings
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
@@ -16,6 +16,8 @@ from step.figures.samples import animate_samples, draw_samples, read_samples, se
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
+
+STAGE = open_stage("plot samples")
 
 SHAPE = (5, 2, 16, 16)  # time, channel, y, x
 N_SAMPLES = 10
@@ -115,9 +117,9 @@ def test_the_data_are_what_is_drawn(files, tmp_path):
         assert np.array_equal(data["misfits"], np.arange(9.0))
 
 
-def run(folder, settings: plot_samples.Settings) -> None:
+def run(folder, settings: STAGE.module.Settings) -> None:
     parser = argparse.ArgumentParser()
-    plot_samples.add_arguments(parser)
+    STAGE.add_arguments(parser)
     words = [
         "--measurement",
         "video000.h5",
@@ -131,13 +133,13 @@ def run(folder, settings: plot_samples.Settings) -> None:
     ]
     words += ["--movie", "samples.mp4", "--output", "samples.png"]
     arguments = [word if word.startswith("--") else str(folder / word) for word in words]
-    plot_samples.run(parser.parse_args(arguments), settings)
+    STAGE.run(parser.parse_args(arguments), settings)
 
 
 @pytest.mark.slow
 def test_the_stage_computes_the_misfits_with_the_measurements_own_noise(truth, files, tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL_PIXELS", SHAPE[-1])  # a large film of noise takes long to compress
-    run(tmp_path, plot_samples.Settings(measurement=MEASUREMENT, display="magnitude"))
+    run(tmp_path, STAGE.module.Settings(measurement=MEASUREMENT, display="magnitude"))
     assert imread(tmp_path / "samples.png").shape[2] == 4
     assert (tmp_path / "samples.mp4").stat().st_size > 0
     with np.load(tmp_path / "samples.npz") as data:
@@ -154,7 +156,7 @@ def test_the_stage_computes_the_misfits_with_the_measurements_own_noise(truth, f
 def test_samples_of_another_measurement_or_size_are_refused(truth, samples, tmp_path):
     write_files(tmp_path, truth[:4], samples, with_truth=True, attributes={})
     with pytest.raises(InputError, match=r"was reconstructed as \(5, 2, 16, 16\), it is \(4, 2, 16, 16\)"):
-        run(tmp_path, plot_samples.Settings(measurement=MEASUREMENT, display="magnitude"))
+        run(tmp_path, STAGE.module.Settings(measurement=MEASUREMENT, display="magnitude"))
     write_reconstructions(tmp_path / "0.h5", [Reconstruction("video001", samples, {})], {})
     with pytest.raises(InputError, match=r"video000 is not among the reconstructed \['video001'\]"):
         read_samples(tmp_path / "video000.h5", None, [tmp_path / "0.h5"], geometry={})
@@ -162,8 +164,8 @@ def test_samples_of_another_measurement_or_size_are_refused(truth, samples, tmp_
 
 
 def test_settings_hold_the_likelihood_and_the_display():
-    settings = plot_samples.select(load_config(), "blackhole")
+    settings = STAGE.module.select(load_config(), "blackhole")
     assert settings.display == "unit_range"
-    assert plot_samples.modules(settings) == ["step.physics.vlbi"]
+    assert STAGE.module.modules(settings) == ["step.physics.vlbi"]
     text = dump_settings(settings)
-    assert dump_settings(parse_settings(text, plot_samples.Settings)) == text
+    assert dump_settings(parse_settings(text, STAGE.module.Settings)) == text

@@ -6,7 +6,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from step.cli import plot_uncertainty
+from step.cli.stages import open_stage
 from step.errors import InputError
 from step.figures import panels
 from step.figures.uncertainty import Uncertainty, animate_uncertainty, draw_uncertainty, read_uncertainty
@@ -20,6 +20,8 @@ from step.io.reconstructions import (
 )
 from step.io.truths import write_truth
 from step.posterior.quantiles import take_quantiles
+
+STAGE = open_stage("plot uncertainty")
 
 N_SAMPLES, N_FRAMES, N_PIXELS = 9, 8, 16
 LEVELS = (0.1, 0.5, 0.9)
@@ -136,13 +138,13 @@ def test_the_film_has_a_frame_for_each_of_the_video(files, monkeypatch):
 def test_the_stage_writes_picture_film_and_numbers(files, tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL_PIXELS", 64)
     parser = argparse.ArgumentParser()
-    plot_uncertainty.add_arguments(parser)
+    STAGE.add_arguments(parser)
     inputs = ["--measurement", files["measurement"], "--truth", files["true_video"], "--summary", files["summary"]]
     inputs += ["--reconstructions", *files["reconstructions"]]
     outputs = ["--output", tmp_path / "u.png", tmp_path / "u.pdf", "--movie", tmp_path / "u.mp4"]
     outputs += ["--data", tmp_path / "u.npz"]
-    settings = plot_uncertainty.Settings(display="unit_range", geometry=GEOMETRY, bright_fraction=0.1)
-    plot_uncertainty.run(parser.parse_args([str(word) for word in [*inputs, *outputs]]), settings)
+    settings = STAGE.module.Settings(display="unit_range", geometry=GEOMETRY, bright_fraction=0.1)
+    STAGE.run(parser.parse_args([str(word) for word in [*inputs, *outputs]]), settings)
     assert imread(tmp_path / "u.png").shape[2] == 4
     assert (tmp_path / "u.pdf").exists()
     frames, _ = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "u.mp4"))

@@ -175,14 +175,12 @@ LIBRARY_EDITS = {
     "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
     "observations/eht.py": FROM_NIGHT,
     "observations/uvfits.py": FROM_NIGHT,
-    # The comparison says the PSNR of what it shows, and the modes are sliced where the comparison is.
-    "metrics/psnr.py": total(
-        of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2, "plot_modes_of_observation": 2}
-    ),
+    # The comparison says the PSNR of what it shows.
+    "metrics/psnr.py": total(of_evaluation(HEART), of_evaluation(BLACK_HOLE), {"plot_comparison": 2}),
     "metrics/i3d.py": total(HEART.table, BLACK_HOLE.table),
     "metrics/frechet.py": total(TABLES, TABLES),
     "sampling/noise/gp_warp.py": total(of_methods(1), of_methods(1)),
-    "sampling/optical_flow.py": total(of_flow(SCAN_OF_FLOW), of_flow(NONE)),
+    "optical_flow/estimators.py": total(of_flow(SCAN_OF_FLOW), of_flow(NONE)),
     "tables/settings.py": {"table_costs": 1, "table_training": 1},
     "figures/losses.py": {"plot_losses": 8},
     "cli/describe.py": NONE,

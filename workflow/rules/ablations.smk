@@ -150,8 +150,8 @@ rule plot_ablation:
         runtime=growing(10),
     params:
         replicates=lambda w: ["--replicates"] if ablation_of(w).of_seeds else [],
-        settings=settings("plot_ablation"),
-        code=code("plot_ablation"),
+        settings=settings("plot ablation"),
+        code=code("plot ablation"),
     shell:
-        "python -m step plot_ablation --settings {params.settings:q} --log {log:q}"
+        "python -m step plot ablation --settings {params.settings:q} --log {log:q}"
         " --table {input:q} {params.replicates:q} --output {output:q}"

@@ -63,8 +63,8 @@ rule plot_benchmark:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        settings=settings("plot_benchmark"),
-        code=code("plot_benchmark"),
+        settings=settings("plot benchmark"),
+        code=code("plot benchmark"),
     shell:
-        "python -m step plot_benchmark --settings {params.settings:q} --log {log:q}"
+        "python -m step plot benchmark --settings {params.settings:q} --log {log:q}"
         " --benchmarks {input:q} --output {output:q}"

@@ -71,8 +71,8 @@ rule plot_calibration:
     params:
         methods=lambda w, input: words("--method", zip(CONFIG.calibration.methods, input.tables, input.ranks)),
         pictures=lambda w, output: output[:2],
-        settings=settings("plot_calibration"),
-        code=code("plot_calibration"),
+        settings=settings("plot calibration"),
+        code=code("plot calibration"),
     shell:
-        "python -m step plot_calibration --settings {params.settings:q} --log {log:q}"
+        "python -m step plot calibration --settings {params.settings:q} --log {log:q}"
         " {params.methods:q} --data {output.data:q} --output {params.pictures:q}"

@@ -18,6 +18,7 @@ from typing import get_args
 
 from step.cli import inputs
 from step.cli.settings import dump_settings
+from step.cli.stages import open_stage
 from step.config.files import StudyFiles, made_of, sample_numbers, that_measure, words
 from step.config.metrics import Network
 from step.config.plan import compared_method, sampling_shards, shards
@@ -25,6 +26,7 @@ from step.config.pretrained import pretrained_settings
 from step.config.study import check_config, lay_over_base
 from step.config.targets import Targets
 from step.errors import InputError
+from step.products import written_files
 from step.provenance import code_digest
 
 
@@ -43,7 +45,10 @@ CONFIG = checked(check_config, VALUES, source=" + ".join(map(str, workflow.confi
 RESULTS = CONFIG.results
 
 # Which files there are, and which of them a target makes: tested Python plans these lists of the configuration alone.
-FILES, TARGETS = StudyFiles(CONFIG), Targets(StudyFiles(CONFIG))
+FILES = StudyFiles(CONFIG)
+TARGETS = Targets(
+    FILES, lambda task: [file for figure in CONFIG.figures.plug_ins for file in figure_files(figure, task)]
+)
 REFERENCES, PRIORS, VIDEO_METHODS = FILES.references, FILES.priors, FILES.video_methods
 SIMULATED, COSTS, NETWORKS = FILES.simulated_shards(), FILES.cost_files(), FILES.network_folders()
 
@@ -96,8 +101,14 @@ wildcard_constraints:
     size="|".join(CONFIG.benchmark.sizes) or "none",
 
 
+@cache
+def opened(stage):
+    """Return a stage by its words on the command line, such as `sample` or `plot comparison`."""
+    return checked(open_stage, stage)
+
+
 def stage_module(stage):
-    return import_module(f"step.cli.{stage}")
+    return opened(stage).module
 
 
 @cache
@@ -115,8 +126,8 @@ def settings(stage, **selectors):
 @cache
 def code(stage, **selectors):
     """Return the digest of the code that a stage runs; with selectors, of what it imports by name too."""
-    by_name = checked(stage_module(stage).modules, selected(stage, **selectors)) if selectors else []
-    return code_digest(f"step.cli.{stage}", *by_name)
+    by_name = checked(opened(stage).imported_by_name, selected(stage, **selectors)) if selectors else []
+    return code_digest(*opened(stage).code, *by_name)
 
 
 @cache
@@ -182,6 +193,17 @@ def pretrained_input(domain):
 def brightness_of_prior(domain):
     """Return what says how bright the videos are that a domain's prior has learned from."""
     return pretrained_input(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
+
+
+def figure_name(figure):
+    """Return the name of the files and of the rule of a figure of your own: the last part of its module's."""
+    return figure.rpartition(".")[2]
+
+
+def figure_files(figure, task):
+    """Return what a figure of your own writes of a task."""
+    made = written_files(opened(f"plot {figure}").module.Files, f"{RESULTS}/{task}/figures/{figure_name(figure)}")
+    return [Path(file) for files in made.values() for file in files]
 
 
 def files_of_flow(task):

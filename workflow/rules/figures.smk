@@ -1,4 +1,5 @@
 # Pictures and videos, from files alone.
+from step.products import Given, arguments_of, awaited_files
 
 
 rule plot_comparison:
@@ -25,10 +26,10 @@ rule plot_comparison:
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, rows(w.task)),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_comparison", task=w.task),
-        code=code("plot_comparison"),
+        settings=lambda w: settings("plot comparison", task=w.task),
+        code=code("plot comparison"),
     shell:
-        "python -m step plot_comparison --settings {params.settings:q} --log {log:q}"
+        "python -m step plot comparison --settings {params.settings:q} --log {log:q}"
         " --truth {params.truth:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
 
 
@@ -51,8 +52,8 @@ use rule plot_comparison as plot_tour_comparison with:
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, tour_rows(w.task)),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_comparison", task=w.task),
-        code=code("plot_comparison"),
+        settings=lambda w: settings("plot comparison", task=w.task),
+        code=code("plot comparison"),
 
 
 rule plot_movie:
@@ -79,10 +80,10 @@ rule plot_movie:
         # Four videos are what fits a screen.
         truths=lambda w: truth_files(w.task, tests(w.task)[:4]),
         methods=lambda w: method_arguments(w.task, movie_rows(w.task, w.name)),
-        settings=lambda w: settings("plot_movie", task=w.task),
-        code=code("plot_movie"),
+        settings=lambda w: settings("plot movie", task=w.task),
+        code=code("plot movie"),
     shell:
-        "python -m step plot_movie --settings {params.settings:q} --log {log:q}"
+        "python -m step plot movie --settings {params.settings:q} --log {log:q}"
         " --truths {params.truths:q} {params.methods:q} --output {output:q}"
 
 
@@ -102,8 +103,8 @@ use rule plot_movie as plot_tour_movie with:
     params:
         truths=lambda w: truth_files(w.task, tests(w.task)[:4]),
         methods=lambda w: method_arguments(w.task, that_measure(tour_rows(w.task))),
-        settings=lambda w: settings("plot_movie", task=w.task),
-        code=code("plot_movie"),
+        settings=lambda w: settings("plot movie", task=w.task),
+        code=code("plot movie"),
 
 
 rule plot_flow:
@@ -129,10 +130,10 @@ rule plot_flow:
     params:
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_flow", task=w.task),
-        code=code("plot_flow"),
+        settings=lambda w: settings("plot flow", task=w.task),
+        code=code("plot flow"),
     shell:
-        "python -m step plot_flow --settings {params.settings:q} --log {log:q}"
+        "python -m step plot flow --settings {params.settings:q} --log {log:q}"
         " --truth {params.truth:q} --flow {input.flow:q} --data {output.data:q} --output {params.pictures:q}"
 
 
@@ -155,10 +156,10 @@ rule plot_masks:
         runtime=growing(30),
     params:
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_masks", domain=w.domain),
-        code=code("plot_masks"),
+        settings=lambda w: settings("plot masks", domain=w.domain),
+        code=code("plot masks"),
     shell:
-        "python -m step plot_masks --settings {params.settings:q} --log {log:q}"
+        "python -m step plot masks --settings {params.settings:q} --log {log:q}"
         " --data {output.data:q} --output {params.pictures:q}"
 
 
@@ -185,10 +186,10 @@ rule plot_coverage:
     params:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_coverage", task=w.task),
-        code=code("plot_coverage"),
+        settings=lambda w: settings("plot coverage", task=w.task),
+        code=code("plot coverage"),
     shell:
-        "python -m step plot_coverage --settings {params.settings:q} --log {log:q}"
+        "python -m step plot coverage --settings {params.settings:q} --log {log:q}"
         " --measurement {params.measurement:q} --data {output.data:q} --output {params.pictures:q}"
 
 
@@ -218,10 +219,10 @@ rule plot_dirty:
         measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_dirty", task=w.task),
-        code=lambda w: code("plot_dirty", task=w.task),
+        settings=lambda w: settings("plot dirty", task=w.task),
+        code=lambda w: code("plot dirty", task=w.task),
     shell:
-        "python -m step plot_dirty --settings {params.settings:q} --log {log:q}"
+        "python -m step plot dirty --settings {params.settings:q} --log {log:q}"
         " --measurement {params.measurement:q} --truth {params.truth:q} --data {output.data:q} --movie {output.movie:q}"
         " --output {params.pictures:q}"
 
@@ -249,10 +250,10 @@ rule plot_losses:
     params:
         losses=lambda w, input: f"{input}/losses.csv",
         title=lambda w: f"{w.network}, {w.domain}",
-        settings=settings("plot_losses"),
-        code=code("plot_losses"),
+        settings=settings("plot losses"),
+        code=code("plot losses"),
     shell:
-        "python -m step plot_losses --settings {params.settings:q} --log {log:q}"
+        "python -m step plot losses --settings {params.settings:q} --log {log:q}"
         " --losses {params.losses:q} --title {params.title:q} --output {output:q}"
 
 
@@ -282,10 +283,10 @@ rule plot_methods:
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, CONFIG.methods),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_methods", task=w.task),
-        code=code("plot_methods"),
+        settings=lambda w: settings("plot methods", task=w.task),
+        code=code("plot methods"),
     shell:
-        "python -m step plot_methods --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        "python -m step plot methods --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
         " --truth {params.truth:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
 
 
@@ -321,10 +322,10 @@ rule plot_deltas:
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, CONFIG.figures.deltas),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_deltas", task=w.task),
-        code=code("plot_deltas"),
+        settings=lambda w: settings("plot deltas", task=w.task),
+        code=code("plot deltas"),
     shell:
-        "python -m step plot_deltas --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        "python -m step plot deltas --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
         " --truth {params.truth:q} {params.methods:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
 
@@ -355,10 +356,10 @@ rule plot_priors:
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         methods=lambda w: method_arguments(w.task, VIDEO_METHODS),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_priors", task=w.task),
-        code=code("plot_priors"),
+        settings=lambda w: settings("plot priors", task=w.task),
+        code=code("plot priors"),
     shell:
-        "python -m step plot_priors --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        "python -m step plot priors --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
         " --truth {params.truth:q} {params.methods:q} --data {output.data:q} --output {params.pictures:q}"
 
 
@@ -385,10 +386,10 @@ rule plot_autoencoder:
     params:
         truths=lambda w: truth_files(w.task, tests(w.task)[:4]),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_autoencoder", task=w.task),
-        code=code("plot_autoencoder"),
+        settings=lambda w: settings("plot autoencoder", task=w.task),
+        code=code("plot autoencoder"),
     shell:
-        "python -m step plot_autoencoder --settings {params.settings:q} --log {log:q}"
+        "python -m step plot autoencoder --settings {params.settings:q} --log {log:q}"
         " --truths {params.truths:q} --reconstructions {input.reconstructions:q}"
         " --data {output.data:q} --output {params.pictures:q}"
 
@@ -446,8 +447,69 @@ rule plot_generated:
     params:
         priors=lambda w, input: words("--prior", zip(PRIORS, input)),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_generated", domain=w.domain),
-        code=code("plot_generated"),
+        settings=lambda w: settings("plot generated", domain=w.domain),
+        code=code("plot generated"),
     shell:
-        "python -m step plot_generated --settings {params.settings:q} --log {log:q}"
+        "python -m step plot generated --settings {params.settings:q} --log {log:q}"
         " {params.priors:q} --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
+
+
+def given_to_figure(task):
+    """Return what a figure of your own can ask for of a task, by the names of its fields."""
+    folder, measured, true = RESULTS / task, measurement_files(task, tests(task)), truth_files(task, tests(task))
+    reconstructions = [(row, *reconstruction_files(task, row)) for row in rows(task)]
+    return {
+        "measurement": Given([folder / "measurements"], [measured[:1]]),
+        "measurements": Given([folder / "measurements"], [measured]),
+        "truth": Given([folder / "truths"], [true[:1]]),
+        "truths": Given([folder / "truths"], [true]),
+        "methods": Given(files_of_rows(task, rows(task)), reconstructions),
+        "metrics": Given([folder / "metrics.csv"], [[folder / "metrics.csv"]]),
+    }
+
+
+def of_figure(function, figure, task, *stem):
+    """Return what `function` says of the files of a figure of your own and of a task."""
+    return checked(function, stage_module(f"plot {figure}").Files, given_to_figure(task), *stem, source=figure)
+
+
+def reported(figure):
+    """Return the outputs of a figure of your own by their names, those for the report with the module's caption."""
+    drawn_by, name = stage_module(f"plot {figure}"), figure_name(figure)
+    caption, labels = getattr(drawn_by, "CAPTION", None), {"of": "{task}", "what": name}
+
+    def output(file):
+        return report(file, caption, category="Pictures", labels=labels) if file.endswith((".png", ".mp4")) else file
+
+    return {
+        field: [output(file) for file in files]
+        for field, files in written_files(drawn_by.Files, f"{RESULTS}/{{task}}/figures/{name}").items()
+    }
+
+
+# Figures of your own, one rule each: what they read and write, their modules say.
+for figure in CONFIG.figures.plug_ins:
+
+    rule:
+        name:
+            f"plot_{figure_name(figure)}"
+        input:
+            lambda w, figure=figure: of_figure(awaited_files, figure, w.task),
+        output:
+            **reported(figure),
+        log:
+            f"{RESULTS}/logs/{{task}}/figures/{figure_name(figure)}.log",
+        conda:
+            "../../envs/step.yaml"
+        resources:
+            mem_mb=growing(8000),
+            runtime=growing(60),
+        params:
+            figure=figure,
+            arguments=lambda w, figure=figure: of_figure(
+                arguments_of, figure, w.task, f"{RESULTS}/{w.task}/figures/{figure_name(figure)}"
+            ),
+            settings=lambda w, figure=figure: settings(f"plot {figure}", task=w.task),
+            code=lambda w, figure=figure: code(f"plot {figure}", task=w.task),
+        shell:
+            "python -m step plot {params.figure:q} --settings {params.settings:q} --log {log:q} {params.arguments:q}"

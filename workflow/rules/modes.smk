@@ -146,10 +146,10 @@ rule plot_modes:
         measurement=measurement_of_posterior,
         truth=truth_of_posterior,
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_modes", task=posterior_of(w).task),
-        code=code("plot_modes"),
+        settings=lambda w: settings("plot modes", task=posterior_of(w).task),
+        code=code("plot modes"),
     shell:
-        "python -m step plot_modes --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        "python -m step plot modes --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
         " {params.truth:q} --modes {input.modes:q} --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
 
@@ -186,10 +186,10 @@ rule plot_samples:
         measurement=measurement_of_posterior,
         truth=truth_of_posterior,
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_samples", task=posterior_of(w).task),
-        code=lambda w: code("plot_samples", task=posterior_of(w).task),
+        settings=lambda w: settings("plot samples", task=posterior_of(w).task),
+        code=lambda w: code("plot samples", task=posterior_of(w).task),
     shell:
-        "python -m step plot_samples --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        "python -m step plot samples --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
         " {params.truth:q} --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
 
@@ -226,10 +226,10 @@ rule plot_uncertainty:
         measurement=measurement_of_posterior,
         truth=truth_of_posterior,
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_uncertainty", task=posterior_of(w).task),
-        code=code("plot_uncertainty"),
+        settings=lambda w: settings("plot uncertainty", task=posterior_of(w).task),
+        code=code("plot uncertainty"),
     shell:
-        "python -m step plot_uncertainty --settings {params.settings:q} --log {log:q}"
+        "python -m step plot uncertainty --settings {params.settings:q} --log {log:q}"
         " --measurement {params.measurement:q} {params.truth:q} --summary {input.summary:q}"
         " --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"

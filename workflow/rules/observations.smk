@@ -147,8 +147,8 @@ use rule plot_modes as plot_modes_of_observation with:
         measurement=lambda w, input: input.measurements,
         truth=[],
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_modes", task=observed(w).task),
-        code=code("plot_modes"),
+        settings=lambda w: settings("plot modes", task=observed(w).task),
+        code=code("plot modes"),
 
 
 rule export:
@@ -201,10 +201,10 @@ rule plot_observation:
         runtime=growing(30),
     params:
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_observation", observation=w.observation),
-        code=code("plot_observation"),
+        settings=lambda w: settings("plot observation", observation=w.observation),
+        code=code("plot observation"),
     shell:
-        "python -m step plot_observation --settings {params.settings:q} --log {log:q} --measurement {input.measurement:q}"
+        "python -m step plot observation --settings {params.settings:q} --log {log:q} --measurement {input.measurement:q}"
         " --summary {input.summary:q} --reconstructions {input.samples:q}"
         " --movie {output.movie:q} --output {params.pictures:q}"
 
@@ -221,5 +221,5 @@ use rule plot_coverage as plot_observed_coverage with:
     params:
         measurement=lambda w, input: input.measurement,
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot_coverage", task=observed(w).task),
-        code=code("plot_coverage"),
+        settings=lambda w: settings("plot coverage", task=observed(w).task),
+        code=code("plot coverage"),

@@ -87,7 +87,7 @@ rule plot_tuning:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        settings=settings("plot_tuning"),
-        code=code("plot_tuning"),
+        settings=settings("plot tuning"),
+        code=code("plot tuning"),
     shell:
-        "python -m step plot_tuning --settings {params.settings:q} --log {log:q} --trials {input:q} --output {output:q}"
+        "python -m step plot tuning --settings {params.settings:q} --log {log:q} --trials {input:q} --output {output:q}"

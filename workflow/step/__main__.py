@@ -2,73 +2,18 @@
 
 import argparse
 import errno
-import importlib
 import logging
 import sys
-from types import ModuleType
 
 from step.cli.arguments import add_settings_arguments, read_settings
+from step.cli.stages import PRODUCTS, Stage, open_stage, stage_names
 from step.errors import InputError, Interrupted
 from step.io.log import start_log
 from step.process import keep_freed_memory, share_cores
 from step.progress import Progress
 
-STAGES = {
-    "describe": "step.cli.describe",
-    "simulate": "step.cli.simulate",
-    "ingest": "step.cli.ingest",
-    "prepare": "step.cli.prepare",
-    "split": "step.cli.split",
-    "train": "step.cli.train",
-    "fetch_prior": "step.cli.fetch_prior",
-    "take_network": "step.cli.take_network",
-    "assemble_prior": "step.cli.assemble_prior",
-    "measure": "step.cli.measure",
-    "flow": "step.cli.flow",
-    "observe": "step.cli.observe",
-    "sample": "step.cli.sample",
-    "reference": "step.cli.reference",
-    "fetch_weights": "step.cli.fetch_weights",
-    "evaluate": "step.cli.evaluate",
-    "featurise": "step.cli.featurise",
-    "tabulate": "step.cli.tabulate",
-    "table_methods": "step.cli.table_methods",
-    "table_costs": "step.cli.table_costs",
-    "table_training": "step.cli.table_training",
-    "summarise": "step.cli.summarise",
-    "modes": "step.cli.modes",
-    "table_modes": "step.cli.table_modes",
-    "calibrate": "step.cli.calibrate",
-    "generate": "step.cli.generate",
-    "tune": "step.cli.tune",
-    "tabulate_ablation": "step.cli.tabulate_ablation",
-    "bench": "step.cli.bench",
-    "table_benchmark": "step.cli.table_benchmark",
-    "account": "step.cli.account",
-    "export": "step.cli.export",
-    "plot_comparison": "step.cli.plot_comparison",
-    "plot_movie": "step.cli.plot_movie",
-    "plot_masks": "step.cli.plot_masks",
-    "plot_coverage": "step.cli.plot_coverage",
-    "plot_dirty": "step.cli.plot_dirty",
-    "plot_flow": "step.cli.plot_flow",
-    "plot_observation": "step.cli.plot_observation",
-    "plot_losses": "step.cli.plot_losses",
-    "plot_methods": "step.cli.plot_methods",
-    "plot_deltas": "step.cli.plot_deltas",
-    "plot_priors": "step.cli.plot_priors",
-    "plot_autoencoder": "step.cli.plot_autoencoder",
-    "plot_generated": "step.cli.plot_generated",
-    "plot_samples": "step.cli.plot_samples",
-    "plot_modes": "step.cli.plot_modes",
-    "plot_uncertainty": "step.cli.plot_uncertainty",
-    "plot_calibration": "step.cli.plot_calibration",
-    "plot_ablation": "step.cli.plot_ablation",
-    "plot_tuning": "step.cli.plot_tuning",
-    "plot_benchmark": "step.cli.plot_benchmark",
-}
-
 EXIT_INPUT = 1
+EXIT_USAGE = 2
 EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 75
 EXIT_SIGINT = 130
@@ -83,15 +28,15 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     share_cores()
     keep_freed_memory()
-    # A job loads its own stage alone; the help needs them all.
-    names = argv[:1] if argv and argv[0] in STAGES else list(STAGES)
-    stages = {name: importlib.import_module(STAGES[name]) for name in names}
-    arguments = _parser(stages).parse_args(argv)
     start_log(None)
+    try:
+        stage, arguments = parse(argv)
+    except InputError as error:
+        return _fail(str(error), EXIT_USAGE)
     try:
         start_log(arguments.log)
         with Progress(arguments.stage):
-            stages[arguments.stage].run(arguments, read_settings(arguments, stages[arguments.stage]))
+            stage.run(arguments, read_settings(arguments, stage.module))
     except Interrupted as error:
         return _fail(str(error), EXIT_INTERRUPTED)
     except (InputError, FloatingPointError) as error:
@@ -106,7 +51,32 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser(stages: dict[str, ModuleType]) -> argparse.ArgumentParser:
+def parse(argv: list[str]) -> tuple[Stage, argparse.Namespace]:
+    """Return the stage that `argv` names and its arguments; raises `InputError` where it cannot be opened.
+
+    Ends the process where `argv` asks for help, or has an option that the stage does not have.
+    """
+    stages, argv = _stages_of(argv)
+    arguments = _parser(stages).parse_args(argv)
+    return stages[arguments.stage], arguments
+
+
+def _stages_of(argv: list[str]) -> tuple[dict[str, Stage], list[str]]:
+    """Return the stages that `argv` may mean, by their names, and `argv` with such a name as one word.
+
+    A job loads its own stage alone; the help needs them all. Raises `InputError` where one cannot be opened.
+    """
+    first, second = [*argv, "", ""][:2]
+    if first in PRODUCTS:
+        if second and not second.startswith("-"):
+            name = f"{first} {second}"
+            return {name: open_stage(name)}, [name, *argv[2:]]
+        return {name: open_stage(name) for name in stage_names() if name.startswith(f"{first} ")}, argv[1:]
+    names = [first] if first in stage_names() else stage_names()
+    return {name: open_stage(name) for name in names}, argv
+
+
+def _parser(stages: dict[str, Stage]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="step",
         description="Reconstruct videos from sparse measurements with spatiotemporal diffusion priors, stage by "
@@ -115,9 +85,9 @@ def _parser(stages: dict[str, ModuleType]) -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     for name, stage in stages.items():
-        summary = stage.__doc__.splitlines()[0]
-        subparser = subparsers.add_parser(name, help=summary, description=stage.__doc__)
-        add_settings_arguments(subparser, stage)
+        text = stage.module.__doc__
+        subparser = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
+        add_settings_arguments(subparser, stage.module)
         stage.add_arguments(subparser)
     return parser
 

@@ -7,10 +7,10 @@ import argparse
 from pathlib import Path
 
 from step.cli.files import add_truths, add_weights
-from step.cli.settings import DisplaySettings, display_of_task
+from step.config.views import ViewSettings, view_of_task
 
-Settings = DisplaySettings
-select = display_of_task
+Settings = ViewSettings
+select = view_of_task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

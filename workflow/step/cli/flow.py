@@ -20,7 +20,7 @@ from step.metrics.caveats import ORACLE_FLOW
 if TYPE_CHECKING:
     import numpy as np
 
-    from step.sampling.optical_flow import Estimator
+    from step.optical_flow.estimators import Estimator
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the flow of each video; raises `InputError` where the files are not given that the flow is taken from."""
     from step.io.flows import VideoFlow, write_flows
+    from step.optical_flow.estimators import check_estimator, estimate_flow
     from step.progress import track
-    from step.sampling.optical_flow import check_estimator, estimate_flow
 
     name, estimator = _estimator(arguments, settings.flow)
     flows = []
@@ -120,7 +120,7 @@ def _estimator(arguments: argparse.Namespace, flow: Flow) -> "tuple[str, Estimat
     import torch
 
     from step.io.learned_weights import read_learned_weights
-    from step.sampling.optical_flow import raft_estimator, tvl1_estimator
+    from step.optical_flow.estimators import raft_estimator, tvl1_estimator
 
     if flow.estimator == "tvl1":
         return TV_L1, tvl1_estimator(flow.tvl1)

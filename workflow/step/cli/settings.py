@@ -1,26 +1,15 @@
 """How a stage gets its settings: one JSON text that holds exactly the values it uses."""
 
 import json
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from step.config.sections import Section
-from step.config.study import Config, describe_problem
+from step.config.study import describe_problem
 from step.errors import InputError
 
 S = TypeVar("S", bound=Section)
-
-
-class DisplaySettings(Section):
-    """What stages use of the configuration that show videos, or see them as they are shown."""
-
-    display: Literal["magnitude", "unit_range"]
-
-
-def display_of_task(config: Config, task: str) -> DisplaySettings:
-    """Return how the videos of `task` are shown."""
-    return DisplaySettings(display=config.video_format(config.tasks[task].domain).display)
 
 
 def dump_settings(settings: Section) -> str:

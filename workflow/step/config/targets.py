@@ -1,6 +1,6 @@
 """What a reader wants of a study: the files that each target of the workflow makes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Targets:
     """The results of the study whose files are `files`."""
 
     files: StudyFiles
+    own_figures: Callable[[str], list[Path]] = lambda task: []
+    """Returns the files of a task's figures that are not the library's."""
 
     @property
     def config(self) -> Config:
@@ -66,6 +68,7 @@ class Targets:
         ]
         encoded = [task for task in tasks if "vae" in self.config.tasks[task].references]
         files += [self.results / task / "figures/autoencoder.png" for task in encoded]
+        files += [file for task in tasks for file in self.own_figures(task)]
         calibrated = [task for task in tasks if task in self.config.calibration.tasks]
         return files + [self.results / task / "figures/calibration.png" for task in calibrated]
 

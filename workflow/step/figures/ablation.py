@@ -1,17 +1,23 @@
 """How the scores of one method change along one axis of the study."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
+from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
-from step.io.tables import write_table
+from step.io.tables import read_table, write_table
+from step.products import About, Pictures, Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CURVES = {
     "psnr": ("PSNR [dB]", "tab:blue"),
@@ -21,6 +27,27 @@ CURVES = {
 """What is drawn: the axis and the colour of each metric."""
 
 LOG_FROM = 10.0  # values whose largest is so many times the smallest are spread evenly on a logarithmic axis
+
+Settings = NoSettings
+select = select_nothing
+
+
+@dataclass(frozen=True)
+class Files:
+    """The metrics of an axis, and what is drawn of them."""
+
+    table: Annotated[Path, About(help="the metrics of all points and videos of the axis, CSV")]
+    output: Pictures
+    replicates: Annotated[bool, About(help="the points differ in a seed alone: show how far they spread")] = False
+    data: Rows | None = None
+
+
+def plot(files: Files, settings: NoSettings) -> None:
+    """Write the picture, and its numbers if a file for them is given."""
+    curve = read_curve(read_table(files.table), str(files.table))
+    style.save_figure(draw_ablation(curve, files.replicates), files.output)
+    if files.data:
+        write_curve_data(curve, files.data)
 
 
 @dataclass(frozen=True)
@@ -89,7 +116,7 @@ def draw_ablation(curve: Curve, replicates: bool) -> Figure:
     above it says that next to the standard deviation over videos.
     """
     with style.styled():
-        figure = Figure(figsize=(4.2, 5.0))
+        figure = style.new_figure(figsize=(4.2, 5.0))
         axes = figure.subplots(len(CURVES), 1, sharex=True)
         for one, metric in zip(axes, CURVES, strict=True):
             _draw_metric(one, curve, metric)
@@ -218,6 +245,8 @@ def _draw_metric(axes: Axes, curve: Curve, metric: str) -> None:
 
 
 def _label_values(axes: Axes, curve: Curve) -> None:
+    from matplotlib.ticker import NullLocator
+
     places = _places(curve)
     if curve.values is not None and places.min() > 0 and places.max() >= LOG_FROM * places.min():
         axes.set_xscale("log")

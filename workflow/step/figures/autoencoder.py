@@ -1,22 +1,49 @@
 """What the autoencoder keeps of some videos: the best that any method can do which samples its latents."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from step.config.views import Display, ViewSettings, view_of_task
 from step.figures import style
-from step.figures.comparison import ERROR_PERCENTILE, busiest_frame
-from step.figures.posterior import Display
-from step.figures.reading import ShownVideo
+from step.figures.reading import ShownVideo, read_shown_videos
+from step.figures.shown import ERROR_PERCENTILE, busiest_frame
 from step.io.arrays import write_arrays
 from step.metrics.psnr import psnr
+from step.products import Numbers, Pictures, Samples, Truths
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PANEL_INCHES = 1.25
 AUTOENCODER = "vae"
 """The name under which its reconstructions are read."""
+
+Settings = ViewSettings
+select = view_of_task
+
+
+@dataclass(frozen=True)
+class Files:
+    """Videos and what the autoencoder makes of them."""
+
+    truths: Truths
+    reconstructions: Samples
+    output: Pictures
+    data: Numbers
+
+
+def plot(files: Files, settings: ViewSettings) -> None:
+    """Write the picture and its numbers; raises `InputError` where a truth or a reconstruction lacks."""
+    videos = read_shown_videos(files.truths, {AUTOENCODER: files.reconstructions}, settings.display)
+    passage = see_autoencoder(videos)
+    style.save_figure(draw_autoencoder(passage, settings.display), files.output)
+    write_autoencoder_data(passage, files.data)
 
 
 @dataclass(frozen=True)
@@ -52,7 +79,7 @@ def draw_autoencoder(passage: Passage, display: Display) -> Figure:
     """Return the picture: a column for each video; rows for truth, reconstruction and error."""
     n_columns = len(passage.videos)
     with style.styled():
-        figure = Figure(figsize=(PANEL_INCHES * n_columns + 1.6, 3.3 * PANEL_INCHES + 0.5))
+        figure = style.new_figure(figsize=(PANEL_INCHES * n_columns + 1.6, 3.3 * PANEL_INCHES + 0.5))
         axes = figure.subplots(3, n_columns, squeeze=False)
         brightness = {"cmap": style.BRIGHTNESS_COLOURS[display], "vmin": 0, "vmax": 1}
         error = {"cmap": style.ERROR_COLOURS, "vmin": 0, "vmax": np.percentile(passage.errors, ERROR_PERCENTILE) or 1}

@@ -1,14 +1,20 @@
 """What the sampler costs: where a step's time goes, and how time and memory grow."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
-
+from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
+from step.io.tables import read_table
+from step.products import Benchmarks, Pictures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLUMNS = ("size", "task", "frames", "side", "quantity", "value", "unit", "extrapolated", "axis", "at")
 MACHINE = ("device", "threads", "torch")
@@ -34,6 +40,23 @@ AXIS_LABELS = {"frames": "frames", "side": "side [pixels]", "samples": "samples"
 MARKERS = ("o", "s", "^", "v", "D")
 MARK = "†"
 """Stands behind what was extrapolated."""
+
+Settings = NoSettings
+select = select_nothing
+
+
+@dataclass(frozen=True)
+class Files:
+    """Tables of benchmarks; they are the numbers of the picture."""
+
+    benchmarks: Benchmarks
+    output: Pictures
+
+
+def plot(files: Files, settings: NoSettings) -> None:
+    """Write the picture."""
+    benchmarks = [read_benchmark(read_table(path), str(path)) for path in files.benchmarks]
+    style.save_figure(draw_benchmarks(benchmarks), files.output)
 
 
 @dataclass(frozen=True)
@@ -102,7 +125,7 @@ def draw_benchmarks(benchmarks: Sequence[Benchmark]) -> Figure:
     curves = [curve for curve in CURVES if any(_has_curve(one, curve) for one in benchmarks)]
     n_rows = -(-len(curves) // 2)
     with style.styled():
-        figure = Figure(figsize=(6.5, 1.2 + 0.3 * len(benchmarks) + 1.9 * n_rows))
+        figure = style.new_figure(figsize=(6.5, 1.2 + 0.3 * len(benchmarks) + 1.9 * n_rows))
         heights = [0.9 + 0.3 * len(benchmarks), *[1.9] * n_rows]
         grid = figure.add_gridspec(1 + n_rows, 2, height_ratios=heights)
         _draw_parts(figure.add_subplot(grid[0, :]), benchmarks)
@@ -139,6 +162,8 @@ def _has_curve(benchmark: Benchmark, curve: tuple[str, str, str]) -> bool:
 
 
 def _draw_curve(axes: Axes, curve: tuple[str, str, str], benchmarks: Iterable[Benchmark]) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     quantity, axis, label = curve
     places: set[int] = set()
     shown = [one for one in benchmarks if _has_curve(one, curve)]

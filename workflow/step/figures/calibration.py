@@ -1,20 +1,27 @@
 """Whether the samples of each method spread as far as they err, as pictures."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
+from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
 from step.io.tables import read_table, write_table
 from step.posterior.calibration import PIXEL, REFERENCE_DISTANCE
 from step.posterior.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT, UNEVEN, find_uneven
+from step.products import About, Pictures, Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 NUMBERS = ("level", "value", "low", "high", "expected", "expected_low", "expected_high", "p")
 COLUMNS = ("statistic", "quantity", *NUMBERS, "verdict", "interval", "videos", "samples")
@@ -48,6 +55,33 @@ Y_LABELS = {
     5: "rms error\n[brightness]",
 }
 NOTEWORTHY = 0.05  # smaller p are printed in bold
+
+Settings = NoSettings
+select = select_nothing
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the calibration of some methods found."""
+
+    methods: Annotated[
+        Mapping[str, tuple[Path, ...]],
+        About(
+            help="a method, the table of its statistics and that of its ranks; once per method", words=("NAME", "CSV")
+        ),
+    ]
+    output: Pictures
+    data: Rows
+
+
+def plot(files: Files, settings: NoSettings) -> None:
+    """Write the picture and its numbers; raises `InputError` unless each method has its two tables."""
+    for method, tables in files.methods.items():
+        if len(tables) != 2:
+            raise InputError(f"{method} has {len(tables)} files; give its table of statistics and that of its ranks")
+    methods = [read_calibration(method, *tables) for method, tables in files.methods.items()]
+    style.save_figure(draw_calibration(methods), files.output)
+    write_calibration_data(methods, files.data)
 
 
 @dataclass(frozen=True)
@@ -121,7 +155,7 @@ def draw_calibration(methods: Sequence[MethodCalibration]) -> Figure:
     tallest = max(method.points(RANK_SHARE, PIXEL).high.max() for method in methods)
     furthest = max(_furthest(method.points("error_of_spread")) for method in methods)
     with style.styled():
-        figure = Figure(figsize=(METHOD_INCHES * len(methods) + LABEL_INCHES, sum(ROW_INCHES) + 0.7))
+        figure = style.new_figure(figsize=(METHOD_INCHES * len(methods) + LABEL_INCHES, sum(ROW_INCHES) + 0.7))
         axes = figure.subplots(len(ROW_INCHES), len(methods), squeeze=False, height_ratios=ROW_INCHES)
         for column, method in zip(axes.T, methods, strict=True):
             _draw_words(column[0], method)

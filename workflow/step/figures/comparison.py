@@ -1,20 +1,48 @@
 """One video by all methods: a frame, its error, and a slice through time."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
+from step.config.views import ViewSettings, view_of_task
 from step.figures import style
-from step.figures.reading import ShownVideo
+from step.figures.reading import ShownVideo, read_shown_videos
+from step.figures.shown import ERROR_PERCENTILE, busiest_column, busiest_frame
 from step.io.arrays import write_arrays
 from step.metrics.psnr import psnr
+from step.products import Methods, Numbers, Pictures, Truth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 PANEL_INCHES = 1.25
-ERROR_PERCENTILE = 99.5  # the error scale ends here, so that one wild pixel does not darken all maps
+
+Settings = ViewSettings
+select = view_of_task
+
+
+@dataclass(frozen=True)
+class Files:
+    """One video and its reconstructions."""
+
+    truth: Truth
+    methods: Methods
+    output: Pictures
+    data: Numbers
+
+
+def plot(files: Files, settings: ViewSettings) -> None:
+    """Write the picture and its numbers."""
+    [video] = read_shown_videos([files.truth], files.methods, settings.display)
+    comparison = compare(video)
+    style.save_figure(draw_comparison(comparison, settings.display), files.output)
+    write_comparison_data(comparison, files.data)
 
 
 @dataclass(frozen=True)
@@ -46,21 +74,11 @@ def compare(video: ShownVideo) -> Comparison:
     )
 
 
-def busiest_column(truth: np.ndarray) -> int:
-    """Return the x at which `truth` (time, y, x) changes most from frame to frame, summed over y and time."""
-    return int(np.abs(np.diff(truth, axis=0)).sum(axis=(0, 1)).argmax())
-
-
-def busiest_frame(truth: np.ndarray) -> int:
-    """Return the frame of `truth` (time, y, x) that is farthest from its time average."""
-    return int(((truth - truth.mean(axis=0)) ** 2).sum(axis=(1, 2)).argmax())
-
-
 def draw_comparison(comparison: Comparison, display: str) -> Figure:
     """Return the picture: a column for the truth and each method; rows for frame, error and y-t slice."""
     n_columns = len(comparison.columns)
     with style.styled():
-        figure = Figure(figsize=(PANEL_INCHES * n_columns + 1.2, 3.4 * PANEL_INCHES + 0.6))
+        figure = style.new_figure(figsize=(PANEL_INCHES * n_columns + 1.2, 3.4 * PANEL_INCHES + 0.6))
         axes = figure.subplots(3, n_columns, squeeze=False)
         for column in range(n_columns):
             brightness = _draw_frame(axes[0, column], comparison, column, display)

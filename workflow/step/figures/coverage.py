@@ -1,74 +1,77 @@
 """Where and when an interferometer measures: its baselines, and the number of its data in each frame."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from step.config.sections import Positive, Section
+from step.config.study import Config
+from step.config.tasks import Vlbi
 from step.errors import InputError
 from step.figures import style
+from step.figures.baselines import Coverage, cover
 from step.figures.scales import spans_without_data, tell_utc
+from step.io.reconstructions import read_measurement
 from step.io.tables import write_table
+from step.physics.array import read_array
+from step.products import Measurement, Pictures, Rows
 
-ARRAYS = ("uv", "sigma", "time_h", "stations", "closure_phase_sigma", "log_closure_amplitude_sigma")
-COUNTED = {
-    "visibilities": "sigma",
-    "closure phases": "closure_phase_sigma",
-    "log closure amplitudes": "log_closure_amplitude_sigma",
-}
-"""The array of a measurement whose values above 0 are places with data, by kind of data."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 COLOURS = {"visibilities": "black", "closure phases": "tab:blue", "log closure amplitudes": "tab:orange"}
 CONJUGATE_STRENGTH = 0.4  # of a conjugate's colour, the rest is white
 
 
+class Settings(Section):
+    """What names the stations of a measurement, and what parts its frames."""
+
+    array: Path
+    cadence_s: Positive
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return the array of `task` and the time between its frames; raises `InputError` where it has no baselines."""
+    chosen = config.tasks[task]
+    if not isinstance(chosen.measurement, Vlbi):
+        raise InputError(f"the measurement of {task!r} is of model {chosen.measurement.model}; only vlbi has baselines")
+    geometry = config.video_format(chosen.domain).geometry
+    return Settings(array=chosen.measurement.array, cadence_s=geometry["cadence_s"])
+
+
 @dataclass(frozen=True)
-class Coverage:
-    """The numbers of the picture: one row per visibility, in the order of the frames, and counts per frame."""
+class Files:
+    """One measurement."""
 
-    frame: np.ndarray  # (row,) counted from 0
-    time_h: np.ndarray  # (row,) UTC
-    stations: np.ndarray  # (row, 2) numbers in the table of stations
-    uv: np.ndarray  # (row, 2) projected baseline in wavelengths, towards east and north
-    edges_h: np.ndarray  # (time + 1,) UTC at which frames begin and end
-    counts: Mapping[str, np.ndarray]  # (time,) number of data by their kind
+    measurement: Measurement
+    output: Pictures
+    data: Rows
 
 
-def cover(measurement: Mapping[str, np.ndarray], cadence_s: float, source: object) -> Coverage:
-    """Return where `measurement` has data; `cadence_s` is the time between frames.
-
-    The arrays are those of `step.physics.closures.to_measurement`. Raises `InputError`, naming `source`, unless they
-    are there with at least one visibility.
-    """
-    missing = [name for name in ARRAYS if name not in measurement]
-    if missing:
-        raise InputError(f"{source} has no array {missing[0]}; give a measurement of model vlbi")
-    frame, place = np.nonzero(measurement["sigma"] > 0)
-    if not len(frame):
-        raise InputError(f"{source} has no visibility in any frame; there is no coverage to draw")
-    time_h = measurement["time_h"][frame, place]
-    # A visibility belongs to the frame that began last before it: this is the latest beginning of which that is true.
-    start_h = (time_h - frame * cadence_s / 3600).min()
-    return Coverage(
-        frame=frame,
-        time_h=time_h,
-        stations=measurement["stations"][frame, place],
-        uv=measurement["uv"][frame, place],
-        edges_h=start_h + np.arange(len(measurement["sigma"]) + 1) * cadence_s / 3600,
-        counts={name: (measurement[sigma] > 0).sum(axis=1) for name, sigma in COUNTED.items()},
-    )
+def plot(files: Files, settings: Settings) -> None:
+    """Write the picture and its numbers; raises `InputError` where the measurement has stations that lack a name."""
+    coverage = cover(read_measurement(files.measurement), settings.cadence_s, files.measurement)
+    codes = [station.station for station in read_array(settings.array)]
+    if coverage.stations.max() >= len(codes):
+        raise InputError(
+            f"{files.measurement} has a station number {coverage.stations.max()}, counted from 0, but "
+            f"{settings.array} has {len(codes)} stations; measure it again with this array"
+        )
+    style.save_figure(draw_coverage(coverage), files.output)
+    write_coverage_data(coverage, codes, files.data)
 
 
 def draw_coverage(coverage: Coverage) -> Figure:
     """Return the picture: baselines coloured by time, beside the number of data over time."""
     with style.styled():
-        figure = Figure(figsize=(7.2, 3.1))
+        figure = style.new_figure(figsize=(7.2, 3.1))
         baselines, counts = figure.subplots(1, 2, width_ratios=[1, 1.25])
         _draw_baselines(baselines, coverage)
         _draw_counts(counts, coverage)
@@ -88,8 +91,11 @@ def write_coverage_data(coverage: Coverage, stations: Sequence[str], path: Path)
 
 
 def _draw_baselines(axes: Axes, coverage: Coverage) -> None:
+    from matplotlib.colors import ListedColormap
+    from matplotlib.ticker import MaxNLocator
+
     u, v = coverage.uv.T / 1e9
-    colours = matplotlib.colormaps[style.TIME_COLOURS]
+    colours = style.colours(style.TIME_COLOURS)
     # The visibility of the opposite baseline is the complex conjugate, not another datum: it is drawn lighter.
     lighter = ListedColormap(1 - CONJUGATE_STRENGTH * (1 - colours(np.linspace(0, 1, colours.N))))
     look = {"s": 4, "linewidths": 0, "vmin": coverage.edges_h[0], "vmax": coverage.edges_h[-1]}
@@ -106,6 +112,8 @@ def _draw_baselines(axes: Axes, coverage: Coverage) -> None:
 
 
 def _draw_counts(axes: Axes, coverage: Coverage) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     with_data = coverage.counts["visibilities"] > 0
     for name, counts in coverage.counts.items():
         shown = np.where(with_data, counts, np.nan)

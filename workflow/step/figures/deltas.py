@@ -1,21 +1,28 @@
 """Averaged delta frames: how frames differ from the next, averaged over windows that grow, by several methods."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
+from step.config.views import GridSettings, grid_of_task
 from step.figures import style
+from step.figures.movies import write_movie
 from step.figures.panels import Panel, film
 from step.figures.posterior import Grid
-from step.figures.reading import ShownVideo
-from step.figures.rows import bar_of
+from step.figures.reading import ShownVideo, read_shown_videos
+from step.figures.rows import bar_of, read_grid_of_video
 from step.figures.scales import draw_scale_bar
 from step.io.arrays import write_arrays
+from step.products import Measurement, Methods, Movie, Numbers, Pictures, Truth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 COLUMNS = 5
 PANEL_INCHES = 1.05
@@ -29,6 +36,30 @@ CAPTION = (
     "what has changed since the first frame, per frame; absolute ones show where anything has moved."
 )
 ERROR_NOTE = "Error: root mean square of the difference to the truth's, over that of the truth's; 1 for a still video."
+
+Settings = GridSettings
+select = grid_of_task
+
+
+@dataclass(frozen=True)
+class Files:
+    """One video, its measurement and its reconstructions."""
+
+    measurement: Measurement
+    truth: Truth
+    methods: Methods
+    output: Pictures
+    movie: Movie
+    data: Numbers
+
+
+def plot(files: Files, settings: GridSettings) -> None:
+    """Write picture, movie and numbers; raises `InputError` where truth or reconstruction lacks."""
+    [video] = read_shown_videos([files.truth], files.methods, settings.display)
+    deltas = see_deltas(video, read_grid_of_video(files.measurement, video.truth.shape, settings.geometry))
+    style.save_figure(draw_deltas(deltas, settings.display), files.output)
+    write_movie(animate_deltas(deltas, settings.display), files.movie)
+    write_deltas_data(deltas, files.data)
 
 
 @dataclass(frozen=True)
@@ -81,7 +112,7 @@ def draw_deltas(deltas: Deltas, display: str) -> Figure:
     """Return the picture: rows for the truth and each method, signed above and absolute below; a column a window."""
     n_rows, n_columns = len(deltas.rows), len(deltas.shown)
     with style.styled():
-        figure = Figure(figsize=(PANEL_INCHES * n_columns + MARGIN_INCHES, 2 * PANEL_INCHES * n_rows + 1.1))
+        figure = style.new_figure(figsize=(PANEL_INCHES * n_columns + MARGIN_INCHES, 2 * PANEL_INCHES * n_rows + 1.1))
         figure.set_layout_engine("compressed", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
         axes = figure.subplots(2 * n_rows, n_columns, squeeze=False)
         for kind, block in zip(KINDS, (axes[:n_rows], axes[n_rows:]), strict=True):
@@ -100,7 +131,7 @@ def animate_deltas(deltas: Deltas, display: str) -> np.ndarray:
         colours, limits = _colours(deltas, kind)
         for row, frames in zip(deltas.rows, getattr(deltas, kind), strict=True):
             title = " ".join(style.label(row).split())
-            panels.append(Panel(title, frames, matplotlib.colormaps[colours], limits, f"{name} {QUANTITIES[display]}"))
+            panels.append(Panel(title, frames, style.colours(colours), limits, f"{name} {QUANTITIES[display]}"))
     clocks = [window_text(deltas, number).replace("\n", ", ") for number in range(len(deltas.windows))]
     bar = bar_of(deltas.grid, deltas.signed.shape[-1])
     return film(panels, len(deltas.rows), clocks, bar, CAPTION)

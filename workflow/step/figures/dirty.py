@@ -1,27 +1,87 @@
 """What an interferometer sees of a video without a prior: its dirty frames (the paper's Fig. 8)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
+from step.config.sections import Section
+from step.config.study import Config
+from step.config.tasks import MeasurementOfDomain
+from step.errors import InputError
 from step.figures import style
+from step.figures.movies import write_movie
 from step.figures.panels import Panel, film
-from step.figures.scales import clock, clocks, scale_bar
+from step.figures.scales import clock, clocks, evenly_spaced, scale_bar
 from step.io.arrays import write_arrays
-from step.physics.vlbi import ClosureImaging, brightness
+from step.io.reconstructions import read_measurement
+from step.io.truths import read_truth
+from step.products import Measurement, Movie, Numbers, Pictures, Truth
+
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+    from step.physics.vlbi import ClosureImaging
+
 
 FRAMES_SHOWN = 6
 PANEL_INCHES = 1.25
 QUANTITY = "brightness [video's maximum]"
 CAPTION = "dirty video: inverse Fourier transform at the measured baselines, without errors"
 COLOURS = style.BRIGHTNESS_COLOURS["unit_range"]
+
+
+class Settings(Section):
+    """How the task measures."""
+
+    measurement: MeasurementOfDomain
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return how `task` measures the videos of its domain."""
+    return Settings(measurement=config.measurement_of(task))
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that the measurement names, which are imported by name."""
+    return settings.measurement.modules
+
+
+@dataclass(frozen=True)
+class Files:
+    """One video and its measurement."""
+
+    measurement: Measurement
+    truth: Truth
+    output: Pictures
+    movie: Movie
+    data: Numbers
+
+
+def plot(files: Files, settings: Settings) -> None:
+    """Write picture, movie and numbers; raises `InputError` unless the task is interferometry and the truth known."""
+    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
+    from step.physics.vlbi import ClosureImaging
+
+    measurement = read_measurement(files.measurement)
+    truth = read_truth(files.truth, files.measurement.stem)
+    forward_model = build_forward_model(settings.measurement, truth.shape)
+    if not isinstance(forward_model, ClosureImaging):
+        raise InputError(f"the measurement is of model {settings.measurement.model}; only vlbi has a dirty video")
+    measured = to_tensors(measurement)
+    check_measurement(measured, forward_model, truth.shape, files.measurement)
+    video = see_dirty(forward_model, truth, measured)
+    shown = video[evenly_spaced(len(truth), FRAMES_SHOWN)]
+    style.save_figure(draw_dirty(shown), files.output)
+    write_dirty_data(shown, files.data)
+    write_movie(animate_dirty(video), files.movie)
 
 
 @dataclass(frozen=True)
@@ -37,7 +97,7 @@ class DirtyVideo:
     dirty: np.ndarray  # (time, y, x), 0 where there are no data
     pixel_uas: float
 
-    def __getitem__(self, frames: np.ndarray) -> "DirtyVideo":
+    def __getitem__(self, frames: np.ndarray) -> DirtyVideo:
         """Return `frames` of both."""
         of_time = {name: array[frames] for name, array in vars(self).items() if name != "pixel_uas"}
         return DirtyVideo(**of_time, pixel_uas=self.pixel_uas)
@@ -54,6 +114,10 @@ def see_dirty(forward_model: ClosureImaging, truth: np.ndarray, measurement: Map
 
     The measurement is a batch of one.
     """
+    import torch
+
+    from step.physics.vlbi import brightness
+
     settings, video = forward_model.settings, torch.from_numpy(truth)[None]
     present = measurement["sigma"] > 0
     ideal = forward_model.ideal_visibilities(video, measurement["uv"])
@@ -72,7 +136,7 @@ def draw_dirty(video: DirtyVideo) -> Figure:
     """Return the picture: frames of the truth above those of the dirty video, a column for each frame of `video`."""
     n_columns = len(video.time_h)
     with style.styled():
-        figure = Figure(figsize=(PANEL_INCHES * n_columns + 1.3, 2 * PANEL_INCHES + 0.55))
+        figure = style.new_figure(figsize=(PANEL_INCHES * n_columns + 1.3, 2 * PANEL_INCHES + 0.55))
         axes = figure.subplots(2, n_columns, squeeze=False, sharex=True, sharey=True)
         for column, (top, bottom) in enumerate(axes.T):
             top.set_title(clock(video.time_h[column], "UTC h"))
@@ -91,7 +155,7 @@ def draw_dirty(video: DirtyVideo) -> Figure:
 def animate_dirty(video: DirtyVideo) -> np.ndarray:
     """Return the film (time, height, width, 3), uint8: the truth beside the dirty video."""
     panels = [
-        Panel(style.label(name), frames, matplotlib.colormaps[COLOURS], (0, 1), QUANTITY)
+        Panel(style.label(name), frames, style.colours(COLOURS), (0, 1), QUANTITY)
         for name, frames in (("truth", video.truth), ("dirty", video.dirty))
     ]
     bar = scale_bar(video.truth.shape[-1], video.pixel_uas, "uas")

@@ -1,25 +1,60 @@
 """The optical flow that noise is moved with: as colours, as arrows, and where its two directions disagree."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from scipy.ndimage import map_coordinates
-from torchvision.utils import flow_to_image
 
+from step.config.views import ViewSettings, view_of_task
+from step.errors import InputError
 from step.figures import style
 from step.figures.scales import evenly_spaced
+from step.figures.vectors import colour_vectors, draw_wheel
 from step.io.arrays import write_arrays
-from step.io.flows import VideoFlow
+from step.io.flows import VideoFlow, read_flow_attributes, read_flows
+from step.io.truths import read_truth
+from step.physics.display import to_unit_range
+from step.products import About, Numbers, Pictures, Truth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 COLUMNS = 4
 ARROWS = 10  # along a frame's longer side
 PANEL_INCHES = 1.35
-WHEEL_PIXELS = 201  # across the wheel of colours
+
+Settings = ViewSettings
+select = view_of_task
+
+
+@dataclass(frozen=True)
+class Files:
+    """One video and its flow."""
+
+    truth: Truth
+    flow: Annotated[Path, About(help="flows, the video's among them, HDF5")]
+    output: Pictures
+    data: Numbers
+
+
+def plot(files: Files, settings: ViewSettings) -> None:
+    """Write the picture and its numbers; raises `InputError` where truth or flow lacks, or they do not fit."""
+    name = files.truth.stem
+    truth = read_truth(files.truth, name)
+    flow, attributes = read_flows(files.flow, [name])[name], read_flow_attributes(files.flow)
+    n_frames, _, height, width = truth.shape
+    if flow.forward.shape != (n_frames - 1, 2, height, width):
+        shapes = f"{flow.forward.shape}, its video {truth.shape}"
+        raise InputError(f"{files.flow}: the flow of {name} is {shapes}; run the flow stage again")
+    frames = to_unit_range(truth, truth, settings.display)
+    picture = see_flow(frames, flow, attributes["flow"], attributes["end_point_error_px"])
+    style.save_figure(draw_flow(picture, settings.display), files.output)
+    write_flow_data(picture, files.data)
 
 
 @dataclass(frozen=True)
@@ -73,6 +108,8 @@ def inconsistency(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
 
     It is ``|F(p) + B(p + F(p))|``, bilinear between pixels; beyond the edge B is as at the edge.
     """
+    from scipy.ndimage import map_coordinates
+
     rows_and_columns = np.indices(forward.shape[1:]) + forward[::-1]
     returned = [map_coordinates(component, rows_and_columns, order=1, mode="nearest") for component in backward]
     return np.linalg.norm(forward + np.stack(returned), axis=0)
@@ -83,7 +120,7 @@ def draw_flow(picture: FlowPicture, display: str) -> Figure:
     n_columns = len(picture.pairs)
     colours, wheel = colour_flows(picture)
     with style.styled():
-        figure = Figure(figsize=(PANEL_INCHES * (n_columns + 1) + 1.0, 4 * PANEL_INCHES + 0.9))
+        figure = style.new_figure(figsize=(PANEL_INCHES * (n_columns + 1) + 1.0, 4 * PANEL_INCHES + 0.9))
         figure.suptitle(picture.title, fontsize=8)
         axes = figure.subplots(4, n_columns + 1, squeeze=False, width_ratios=[1] * n_columns + [0.8])
         for column, pair in enumerate(picture.pairs):
@@ -115,35 +152,6 @@ def draw_flow(picture: FlowPicture, display: str) -> Figure:
 def colour_flows(picture: FlowPicture) -> tuple[np.ndarray, np.ndarray]:
     """Return the colours (2, column, y, x, 3), uint8, of the flows forward and backward, and those of the wheel."""
     return colour_vectors(np.stack([picture.forward, picture.backward]), picture.largest)
-
-
-def colour_vectors(flows: np.ndarray, largest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the colours (..., y, x, 3), uint8, of `flows` (..., 2, y, x), and those of the wheel.
-
-    The wheel (y, x, 3) has at its centre the colour of rest, at its rim those of displacements of `largest`, in the
-    direction from the centre, and is white beyond. Longer displacements are coloured as at the rim.
-    """
-    vectors = np.moveaxis(flows.astype(np.float32), -3, -1)
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    vectors = vectors * np.float32(largest) / np.maximum(lengths, np.float32(largest or 1))
-    across = np.linspace(-1, 1, WHEEL_PIXELS, dtype=np.float32)
-    places = np.stack(np.meshgrid(across, across, indexing="xy"), axis=-1)
-    within = np.linalg.norm(places, axis=-1, keepdims=True) <= 1
-    disc = np.where(within, places * np.float32(largest), 0)
-    # The colours are relative to the largest displacement of all that are coloured together.
-    together = np.concatenate([vectors.reshape(-1, 2), disc.reshape(-1, 2)])
-    coloured = flow_to_image(torch.from_numpy(together.T[:, None].copy()))[:, 0].numpy().T
-    n_vectors = vectors.size // 2
-    colours = coloured[:n_vectors].reshape(*vectors.shape[:-1], 3)
-    wheel = coloured[n_vectors:].reshape(WHEEL_PIXELS, WHEEL_PIXELS, 3)
-    return colours, np.where(within, wheel, np.uint8(255))
-
-
-def draw_wheel(axes: Axes, wheel: np.ndarray, largest: float, title: str) -> None:
-    """Draw the `wheel` of colours (y, x, 3), whose rim is at `largest` pixels per frame."""
-    axes.imshow(wheel, extent=(-largest, largest, largest, -largest) if largest else None)
-    axes.set_title(title, pad=3)
-    axes.spines[:].set_visible(False)
 
 
 def write_flow_data(picture: FlowPicture, path: Path) -> None:

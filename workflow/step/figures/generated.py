@@ -1,22 +1,29 @@
 """Unconditional samples of the priors of one domain: what each believes before it sees a measurement."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
+from step.config.views import Display, GridSettings, grid_of_domain
 from step.errors import InputError
 from step.figures import style
+from step.figures.movies import write_movie
 from step.figures.panels import Panel, film
-from step.figures.posterior import Display, Grid
+from step.figures.posterior import Grid
 from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
 from step.figures.scales import clock, evenly_spaced
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_reconstructions
 from step.physics.display import to_unit_range
+from step.products import About, Movie, Numbers, Pictures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SAMPLES_SHOWN, FRAMES_SHOWN = 3, 6
 OF_FRAMES = "image"
@@ -24,6 +31,33 @@ OF_FRAMES = "image"
 
 QUANTITIES = {"magnitude": "magnitude\n[sample's own maximum]", "unit_range": "brightness"}
 FRAMES_APART = "The image prior knows single frames only: those of one of its samples are independent of each other."
+
+Settings = GridSettings
+select = grid_of_domain
+
+
+@dataclass(frozen=True)
+class Files:
+    """The unconditional samples of some priors."""
+
+    priors: Annotated[
+        Mapping[str, Path],
+        About(
+            help="a prior and its unconditional samples, HDF5; once per prior, in the order of the picture",
+            words=("NAME", "FILE"),
+        ),
+    ]
+    output: Pictures
+    movie: Movie
+    data: Numbers
+
+
+def plot(files: Files, settings: GridSettings) -> None:
+    """Write picture, movie and numbers; raises `InputError` where the files do not fit together."""
+    generated = read_generated(files.priors, settings.geometry, settings.display)
+    style.save_figure(draw_generated(generated, settings.display), files.output)
+    write_movie(animate_generated(generated, settings.display), files.movie)
+    write_generated_data(generated, files.data)
 
 
 @dataclass(frozen=True)
@@ -65,7 +99,7 @@ def draw_generated(generated: Generated, display: Display) -> Figure:
     frames = evenly_spaced(n_frames, FRAMES_SHOWN)
     width, height = size_of_rows(n_samples, len(frames))
     with style.styled():
-        figure = Figure(figsize=(width, (height + 0.2) * n_priors))
+        figure = style.new_figure(figsize=(width, (height + 0.2) * n_priors))
         parts = figure.subfigures(n_priors, 1, squeeze=False)[:, 0]
         for part, prior, videos in zip(parts, generated.priors, generated.videos, strict=True):
             part.suptitle(_title(prior), fontsize=9)
@@ -77,7 +111,7 @@ def draw_generated(generated: Generated, display: Display) -> Figure:
 
 def animate_generated(generated: Generated, display: Display) -> np.ndarray:
     """Return the film (time, height, width, 3), uint8: a row for each prior, its samples side by side."""
-    colours, quantity = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]], QUANTITIES[display].replace("\n", " ")
+    colours, quantity = style.colours(style.BRIGHTNESS_COLOURS[display]), QUANTITIES[display].replace("\n", " ")
     panels = [
         Panel(f"{prior} prior, sample {number + 1}", video, colours, (0, 1), quantity)
         for prior, videos in zip(generated.priors, generated.videos, strict=True)

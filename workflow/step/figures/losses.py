@@ -1,15 +1,43 @@
 """The course of a training."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
+from step.io.tables import read_table
+from step.products import About, Pictures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SMOOTHING_SHARE = 1 / 20  # the smoothed curve averages this share of the rows around each
+
+Settings = NoSettings
+select = select_nothing
+
+
+@dataclass(frozen=True)
+class Files:
+    """The losses of one network, which are the numbers of the picture."""
+
+    losses: Annotated[Path, About(help="the table of the training, CSV")]
+    title: Annotated[str, About(help="what was trained, e.g. 'joint prior, mri'")]
+    output: Pictures
+
+
+def plot(files: Files, settings: NoSettings) -> None:
+    """Write the picture."""
+    columns = read_losses(read_table(files.losses), str(files.losses))
+    style.save_figure(draw_losses(columns, files.title), files.output)
 
 
 def read_losses(rows: Sequence[Mapping[str, str]], source: str) -> dict[str, np.ndarray]:
@@ -37,7 +65,7 @@ def draw_losses(columns: Mapping[str, np.ndarray], title: str) -> Figure:
     """Return the picture of one training: its losses over the steps, and the learning rate below."""
     has_rate = "learning_rate" in columns
     with style.styled():
-        figure = Figure(figsize=(5.5, 3.8 if has_rate else 3.0))
+        figure = style.new_figure(figsize=(5.5, 3.8 if has_rate else 3.0))
         ratios = [3, 1] if has_rate else [1]
         axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)[:, 0]
         _draw_curves(axes[0], columns)

@@ -1,16 +1,77 @@
 """Which lines of k-space are measured (the paper's Fig. 9)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from step.config.sections import Count, Name, Section
+from step.config.study import Config
+from step.config.tasks import CartesianMri
+from step.errors import InputError
 from step.figures import style
 from step.io.tables import write_table
+from step.products import Pictures, Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 PANEL_INCHES = 2.6
+
+
+class TaskSampling(Section):
+    """Which lines one task measures."""
+
+    task: Name
+    acceleration: Count
+    acs_lines: int
+
+
+class Settings(Section):
+    """The sampling of each of a domain's tasks, in their order."""
+
+    n_lines: Count
+    tasks: tuple[TaskSampling, ...]
+
+
+def select(config: Config, domain: str) -> Settings:
+    """Return the sampling of the tasks of `domain`; raises `InputError` where none is accelerated MRI."""
+    tasks = tuple(
+        TaskSampling(task=name, acceleration=task.measurement.acceleration, acs_lines=task.measurement.acs_lines)
+        for name, task in config.tasks.items()
+        if task.domain == domain and isinstance(task.measurement, CartesianMri)
+    )
+    if not tasks:
+        raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to draw")
+    return Settings(n_lines=config.video_format(domain).resolution, tasks=tasks)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The picture is of the settings alone."""
+
+    output: Pictures
+    data: Rows
+
+
+def plot(files: Files, settings: Settings) -> None:
+    """Write the picture and its numbers."""
+    from step.physics.masks import equispaced_mask
+
+    masks = {
+        f"{task.task}: R = {task.acceleration}, {task.acs_lines} ACS lines": equispaced_mask(
+            settings.n_lines, task.acceleration, task.acs_lines
+        ).numpy()
+        for task in settings.tasks
+    }
+    style.save_figure(draw_masks(masks), files.output)
+    write_mask_data(masks, files.data)
 
 
 def draw_masks(masks: Mapping[str, np.ndarray]) -> Figure:
@@ -19,7 +80,7 @@ def draw_masks(masks: Mapping[str, np.ndarray]) -> Figure:
     Measured lines are white. The frames are square, so kx has as many samples as ky, all of them measured.
     """
     with style.styled():
-        figure = Figure(figsize=((PANEL_INCHES + 0.4) * len(masks), PANEL_INCHES + 0.7))
+        figure = style.new_figure(figsize=((PANEL_INCHES + 0.4) * len(masks), PANEL_INCHES + 0.7))
         for axes, (title, mask) in zip(figure.subplots(1, len(masks), squeeze=False)[0], masks.items(), strict=True):
             _draw_mask(axes, title, mask)
     return figure

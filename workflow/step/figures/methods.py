@@ -1,27 +1,52 @@
 """One video by all methods, and how each moves: frames, a slice through time, and the flow averaged over time."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from step.figures import style
-from step.figures.comparison import busiest_column
-from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows
+from step.figures.motion import (
+    FLOW_NOTE,
+    FLOW_TITLE,
+    AveragedFlows,
+    MotionFiles,
+    MotionSettings,
+    draw_averaged_flows,
+    motion_of_task,
+    read_motion,
+)
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
 from step.figures.scales import TIME_LABELS, draw_scale_bar, evenly_spaced, frame_edges
+from step.figures.shown import busiest_column
 from step.io.arrays import write_arrays
 from step.metrics.psnr import psnr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 FRAMES_SHOWN = 3
 PANEL_INCHES = 0.95
 LABEL_INCHES, LEGEND_INCHES = 1.2, 0.95
 SLICE_WIDTH = 1.5  # in widths of a frame
+
+Settings = MotionSettings
+select = motion_of_task
+Files = MotionFiles
+
+
+def plot(files: MotionFiles, settings: MotionSettings) -> None:
+    """Write the picture and its numbers; raises `InputError` where truth or reconstruction lacks."""
+    picture = see_methods(*read_motion(files, settings))
+    style.save_figure(draw_methods(picture, settings.display), files.output)
+    write_methods_data(picture, files.data)
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,7 @@ def draw_methods(picture: MethodsPicture, display: str) -> Figure:
     n_rows, n_frames = picture.frames.shape[:2]
     with style.styled():
         width = PANEL_INCHES * (n_frames + SLICE_WIDTH + 1) + LABEL_INCHES + LEGEND_INCHES
-        figure = Figure(figsize=(width, PANEL_INCHES * n_rows + 1.0))
+        figure = style.new_figure(figsize=(width, PANEL_INCHES * n_rows + 1.0))
         figure.set_layout_engine("compressed", h_pad=0.015, w_pad=0.015, hspace=0, wspace=0)
         widths = [1] * n_frames + [SLICE_WIDTH, 1, LEGEND_INCHES / PANEL_INCHES]
         axes = figure.subplots(n_rows, n_frames + 3, squeeze=False, width_ratios=widths)

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import MaxNLocator
 
 from step.figures import style
-from step.figures.coverage import Coverage
+from step.figures.baselines import Coverage
 from step.figures.modes import MODE_COLOURS, MODES_SHOWN, ROTATION_NOTE, ModesPicture, Row, sense_of
 from step.figures.panels import Panel, film
 from step.figures.posterior import Grid

@@ -3,29 +3,39 @@
 Rotation is positive counter-clockwise as displayed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from step.config.sections import Fraction, ModuleName
+from step.config.study import Config
+from step.config.views import Display, GridSettings
 from step.errors import InputError
-from step.figures.comparison import busiest_column
-from step.figures.coverage import Coverage, cover
-from step.figures.posterior import Display, Grid, frames_with_data
+from step.figures import style
+from step.figures.baselines import Coverage, cover
+from step.figures.movies import write_movie
+from step.figures.posterior import Grid, frames_with_data
 from step.figures.rows import grid_of
 from step.figures.scales import (
     LENGTH_UNITS,
     evenly_spaced,
 )
+from step.figures.shown import busiest_column
 from step.io.arrays import write_arrays
 from step.io.modes import Modes, read_modes
 from step.io.reconstructions import read_measurement, read_reconstructions
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
-from step.posterior.descriptors.appearance import average_image
-from step.posterior.descriptors.ring import Ring, fit_ring, unroll
-from step.posterior.descriptors.rotation import pattern_rotation
+from step.products import About, Measurement, Movie, Numbers, Pictures, Samples, Truth
+
+if TYPE_CHECKING:
+    from step.posterior.descriptors.ring import Ring
+
 
 FRAMES_SHOWN, MODES_SHOWN = 5, 4
 RING = "ring"  # the descriptor whose videos turn
@@ -38,14 +48,46 @@ SKY = "North is up, east to the left; azimuth is from north to east."
 SMALLEST_NUMBER = 1e-3  # smaller ones are written as a power of ten
 
 
-@dataclass(frozen=True)
-class Look:
+class Settings(GridSettings):
     """How the videos of a task are shown and described."""
 
-    display: Display
-    descriptor: str  # what samples were told apart by, e.g. ring
-    geometry: Mapping[str, float]  # of the videos: field_of_view_uas and cadence_s, if they have one
-    interval: float  # coverage of the intervals of the shares
+    descriptor: ModuleName  # what samples were told apart by, e.g. ring
+    interval: Fraction  # coverage of the intervals of the shares
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return how the videos of `task` are shown and described."""
+    domain = config.tasks[task].domain
+    video = config.video_format(domain)
+    return Settings(
+        display=video.display,
+        descriptor=config.modes.descriptors[domain],
+        geometry=video.geometry,
+        interval=config.modes.interval,
+    )
+
+
+@dataclass(frozen=True)
+class Files:
+    """One measurement, its samples and their modes."""
+
+    measurement: Measurement
+    modes: Annotated[Path, About(help="the modes among the samples, HDF5")]
+    reconstructions: Samples
+    output: Pictures
+    movie: Movie
+    data: Numbers
+    truth: Truth | None = None
+
+
+def plot(files: Files, settings: Settings) -> None:
+    """Write picture, movie and numbers; raises `InputError` where the files do not belong together."""
+    from step.figures.mode_drawing import animate_modes, draw_modes
+
+    picture = read_modes_picture(files.measurement, files.truth, files.modes, files.reconstructions, settings)
+    style.save_figure(draw_modes(picture), files.output)
+    write_modes_data(picture, files.data)
+    write_movie(animate_modes(picture), files.movie)
 
 
 @dataclass(frozen=True)
@@ -99,7 +141,7 @@ class ModesPicture:
 
 
 def read_modes_picture(
-    measurement: Path, true_video: Path | None, modes: Path, reconstructions: Sequence[Path], look: Look
+    measurement: Path, true_video: Path | None, modes: Path, reconstructions: Sequence[Path], settings: Settings
 ) -> ModesPicture:
     """Return what is shown of the `modes` among the samples in `reconstructions` of one `measurement`.
 
@@ -119,9 +161,9 @@ def read_modes_picture(
         raise InputError(f"{measurement}: {shapes}; sample this measurement again")
     representatives = samples[found.representatives[:MODES_SHOWN]]
     reference = samples.mean(axis=0) if truth is None else truth
-    videos = [to_unit_range(video, reference, look.display) for video in representatives]
-    shown_truth = None if truth is None else to_unit_range(truth, truth, look.display)
-    return see_modes(found, videos, shown_truth, (read_measurement(measurement), measurement), look)
+    videos = [to_unit_range(video, reference, settings.display) for video in representatives]
+    shown_truth = None if truth is None else to_unit_range(truth, truth, settings.display)
+    return see_modes(found, videos, shown_truth, (read_measurement(measurement), measurement), settings)
 
 
 def see_modes(
@@ -129,7 +171,7 @@ def see_modes(
     representatives: Sequence[np.ndarray],
     truth: np.ndarray | None,
     measurement: tuple[Mapping[str, np.ndarray], Path],
-    look: Look,
+    settings: Settings,
 ) -> ModesPicture:
     """Return what is shown of `modes`.
 
@@ -137,10 +179,11 @@ def see_modes(
     [0, 1]; `measurement` are the arrays of the measurement and the file that they are from.
     """
     arrays, source = measurement
-    measured = _measured(arrays, source, look)
-    x = None if look.descriptor == RING else busiest_column(representatives[0] if truth is None else truth)
+    measured = _measured(arrays, source, settings)
+    x = None if settings.descriptor == RING else busiest_column(representatives[0] if truth is None else truth)
     rows = [
-        _row(f"mode{mode + 1}", *_say_mode(modes, mode, look), video, x) for mode, video in enumerate(representatives)
+        _row(f"mode{mode + 1}", *_say_mode(modes, mode, settings), video, x)
+        for mode, video in enumerate(representatives)
     ]
     if truth is not None:
         rows.insert(0, _row("truth", "truth", _say_truth(modes), "black", truth, x))
@@ -151,9 +194,9 @@ def see_modes(
         truth_point = None
     return ModesPicture(
         title=say_number(modes),
-        caption=_caption(modes, look),
-        display=look.display,
-        grid=_grid(arrays, measured, representatives[0], look),
+        caption=_caption(modes, settings),
+        display=settings.display,
+        grid=_grid(arrays, measured, representatives[0], settings),
         measured=measured,
         rows=tuple(rows),
         x=x,
@@ -233,23 +276,27 @@ def write_modes_data(picture: ModesPicture, path: Path) -> None:
     write_arrays(path, numbers)
 
 
-def _measured(arrays: Mapping[str, np.ndarray], source: Path, look: Look) -> Coverage | np.ndarray | None:
-    if "uv" in arrays and "cadence_s" in look.geometry:
-        return cover(arrays, look.geometry["cadence_s"], source)
+def _measured(arrays: Mapping[str, np.ndarray], source: Path, settings: Settings) -> Coverage | np.ndarray | None:
+    if "uv" in arrays and "cadence_s" in settings.geometry:
+        return cover(arrays, settings.geometry["cadence_s"], source)
     return arrays.get("mask")
 
 
 def _grid(
-    arrays: Mapping[str, np.ndarray], measured: Coverage | np.ndarray | None, video: np.ndarray, look: Look
+    arrays: Mapping[str, np.ndarray], measured: Coverage | np.ndarray | None, video: np.ndarray, settings: Settings
 ) -> Grid:
     """Return when and how large frames are: UTC where it was measured, else s, else the frame's number."""
-    grid = grid_of((len(video), 1, *video.shape[1:]), look.geometry, frames_with_data(arrays))
+    grid = grid_of((len(video), 1, *video.shape[1:]), settings.geometry, frames_with_data(arrays))
     if isinstance(measured, Coverage):
         return replace(grid, times=measured.edges_h[:-1], time_unit="UTC h")
     return grid
 
 
 def _row(name: str, title: str, text: str, colour: str, video: np.ndarray, x: int | None) -> Row:
+    from step.posterior.descriptors.appearance import average_image
+    from step.posterior.descriptors.ring import fit_ring, unroll
+    from step.posterior.descriptors.rotation import pattern_rotation
+
     if x is not None:
         return Row(name, title, text, colour, video, video[:, :, x], None)
     ring = fit_ring(average_image(video))
@@ -259,24 +306,24 @@ def _row(name: str, title: str, text: str, colour: str, video: np.ndarray, x: in
     return Row(name, title, text, colour, video, course, Rotation(ring, pattern_rotation(course)))
 
 
-def _caption(modes: Modes, look: Look) -> str:
+def _caption(modes: Modes, settings: Settings) -> str:
     """Return what the pictures mean, and the criterion."""
     criterion = str(modes.attributes.get("criterion", ""))
-    notes = [FRAMES_NOTE, ROTATION_NOTE if look.descriptor == RING else ""]
+    notes = [FRAMES_NOTE, ROTATION_NOTE if settings.descriptor == RING else ""]
     notes += [
-        SKY if "field_of_view_uas" in look.geometry else "",
+        SKY if "field_of_view_uas" in settings.geometry else "",
         criterion and f"{criterion[0].upper()}{criterion[1:]}.",
     ]
     return " ".join(filter(None, notes))
 
 
-def _say_mode(modes: Modes, mode: int, look: Look) -> tuple[str, str, str]:
+def _say_mode(modes: Modes, mode: int, settings: Settings) -> tuple[str, str, str]:
     """Return title, text and colour of a mode."""
     members = modes.labels == mode
     lines = [f"data misfit {with_spread(*mean_and_spread(modes.misfits[members], ''))}"]
     if len(modes.shares) > 1:
         low, high = modes.share_low[mode], modes.share_high[mode]
-        lines.insert(0, f"{look.interval:.0%} interval {low:.0%} to {high:.0%}")
+        lines.insert(0, f"{settings.interval:.0%} interval {low:.0%} to {high:.0%}")
     if RATE in modes.features:
         lines.append(_say_sense(modes.features[RATE][members]))
     lines += [

@@ -1,17 +1,74 @@
-"""What the pictures that compare how methods move have in common: averaged flows and their colours."""
+"""What the pictures that compare how methods move have in common: settings, files, averaged flows, their colours."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
 
-from step.figures.flow import colour_vectors, draw_wheel
+from step.config.study import Config
+from step.config.tasks import TvL1
+from step.config.views import GridSettings
+from step.errors import InputError
+from step.figures.posterior import Grid
+from step.figures.reading import ShownVideo, read_shown_videos
+from step.figures.rows import read_grid_of_video
+from step.figures.vectors import colour_vectors, draw_wheel
+from step.products import Measurement, Methods, Numbers, Pictures, Truth
+from step.progress import track
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FLOW_PERCENTILE = 99.5  # of the truth's flow: full colour begins here, so that one wild pixel does not pale all others
 FLOW_TITLE = "averaged flow\n(TV-L1)"
 FLOW_NOTE = "Flow from frame to frame, averaged over time; off by: its mean distance to the truth's, pixel/frame."
+
+
+class MotionSettings(GridSettings):
+    """How videos are shown, how large and when their frames are, and how their flow is estimated.
+
+    The estimator is TV-L1 whatever the task's own is: the motion of all videos is seen with the same eyes, and no
+    learned weights are needed.
+    """
+
+    tvl1: TvL1
+
+
+def motion_of_task(config: Config, task: str) -> MotionSettings:
+    """Return what pictures of the motion in `task` use; raises `InputError` where it has no flow."""
+    chosen = config.tasks[task]
+    if chosen.flow is None:
+        raise InputError(f"task {task} has no flow to show motion with; give it tasks.{task}.flow")
+    video = config.video_format(chosen.domain)
+    return MotionSettings(display=video.display, geometry=video.geometry, tvl1=chosen.flow.tvl1)
+
+
+@dataclass(frozen=True)
+class MotionFiles:
+    """One video, its measurement and its reconstructions."""
+
+    measurement: Measurement
+    truth: Truth
+    methods: Methods
+    output: Pictures
+    data: Numbers
+
+
+def read_motion(files: MotionFiles, settings: MotionSettings) -> tuple[ShownVideo, np.ndarray, Grid]:
+    """Return the video, the averaged flow (video, 2, y, x) of truth and methods, and when and how large frames are.
+
+    Raises `InputError` where truth or reconstruction lacks.
+    """
+    from step.optical_flow.averaged import averaged_flow
+    from step.optical_flow.estimators import tvl1_estimator
+
+    [video] = read_shown_videos([files.truth], files.methods, settings.display)
+    estimator, videos = tvl1_estimator(settings.tvl1), [video.truth, *video.reconstructions.values()]
+    flows = np.stack([averaged_flow(frames, estimator) for frames in track(videos, "optical flow", "video")])
+    return video, flows, read_grid_of_video(files.measurement, video.truth.shape, settings.geometry)
 
 
 @dataclass(frozen=True)
@@ -45,5 +102,7 @@ def draw_averaged_flows(flows: AveragedFlows, axes: Sequence[Axes], wheel_axes: 
 
 
 def _write_below_left(axes: Axes, text: str) -> None:
+    from matplotlib.patheffects import withStroke
+
     outline = [withStroke(linewidth=2, foreground="white")]
     axes.text(0.03, 0.03, text, transform=axes.transAxes, fontsize=6, va="bottom", path_effects=outline)

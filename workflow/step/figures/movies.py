@@ -1,45 +1,23 @@
-"""Videos that play: the truth beside the methods, one row per video."""
+"""Videos as files that play, and their frames in colours."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import imageio_ffmpeg
-import matplotlib
 import numpy as np
-from matplotlib import font_manager
-from matplotlib.colors import Colormap
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from step.errors import InputError
-from step.figures import style
-from step.figures.reading import ShownVideo
 from step.io.atomic import whole_file
 from step.progress import track
 
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+
 FRAMES_PER_SECOND = 12
 PASSES = 6  # a video is a heartbeat or so: shown once it would be over before it is seen
-TILE_PIXELS = 192  # small videos are enlarged to about this size
-GAP_PIXELS = 4
-FONT_PIXELS = 14
-TITLE_PIXELS = 3 * FONT_PIXELS  # room for a label of two lines
-
-
-def animate(videos: Sequence[ShownVideo], display: str) -> np.ndarray:
-    """Return the movie (time, height, width, 3), uint8: a column for the truth and each method, labelled.
-
-    Frames are enlarged to about `TILE_PIXELS`.
-    """
-    methods = list(videos[0].reconstructions)
-    rows = [[video.truth, *(video.reconstructions[method] for method in methods)] for video in videos]
-    colours = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]]
-    tiles = [[colour_tiles(frames, colours, TILE_PIXELS) for frames in row] for row in rows]
-    canvas = _labelled_canvas(tiles, ["truth", *methods], [video.name for video in videos])
-    movie = np.repeat(canvas[None], len(videos[0].truth), axis=0)
-    for row, of_video in enumerate(tiles):
-        for column, tile in enumerate(of_video):
-            top, left = _corner(row, column, tile.shape[1], tile.shape[2])
-            movie[:, top : top + tile.shape[1], left : left + tile.shape[2]] = tile
-    return movie
 
 
 def write_movie(movie: np.ndarray, path: Path) -> None:
@@ -100,33 +78,3 @@ def _write_gif(movie: np.ndarray, part: Path) -> None:
     first, *others = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in movie]
     duration_ms = round(1000 / FRAMES_PER_SECOND)
     first.save(part, format="GIF", save_all=True, append_images=others, duration=duration_ms, loop=0)
-
-
-def _corner(row: int, column: int, height: int, width: int) -> tuple[int, int]:
-    """Return where a tile begins; labels are above the first row and left of the first column."""
-    return TITLE_PIXELS + row * (height + GAP_PIXELS), 2 * FONT_PIXELS + column * (width + GAP_PIXELS)
-
-
-def _labelled_canvas(tiles: list[list[np.ndarray]], columns: list[str], rows: list[str]) -> np.ndarray:
-    """Return a white picture (height, width, 3) with labels of columns and rows, and room for tiles."""
-    height, width = tiles[0][0].shape[1:3]
-    bottom, right = _corner(len(rows), len(columns), height, width)
-    canvas = Image.new("RGB", (right, bottom), "white")
-    font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), FONT_PIXELS)
-    for column, name in enumerate(columns):
-        _, left = _corner(0, column, height, width)
-        text = ImageDraw.Draw(canvas)
-        text.multiline_text(
-            (left + width / 2, TITLE_PIXELS / 2),
-            style.label(name),
-            "black",
-            font,
-            anchor="mm",
-            align="center",
-        )
-    for row, name in enumerate(rows):
-        top, _ = _corner(row, 0, height, width)
-        strip = Image.new("RGB", (height, 2 * FONT_PIXELS), "white")
-        ImageDraw.Draw(strip).text((height / 2, FONT_PIXELS), name, "black", font, anchor="mm")
-        canvas.paste(strip.rotate(90, expand=True), (0, top))
-    return np.array(canvas)

@@ -1,14 +1,18 @@
 """A picture and a film of what was reconstructed of a real observation."""
 
-import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.image import AxesImage
+from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from step.config.study import Config
+from step.config.views import Display, ViewSettings, view_of_task
 from step.figures import style
+from step.figures.movies import write_movie
 from step.figures.panels import Panel, film
-from step.figures.posterior import BAND, Display, Grid, Posterior, summarise_light_curves
+from step.figures.posterior import BAND, Grid, Posterior, read_posterior, summarise_light_curves
 from step.figures.scales import (
     TIME_LABELS,
     ScaleBar,
@@ -21,6 +25,12 @@ from step.figures.scales import (
     spans_without_data,
     tell_utc,
 )
+from step.products import Measurement, Movie, Pictures, Samples, Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
 
 FRAMES_SHOWN, SAMPLES_SHOWN = 6, 3
 PANEL_INCHES = 1.15
@@ -33,6 +43,31 @@ CAPTION = (
 )
 SKY = "North is up, east to the left."
 
+Settings = ViewSettings
+
+
+def select(config: Config, observation: str) -> ViewSettings:
+    """Return how the videos of `observation` are shown."""
+    return view_of_task(config, config.observations[observation].task)
+
+
+@dataclass(frozen=True)
+class Files:
+    """One observation and its samples."""
+
+    measurement: Measurement
+    summary: Summary
+    reconstructions: Samples
+    output: Pictures
+    movie: Movie
+
+
+def plot(files: Files, settings: ViewSettings) -> None:
+    """Write picture and movie."""
+    posterior = read_posterior(files.measurement, files.summary, files.reconstructions, settings.display)
+    style.save_figure(draw_observation(posterior, settings.display), files.output)
+    write_movie(animate_observation(posterior, settings.display), files.movie)
+
 
 def draw_observation(posterior: Posterior, display: Display) -> Figure:
     """Return the picture: mean, standard deviation and samples over time, above the light curve of all samples."""
@@ -41,7 +76,7 @@ def draw_observation(posterior: Posterior, display: Display) -> Figure:
     n_rows = 2 + len(posterior.samples[:SAMPLES_SHOWN])
     with style.styled():
         height = PANEL_INCHES * n_rows + 0.5
-        figure = Figure(figsize=(PANEL_INCHES * len(frames) + 1.4, height + LIGHT_CURVE_INCHES))
+        figure = style.new_figure(figsize=(PANEL_INCHES * len(frames) + 1.4, height + LIGHT_CURVE_INCHES))
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.02, hspace=0, wspace=0)
         videos, light_curve = figure.subfigures(2, 1, height_ratios=[height, LIGHT_CURVE_INCHES])
         _draw_videos(videos, posterior, frames, display)
@@ -52,11 +87,11 @@ def draw_observation(posterior: Posterior, display: Display) -> Figure:
 
 def animate_observation(posterior: Posterior, display: Display) -> np.ndarray:
     """Return the film (time, height, width, 3), uint8: mean, standard deviation and samples, three in a row."""
-    colours, quantity = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]], QUANTITIES[display].replace("\n", " ")
+    colours, quantity = style.colours(style.BRIGHTNESS_COLOURS[display]), QUANTITIES[display].replace("\n", " ")
     spread = Panel(
         title="posterior standard deviation",
         frames=posterior.std,
-        colours=matplotlib.colormaps[style.SPREAD_COLOURS],
+        colours=style.colours(style.SPREAD_COLOURS),
         limits=(0, _largest(posterior.std)),
         quantity=SPREADS[display].replace("\n", " "),
     )

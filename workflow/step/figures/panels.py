@@ -1,16 +1,20 @@
 """Films of panels, each with its title and its own colours, beneath one clock."""
 
+from __future__ import annotations
+
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import font_manager
-from matplotlib.colors import Colormap
 from PIL import Image, ImageDraw, ImageFont
 
 from step.figures.movies import colour_tiles, enlargement
 from step.figures.scales import ScaleBar
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
 
 PANEL_PIXELS = 384  # frames are enlarged to about this size
 MARGIN = 14
@@ -132,4 +136,6 @@ def _to_unit(panel: Panel) -> np.ndarray:
 
 
 def _font(pixels: int, name: str = "DejaVu Sans") -> ImageFont.FreeTypeFont:
+    from matplotlib import font_manager
+
     return ImageFont.truetype(font_manager.findfont(name), pixels)

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from step.config.views import Display
 from step.errors import InputError
 from step.figures.scales import LENGTH_UNITS, TIME_LABELS
 from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions, read_summary
 from step.physics.display import to_unit_range
 
-Display = Literal["magnitude", "unit_range"]
 FRAME_ATTRIBUTES = ("frame_times", "frame_time_unit", "pixel_size", "pixel_unit")
 SAMPLES_KEPT = 4  # as many as the film shows; of the others only the light curves are kept
 BAND = (0.1, 0.9)  # the quantiles over samples between which a light curve's band lies

@@ -1,16 +1,24 @@
 """Spatiotemporal priors compared in space: frames, where they are wrong, and whether they move alike."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from scipy.ndimage import uniform_filter
 
 from step.figures import style
-from step.figures.motion import FLOW_NOTE, FLOW_TITLE, AveragedFlows, draw_averaged_flows
+from step.figures.motion import (
+    FLOW_NOTE,
+    FLOW_TITLE,
+    AveragedFlows,
+    MotionFiles,
+    MotionSettings,
+    draw_averaged_flows,
+    motion_of_task,
+    read_motion,
+)
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
@@ -18,12 +26,28 @@ from step.figures.scales import draw_scale_bar
 from step.io.arrays import write_arrays
 from step.metrics.psnr import psnr
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
 FRAMES_SHOWN = (1 / 4, 3 / 4)  # of the way from the first to the last
 PANEL_INCHES = 1.15
 LABEL_INCHES, LEGEND_INCHES = 1.3, 1.1
 PERCENTILE = 99.5  # the error scale ends here, so that one wild pixel does not darken all maps
 PATCH_SHARE = 1 / 16  # side of the patches whose errors are compared, of a frame's
 ARROW_SHARE = 0.16  # length of an arrow, of a frame's side
+
+Settings = MotionSettings
+select = motion_of_task
+Files = MotionFiles
+
+
+def plot(files: MotionFiles, settings: MotionSettings) -> None:
+    """Write the picture and its numbers; raises `InputError` where truth or reconstruction lacks."""
+    picture = see_priors(*read_motion(files, settings))
+    style.save_figure(draw_priors(picture, settings.display), files.output)
+    write_priors_data(picture, files.data)
 
 
 @dataclass(frozen=True)
@@ -68,6 +92,8 @@ def find_worst(errors: np.ndarray) -> np.ndarray:
     `errors` (method, column, y, x) are averaged over patches of `patch_side`. A single method is compared with no
     error at all.
     """
+    from scipy.ndimage import uniform_filter
+
     side = patch_side(errors.shape[2:])
     smooth = uniform_filter(errors, size=(1, 1, side, side), mode="nearest")
     places = np.empty((*errors.shape[:2], 2), int)
@@ -90,7 +116,7 @@ def draw_priors(picture: PriorsPicture, display: str) -> Figure:
     n_columns = 2 * n_frames + 3
     with style.styled():
         width = PANEL_INCHES * (n_columns - 1) + LABEL_INCHES + LEGEND_INCHES
-        figure = Figure(figsize=(width, PANEL_INCHES * n_rows + 1.0))
+        figure = style.new_figure(figsize=(width, PANEL_INCHES * n_rows + 1.0))
         figure.set_layout_engine("compressed", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
         axes = figure.subplots(n_rows, n_columns, squeeze=False, width_ratios=[1] * n_columns)
         frames, errors = axes[:, :n_frames], axes[:, n_frames:-2]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from step.config.views import Display
 from step.errors import InputError
 from step.io.reconstructions import Reconstruction, read_reconstructions
 from step.io.truths import read_truth
@@ -25,7 +25,7 @@ class ShownVideo:
 def read_shown_videos(
     truths: Sequence[Path],
     methods: Mapping[str, Sequence[Path]],
-    display: Literal["magnitude", "unit_range"],
+    display: Display,
 ) -> list[ShownVideo]:
     """Return the videos of `truths` with each of `methods`' first posterior sample.
 
@@ -39,7 +39,7 @@ def read_shown_videos(
 def _read_one(
     path: Path,
     by_method: Mapping[str, Mapping[str, Reconstruction]],
-    display: Literal["magnitude", "unit_range"],
+    display: Display,
 ) -> ShownVideo:
     truth = read_truth(path, path.stem)
     frames = {}

@@ -1,16 +1,22 @@
 """Rows of videos, each shown at the same few of its frames, with a scale bar and one bar of colours."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
 
+from step.config.views import Display
 from step.errors import InputError
 from step.figures import style
-from step.figures.posterior import Display, Grid, frames_with_data
+from step.figures.posterior import Grid, frames_with_data
 from step.figures.scales import ScaleBar, clock, draw_scale_bar, scale_bar
 from step.io.reconstructions import read_measurement
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
 
 PANEL_INCHES = 1.15
 MARGIN_INCHES = 1.5  # titles of the rows, and the bar of colours

@@ -1,26 +1,79 @@
 """Posterior samples of one measurement, beneath the truth where it is known."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
+from step.config.study import Config
+from step.config.tasks import MeasurementOfDomain
+from step.config.views import Display, ViewSettings
 from step.errors import InputError
 from step.figures import style
+from step.figures.movies import write_movie
 from step.figures.panels import Panel, film
-from step.figures.posterior import FRAME_ATTRIBUTES, Display, Grid, frames_with_data, read_grid
+from step.figures.posterior import FRAME_ATTRIBUTES, Grid, frames_with_data, read_grid
 from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
 from step.figures.scales import clocks, evenly_spaced
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
+from step.products import Measurement, Movie, Numbers, Pictures, Samples, Truth
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 SAMPLES_SHOWN, FRAMES_SHOWN = 8, 6
 FILM_COLUMNS = 3
+
+
+class Settings(ViewSettings):
+    """The likelihood for the misfits, and how videos are shown."""
+
+    measurement: MeasurementOfDomain
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return how the videos of `task` are measured and shown."""
+    display = config.video_format(config.tasks[task].domain).display
+    return Settings(measurement=config.measurement_of(task), display=display)
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that the measurement names, which are imported by name."""
+    return settings.measurement.modules
+
+
+@dataclass(frozen=True)
+class Files:
+    """One measurement and its samples."""
+
+    measurement: Measurement
+    reconstructions: Samples
+    output: Pictures
+    movie: Movie
+    data: Numbers
+    truth: Truth | None = None
+
+
+def plot(files: Files, settings: Settings) -> None:
+    """Write picture, movie and numbers; raises `InputError` where measurement and samples do not fit."""
+    from step.physics.forward_models import fit_to_data
+
+    geometry = settings.measurement.geometry
+    sampled = read_samples(files.measurement, files.truth, files.reconstructions, geometry)
+    measured = read_measurement(files.measurement)
+    misfits, _ = fit_to_data(sampled.videos, measured, settings.measurement, files.measurement)
+    shown = see_samples(sampled, misfits, settings.display)
+    style.save_figure(draw_samples(shown, settings.display), files.output)
+    write_movie(animate_samples(shown, settings.display), files.movie)
+    write_samples_data(shown, files.data)
 
 
 @dataclass(frozen=True)
@@ -99,7 +152,7 @@ def draw_samples(shown: ShownSamples, display: Display) -> Figure:
     titles = [f"{title}\nmisfit {misfit:.2f}" for title, misfit in zip(shown.titles, shown.misfits, strict=True)]
     rows = [(title, video[frames]) for title, video in zip(titles, shown.videos, strict=True)]
     with style.styled():
-        figure = Figure(figsize=size_of_rows(len(rows), len(frames)))
+        figure = style.new_figure(figsize=size_of_rows(len(rows), len(frames)))
         figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
         bar = bar_of(grid, shown.videos.shape[-1])
         draw_rows(figure, rows, titles_of_columns(grid, frames), display, _quantity(shown, display), bar)
@@ -108,7 +161,7 @@ def draw_samples(shown: ShownSamples, display: Display) -> Figure:
 
 def animate_samples(shown: ShownSamples, display: Display) -> np.ndarray:
     """Return the film (time, height, width, 3), uint8: truth and samples, `FILM_COLUMNS` in a row."""
-    colours, quantity = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]], _quantity(shown, display)
+    colours, quantity = style.colours(style.BRIGHTNESS_COLOURS[display]), _quantity(shown, display)
     panels = [
         Panel(title, video, colours, (0, 1), quantity.replace("\n", " "))
         for title, video in zip(shown.titles, shown.videos, strict=True)

@@ -1,12 +1,15 @@
 """Lengths and times as pictures and films say them: scale bars, clocks, and spans of time without data."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 LENGTH_UNITS = {"uas": "µas", "mm": "mm", "pixel": "pixels"}
 TIME_LABELS = {"UTC h": "UTC", "s": "time [s]", "frame": "frame"}
@@ -38,6 +41,8 @@ def scale_bar(n_pixels: int, pixel_size: float, unit: str) -> ScaleBar:
 
 def draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
     """Draw `bar` into the lower left of a frame of `n_rows` pixels, its label above its beginning."""
+    from matplotlib.patheffects import withStroke
+
     # White on black: it is read on whatever the frame shows beneath it.
     outline = [withStroke(linewidth=2.5, foreground="black")]
     left, bottom = 0.06 * n_rows, 0.94 * n_rows
@@ -67,6 +72,8 @@ def hours_minutes_seconds(time_h: float) -> str:
 
 def tell_utc(axis: Axis, first_h: float, last_h: float) -> None:
     """Mark `axis`, whose values are hours, as hh:mm, with `MOST_TICKS` or fewer from `first_h` to `last_h`."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
     enough = [minutes for minutes in TICK_MINUTES if (last_h - first_h) * 60 / minutes < MOST_TICKS]
     axis.set_major_locator(MultipleLocator((enough or TICK_MINUTES[-1:])[0] / 60))
     axis.set_major_formatter(FuncFormatter(lambda time_h, _: hours_minutes_seconds(time_h)[:5]))

@@ -1,14 +1,21 @@
-"""One look for all figures, and the paper's words for the methods."""
+"""One look for all figures, and the paper's words for the methods.
+
+Matplotlib is loaded where something is drawn, here and in every figure: who plans a study reads what figures need.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-
-import matplotlib
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from step.errors import InputError
 from step.io.atomic import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
 
 METHOD_LABELS = {
     "truth": "truth",
@@ -68,7 +75,23 @@ def label(method: str) -> str:
 
 def styled() -> AbstractContextManager:
     """Return the context in which a figure is drawn: the style holds inside it, and is gone after it."""
+    import matplotlib
+
     return matplotlib.rc_context(STYLE)
+
+
+def new_figure(figsize: tuple[float, float]) -> Figure:
+    """Return an empty figure of `figsize`, width and height in inches; to be called within `styled`."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=figsize)
+
+
+def colours(name: str) -> Colormap:
+    """Return the colour map called `name`."""
+    import matplotlib
+
+    return matplotlib.colormaps[name]
 
 
 def save_figure(figure: Figure, paths: Iterable[Path]) -> None:

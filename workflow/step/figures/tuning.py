@@ -1,18 +1,25 @@
 """What a search for settings of the sampler has tried."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from step.config.tuning import Space
+from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
+from step.io.tables import read_table
+from step.products import About, Pictures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
 
 LABELS = {
     "step_size_squared": "step size squared η",
@@ -27,6 +34,22 @@ START = {"color": "tab:blue", "linestyle": "--", "linewidth": 0.8}
 BEST_COLOUR, FAILED_COLOUR = "tab:red", "0.4"
 SCORE_LABEL = "mean PSNR [dB]"
 PANEL_INCHES, MIN_INCHES = 1.75, 6.2
+
+Settings = NoSettings
+select = select_nothing
+
+
+@dataclass(frozen=True)
+class Files:
+    """The trials of a search, which are the numbers of the picture."""
+
+    trials: Annotated[Path, About(help="the table of the trials, CSV")]
+    output: Pictures
+
+
+def plot(files: Files, settings: NoSettings) -> None:
+    """Write the picture."""
+    style.save_figure(draw_trials(read_trials(read_table(files.trials), str(files.trials))), files.output)
 
 
 @dataclass(frozen=True)
@@ -72,10 +95,14 @@ def read_trials(rows: Sequence[Mapping[str, str]], source: str) -> Trials:
 
 def draw_trials(trials: Trials) -> Figure:
     """Return the picture: the score of trial after trial above, the score against each searched value below."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.ticker import MaxNLocator
+
     n_values = len(trials.values)
     colours = ScalarMappable(Normalize(1, max(2, trials.numbers[-1])), style.TIME_COLOURS)
     with style.styled():
-        figure = Figure(figsize=(max(MIN_INCHES, PANEL_INCHES * n_values + 0.9), 4.8))
+        figure = style.new_figure(figsize=(max(MIN_INCHES, PANEL_INCHES * n_values + 0.9), 4.8))
         axes = figure.subplot_mosaic([["course"] * n_values, list(trials.values)], height_ratios=[1.2, 1])
         _draw_course(axes["course"], trials)
         for name, values in trials.values.items():
@@ -93,6 +120,8 @@ def draw_trials(trials: Trials) -> Figure:
 
 
 def _draw_course(axes: Axes, trials: Trials) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     complete, pruned, failed = (trials.states == state for state in MARKERS)
     axes.plot(trials.numbers, trials.best_so_far, drawstyle="steps-post", color=BEST_COLOUR, label="best so far")
     if complete[0]:
@@ -128,6 +157,8 @@ def _draw_against(axes: Axes, values: np.ndarray, trials: Trials, colours: Scala
 
 def _set_log_axis(axes: Axes) -> None:
     """Make x logarithmic, with two labels per decade: a search may span no more than one."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,17 +1,22 @@
 """What is known of a simulated measurement's video: how far samples of the posterior spread, and how far they err."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
 
+from step.config.calibration import ProperFraction
+from step.config.study import Config
+from step.config.views import Display, GridSettings, grid_of_task
 from step.errors import InputError
 from step.figures import style
+from step.figures.movies import write_movie
 from step.figures.panels import Panel, film
-from step.figures.posterior import Display, Grid, frames_with_data
+from step.figures.posterior import Grid, frames_with_data
 from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
 from step.figures.scales import clocks, evenly_spaced
 from step.io.arrays import write_arrays
@@ -19,6 +24,11 @@ from step.io.reconstructions import read_measurement, read_quantiles, read_recon
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 from step.posterior.calibration import bright_pixels
+from step.products import Measurement, Movie, Numbers, Pictures, Samples, Summary, Truth
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
 
 FRAMES_SHOWN = 6
 FILM_COLUMNS = 3
@@ -26,6 +36,46 @@ SCALE_PERCENTILE = 99.5  # the scale of error and spread ends here, so that one 
 ERROR_LABELS = {"magnitude": "magnitude\n[truth's maximum]", "unit_range": "brightness"}
 BRIGHTNESS_ROWS, ERROR_ROWS = 4, 2
 CAPTION_INCHES = 0.25
+
+
+class Settings(GridSettings):
+    """How videos are shown, and which of their pixels count."""
+
+    bright_fraction: ProperFraction
+
+
+def select(config: Config, task: str) -> Settings:
+    """Return how the videos of `task` are shown, and which of their pixels count."""
+    return Settings(**dict(grid_of_task(config, task)), bright_fraction=config.calibration.bright_fraction)
+
+
+@dataclass(frozen=True)
+class Files:
+    """One measurement, its truth and its samples."""
+
+    measurement: Measurement
+    truth: Truth
+    summary: Summary
+    reconstructions: Samples
+    output: Pictures
+    movie: Movie
+    data: Numbers
+
+
+def plot(files: Files, settings: Settings) -> None:
+    """Write picture, movie and numbers; raises `InputError` where the files do not belong together."""
+    uncertainty = read_uncertainty(
+        files.measurement,
+        files.truth,
+        files.summary,
+        files.reconstructions,
+        settings.display,
+        settings.geometry,
+        settings.bright_fraction,
+    )
+    style.save_figure(draw_uncertainty(uncertainty, settings.display), files.output)
+    write_movie(animate_uncertainty(uncertainty, settings.display), files.movie)
+    write_uncertainty_data(uncertainty, files.data)
 
 
 @dataclass(frozen=True)
@@ -138,7 +188,7 @@ def draw_uncertainty(uncertainty: Uncertainty, display: Display) -> Figure:
     ]
     with style.styled():
         width, height = size_of_rows(BRIGHTNESS_ROWS + ERROR_ROWS, len(frames))
-        figure = Figure(figsize=(width, height + CAPTION_INCHES))
+        figure = style.new_figure(figsize=(width, height + CAPTION_INCHES))
         figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
         above, below = figure.subfigures(2, 1, height_ratios=[BRIGHTNESS_ROWS, ERROR_ROWS])
         titles = titles_of_columns(uncertainty.grid, frames)
@@ -150,9 +200,9 @@ def draw_uncertainty(uncertainty: Uncertainty, display: Display) -> Figure:
 
 def animate_uncertainty(uncertainty: Uncertainty, display: Display) -> np.ndarray:
     """Return the film (time, height, width, 3), uint8: truth, mean and error above quantiles and deviation."""
-    brightness = matplotlib.colormaps[style.BRIGHTNESS_COLOURS[display]], (0.0, 1.0), _label(display)
+    brightness = style.colours(style.BRIGHTNESS_COLOURS[display]), (0.0, 1.0), _label(display)
     error, spread = (
-        (matplotlib.colormaps[colours], (0.0, uncertainty.scale), f"{quantity} {_label(display)}")
+        (style.colours(colours), (0.0, uncertainty.scale), f"{quantity} {_label(display)}")
         for colours, quantity in ((style.ERROR_COLOURS, "error,"), (style.SPREAD_COLOURS, "deviation,"))
     )
     low, high = uncertainty.quantile_titles

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from step.errors import InputError
@@ -29,6 +28,8 @@ def missing_features(reason: str) -> VideoFeatures:
 
 def write_features(path: Path, features: VideoFeatures) -> None:
     """Write `features` to `path`, whole or not at all."""
+    import h5py
+
     with whole_file(path) as part, create_hdf5(part) as file:
         file.create_dataset("features", data=features.features.astype(np.float32)).attrs["axes"] = "video, feature"
         file.create_dataset("videos", data=list(features.videos), dtype=h5py.string_dtype())

@@ -1,15 +1,20 @@
 """The optical flow of videos, one HDF5 file for the videos of a task, and what it was estimated from."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from step.errors import InputError
 from step.io.atomic import whole_file
 from step.io.hdf5 import create_hdf5, open_hdf5, read_dataset
+
+if TYPE_CHECKING:
+    import h5py
 
 DIRECTIONS = {
     "forward": "at a pixel of frame t: where what is there goes to in frame t + 1, relative to the pixel",
@@ -68,6 +73,8 @@ def read_flow_attributes(path: Path) -> dict[str, object]:
 
 
 def _read_flow(file: h5py.File, video: str) -> VideoFlow:
+    import h5py
+
     group = file[video]
     if not isinstance(group, h5py.Group):
         raise InputError(f"{file.filename}: {video} is not the flow of a video; run the flow stage")

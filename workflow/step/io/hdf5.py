@@ -1,13 +1,17 @@
 """HDF5 with errors that name the file and the remedy."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import h5py
+from typing import TYPE_CHECKING
 
 from step.errors import InputError
+
+if TYPE_CHECKING:
+    import h5py
 
 
 @contextmanager
@@ -16,6 +20,8 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
     Raises `InputError` where it is missing, is not HDF5, or is cut short.
     """
+    import h5py
+
     if not path.is_file():
         raise InputError(f"no file {path}; has the stage that writes it run?")
     try:
@@ -34,6 +40,8 @@ def create_hdf5(path: Path, userblock_size: int = 0) -> Iterator[h5py.File]:
     HDF5 ends the process when it cannot write out a file that it closes. So after the first failure it is left
     in the belief that the rest was written, and whoever called is told of the failure.
     """
+    import h5py
+
     with _Disk(path, "w+b") as disk:
         with h5py.File(disk, "w", userblock_size=userblock_size) as file:
             yield file
@@ -75,6 +83,8 @@ def read_dataset(file: h5py.Group, name: str) -> h5py.Dataset:
 
     Links that lead out of the file are refused, so that an archive cannot make us read other files.
     """
+    import h5py
+
     path = file.file.filename
     link = file.get(name, getlink=True) if name in file or file.get(name, getlink=True) else None
     if isinstance(link, h5py.ExternalLink):

@@ -1,15 +1,20 @@
 """The modes among the posterior samples of one measurement, one HDF5 file, with units as attributes."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
 from step.errors import InputError
 from step.io.atomic import whole_file
 from step.io.hdf5 import create_hdf5, open_hdf5, read_dataset
+
+if TYPE_CHECKING:
+    import h5py
 
 AXES = {
     "labels": "sample",

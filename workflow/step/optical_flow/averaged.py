@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from step.errors import InputError
+from step.optical_flow.estimators import Estimator
 from step.progress import track
-from step.sampling.optical_flow import Estimator
 
 
 def averaged_flow(frames: np.ndarray, estimator: Estimator) -> np.ndarray:

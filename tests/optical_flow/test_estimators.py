@@ -7,8 +7,8 @@ from scipy.ndimage import map_coordinates
 from step.config.study import load_config
 from step.config.tasks import TvL1
 from step.errors import InputError
-from step.sampling import optical_flow
-from step.sampling.optical_flow import (
+from step.optical_flow import estimators
+from step.optical_flow.estimators import (
     RAFT_SMALLEST_SIDE,
     SyntheticPair,
     check_estimator,
@@ -146,7 +146,7 @@ def test_raft_sees_three_channels_that_are_large_enough_and_its_last_flow_is_sca
     monkeypatch, shape, sides, flow
 ):
     fake = FakeRaft()
-    monkeypatch.setattr(optical_flow, "raft_large", lambda weights: fake)
+    monkeypatch.setattr(estimators, "raft_large", lambda weights: fake)
     first = np.linspace(0, 1, shape[0] * shape[1]).reshape(shape)
     estimated = raft_estimator({})(first, 0 * first)
     assert estimated.shape == (2, *shape)
