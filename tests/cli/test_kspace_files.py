@@ -88,7 +88,7 @@ def run(tmp_path) -> Run:
         study = STUDY.format(kspace=tmp_path / "k.mat", mask=tmp_path / "m.mat", scale=scale)
         (tmp_path / "study.yaml").write_text(study)
         settings = dump_settings(observe.select(load_config(DEMO_CONFIG, tmp_path / "study.yaml"), "scan"))
-        files = ["--index", str(tmp_path / "index.csv"), "--output", str(tmp_path / "scan.h5")]
+        files = ["--brightness", str(tmp_path / "index.csv"), "--output", str(tmp_path / "scan.h5")]
         return main(["observe", "--settings", settings, *files])
 
     return run_stage

@@ -83,7 +83,7 @@ def observed(tmp_path, capfd) -> Callable:
         entry = tmp_path / "mine.yaml"
         entry.write_text(ENTRY.format(file=tmp_path / name, **values), encoding="utf-8")
         settings = dump_settings(observe.select(load_config(entry), "night"))
-        files = ["--index", str(tmp_path / "index.csv"), "--output", str(output)]
+        files = ["--brightness", str(tmp_path / "index.csv"), "--output", str(output)]
         output.unlink(missing_ok=True)
         status = main(["observe", "--settings", settings, *files])
         log = capfd.readouterr().err
