@@ -1,6 +1,7 @@
 """The front door: what a notebook does in ten lines, and that it is what the command line does."""
 
 import argparse
+import json
 
 import h5py
 import nibabel
@@ -14,7 +15,10 @@ from step.config.sampling import SampleSettings
 from step.config.tasks import MeasurementOfDomain
 from step.io.reconstructions import read_reconstructions, write_measurement
 from step.physics.mri import CartesianMri
+from step.provenance import LIBRARY
 from tiny_priors import SHAPE, write_tiny_prior
+
+PROJECT = LIBRARY.parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,26 @@ def test_the_ten_lines_of_the_documentation(folder, video):
     assert posterior.samples.shape == (2, *prior.shape)
     assert np.isfinite(posterior.samples).all()
     assert "<video" in posterior.show()._repr_html_()
+
+
+def test_the_notebook_of_the_documentation(folder, tmp_path, monkeypatch):
+    cells = json.loads((PROJECT / "docs/reconstruct.ipynb").read_text())["cells"]
+    monkeypatch.setenv("STEP_PRIOR", str(folder))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert names["posterior"].samples.shape == (4, *SHAPE)
+    assert sorted(path.name for path in tmp_path.glob("*")) == ["nifti", "posterior.h5"]
+
+
+def test_generated_videos_do_not_depend_on_how_many_there_are(folder):
+    prior = step.load_prior(folder)
+    videos = step.generate(prior, samples=2, seed=5)
+    assert videos.shape == (2, *SHAPE)
+    assert torch.equal(step.generate(prior, seed=5)[0], videos[0])
+    assert not torch.allclose(videos[0], videos[1])
 
 
 def test_samples_are_those_of_the_command_line_bit_for_bit(folder, tmp_path, measurement, physics):

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from step.config.study import BASE_CONFIG
 
@@ -47,9 +48,10 @@ def test_a_container_has_the_python_of_the_package_and_the_locked_versions(recip
 def test_the_locked_versions_are_within_the_bounds_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "envs/step.lock.txt").read_text().splitlines()
-    locked = dict(re.fullmatch(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if not line.startswith("#"))
+    pairs = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines if not line.startswith("#")]
+    locked = {canonicalize_name(name): version for name, version in pairs}
     for name, bound in bounds(project["dependencies"] + project["optional-dependencies"]["slurm"]).items():
-        assert Version(locked[name]) >= Version(bound), name
+        assert Version(locked[canonicalize_name(name)]) >= Version(bound), name
 
 
 def test_the_workflow_runs_in_the_image_that_the_recipe_makes():

@@ -8,8 +8,6 @@ from step.config.priors import Autoencoder
 from step.config.study import load_config
 from step.io.model_folders import weights_digest, write_model_folder
 from step.io.prior_folders import PriorFacts, write_prior_folder
-from step.models.autoencoder import build_autoencoder
-from step.models.unet import DenoisingUNet
 
 SHAPE = (3, 2, 16, 16)  # of a video: (time, channel, y, x)
 SCHEDULE = {"timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
@@ -33,6 +31,9 @@ CHANGES = {
 
 def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
     """Write networks and a complete prior of videos of `SHAPE`, or with `changes` of its facts; return its folder."""
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
     torch.manual_seed(0)
     settings = Autoencoder(
         latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=False

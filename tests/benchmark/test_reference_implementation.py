@@ -11,7 +11,6 @@ from step.benchmark.reference_implementation import sample_straightforward
 from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
 from step.config.study import load_config
 from step.config.tasks import Annealing, Likelihood, Ode, PixelSpace, Sampler
-from step.models.untrained import untrained_prior
 from step.physics.mri import CartesianMri
 from step.sampling.evaluations import CountedPrior
 from step.sampling.noise.independent import IndependentNoise
@@ -51,6 +50,8 @@ def gaussian_workload() -> Workload:
 
 def network_workload() -> Workload:
     """Return the problem of small networks with random weights, and every second line of k-space."""
+    from step.models.untrained import untrained_prior
+
     video_shape = (4, 2, 16, 16)
     prior = untrained_prior(
         Autoencoder(
@@ -78,6 +79,7 @@ def network_workload() -> Workload:
 LANGEVIN_BOUNDED = {"damping": 0.0, "gradient_bound": 0.3125}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workload", "settings"),
     [(gaussian_workload, {}), (gaussian_workload, LANGEVIN_BOUNDED), (network_workload, {"steps": 2})],

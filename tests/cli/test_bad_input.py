@@ -17,8 +17,6 @@ from step.config.study import BASE_CONFIG, Config, lay_over, load_config
 from step.io.flows import VideoFlow, write_flows
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import write_measurement
-from step.models.autoencoder import build_autoencoder
-from step.models.unet import DenoisingUNet
 
 KSPACE = "kspace_single_full"
 SHAPE = (4, 2, 16, 16)  # time, channel, y, x
@@ -219,6 +217,9 @@ def test_wrong_usage_exits_with_2(capfd):
 @pytest.fixture
 def models(config, tmp_path) -> dict[str, Path]:
     """Untrained networks in model folders of the domain mri, and a measurement."""
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
     torch.manual_seed(0)
     priors = config.priors["mri"]
     folders = {name: tmp_path / "models" / name for name in ("autoencoder", "image")}
@@ -371,6 +372,7 @@ def assert_nothing_was_left(job: subprocess.CompletedProcess, folder: Path, olde
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == ({} if older is None else {"000.h5": older})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("older", [None, b"the older file"], ids=["nothing there", "an older file there"])
 def test_a_file_that_cannot_grow_leaves_what_was_there(config, tmp_path, older):
     output = tmp_path / "out/000.h5"
@@ -396,6 +398,7 @@ def tiny_disk(tmp_path) -> Path:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(config, tmp_path, tiny_disk):
     job = run_full(["-m", "step"], ingest_command(config, tmp_path / "raw", tiny_disk / "000.h5"))
     assert_nothing_was_left(job, tiny_disk, None)

@@ -55,6 +55,7 @@ def values(rows: list[dict[str, str]], **of: str) -> dict[str, float]:
     return {row["quantity"]: float(row["value"]) for row in rows if wanted.items() <= row.items()}
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_step_sum_to_the_whole(rows):
     found = values(rows)
     parts = [found[name] for name in ("decoder_gradient", "forward_model", "step_denoiser", "step_rest")]
@@ -64,6 +65,7 @@ def test_the_parts_of_a_step_sum_to_the_whole(rows):
     assert found["step_denoiser"] == pytest.approx(found["denoiser"])
 
 
+@pytest.mark.slow
 def test_evaluations_are_those_of_the_levels_and_steps_that_were_run(rows):
     found = values(rows)
     assert (found["levels_run"], found["steps_run"], found["ode_steps_run"], found["frames_run"]) == (1, 2, 2, 2)
@@ -89,16 +91,19 @@ def test_all_is_timed_in_turn_and_of_each_the_least_counts(monkeypatch):
     assert fastest({"slow": task("slow", 4.0, 2.0)}, 2, torch.device("cpu")) == {"slow": 2.0}
 
 
+@pytest.mark.slow
 def test_the_overhead_and_the_speed_are_ratios_of_the_seconds(rows):
     found = values(rows)
     assert found["overhead"] == pytest.approx(found["sampler"] / found["bare"] - 1)
     assert found["speedup_configured"] == pytest.approx(found["straightforward"] / found["configured"])
 
 
+@pytest.mark.slow
 def test_the_plain_code_draws_the_same_samples(rows):
     assert values(rows)["largest_difference"] < 1e-4
 
 
+@pytest.mark.slow
 def test_what_was_not_run_whole_is_marked_and_nothing_else(rows):
     marked = {row["quantity"] for row in rows if row["extrapolated"] == "true"}
     parts = {"decoder_forward", "decoder_gradient", "denoiser", "forward_model", "step", "step_denoiser", "step_rest"}
@@ -107,6 +112,7 @@ def test_what_was_not_run_whole_is_marked_and_nothing_else(rows):
     assert values(rows)["sampler_whole"] == pytest.approx(values(rows)["sampler"] / 2 * 2 * 2)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_process_of_its_own(rows):
     for axis, at in (("frames", "2"), ("side", "16")):
         found = values(rows, axis=axis, at=at)
@@ -116,11 +122,13 @@ def test_memory_is_that_of_a_process_of_its_own(rows):
         assert 0.1 < found["peak_memory"] < 3
 
 
+@pytest.mark.slow
 def test_every_row_says_what_it_was_measured_on(rows):
     assert all(row["device"] and int(row["threads"]) > 0 and row["torch"] for row in rows)
     assert all(math.isfinite(float(row["value"])) for row in rows)
 
 
+@pytest.mark.slow
 def test_the_table_and_the_picture_are_made_of_it(table, tmp_path):
     files = [str(tmp_path / name) for name in ("costs.png", "table.md", "table.csv")]
     assert main(["plot", "benchmark", "--settings", "{}", "--benchmarks", str(table), "--output", files[0]]) == 0

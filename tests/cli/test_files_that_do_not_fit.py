@@ -24,8 +24,6 @@ from step.io.reconstructions import Reconstruction, write_measurement, write_rec
 from step.io.sequences import RawSequence, write_sequences
 from step.io.truths import write_truth
 from step.io.videos import PreparedVideo, VideoRecord, write_index, write_videos
-from step.models.autoencoder import build_autoencoder
-from step.models.unet import DenoisingUNet
 
 SIZE = 8
 N_FRAMES = 12
@@ -329,6 +327,9 @@ def test_losses_that_are_no_numbers_are_one_line(tmp_path, config, out, error_of
 @pytest.fixture(scope="module")
 def trained(config, tmp_path_factory) -> Path:
     """A folder with an autoencoder and a joint prior, untrained."""
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
     folder, priors = tmp_path_factory.mktemp("priors"), config.priors["mri"]
     facts = {
         "kind": "autoencoder",
@@ -422,6 +423,8 @@ def change_facts(folder: Path, **changes: object) -> None:
 
 
 def test_weights_of_other_widths_are_one_line(config, out, error_of, measurement, priors):
+    from step.models.unet import DenoisingUNet
+
     widths = config.priors["mri"].denoiser.model_dump() | {"block_channels": (4, 4)}
     DenoisingUNet(latent_channels=2, temporal=True, **widths).save_pretrained(priors / "other")
     shutil.copy(priors / "other" / WEIGHTS, priors / "joint")
@@ -488,6 +491,7 @@ def small_disk(tmp_path) -> Path:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_training_with_one_line_and_leaves_no_model(tmp_path, config, index, small_disk):
     names = ["--index", index, "--state", tmp_path / "state", "--output", small_disk / "autoencoder"]
     words = command("train", train.select(config, "mri", "autoencoder"), names)

@@ -136,6 +136,7 @@ def test_without_weights_raft_gives_way_to_tv_l1_and_the_file_says_why(config, m
         assert f"no RAFT: {reason}; the flow is estimated by TV-L1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_with_weights_it_is_raft(config, measurements, tmp_path):
     torch.manual_seed(0)
     arrays = {name: tensor.numpy() for name, tensor in raft_large(weights=None).state_dict().items()}

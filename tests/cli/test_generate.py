@@ -17,8 +17,6 @@ from step.config.study import load_config
 from step.errors import InputError
 from step.io.model_folders import weights_digest, write_model_folder
 from step.io.reconstructions import read_reconstructions
-from step.models.autoencoder import build_autoencoder
-from step.models.unet import DenoisingUNet
 
 STAGE = open_stage("plot generated")
 
@@ -31,6 +29,9 @@ NOT_TRAINED = ("# card", [{"step": 1, "loss": 1.0}], {"hours": 0.0})
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> Path:
     """Return the folder of an autoencoder and two priors of the domain mri."""
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     settings = Autoencoder(
@@ -143,6 +144,7 @@ def test_settings_hold_just_what_generation_uses():
     assert STAGE.module.select(config, "blackhole").geometry == {"field_of_view_uas": 128.0, "cadence_s": 102.0}
 
 
+@pytest.mark.slow
 def test_the_samples_of_all_priors_become_picture_film_and_numbers(models, tmp_path, monkeypatch):
     monkeypatch.setattr("step.figures.panels.PANEL_PIXELS", 16)  # a large film of noise takes long to compress
     files = [word for prior in PRIORS for word in ("--prior", prior, tmp_path / f"{prior}.h5")]

@@ -143,6 +143,7 @@ def with_lines_that_change(folder: Path) -> None:
     in_base_layout(folder, changing_lines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layout",
     [
@@ -263,6 +264,7 @@ def with_two_coils(folder: Path) -> None:
     write(folder / "k.mat", kspace_sub04=np.repeat(to_kspace(disc())[:, None, None], 2, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "says"),
     [

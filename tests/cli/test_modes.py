@@ -129,6 +129,7 @@ def run(folder: Path, settings: modes.Settings, known: bool = True) -> list[dict
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_two_senses_of_rotation_are_two_modes(study, caplog):
     folder, settings = study
     samples = samples_of(np.where(CLOCKWISE, -20, 20))
@@ -171,6 +172,7 @@ def test_two_senses_of_rotation_are_two_modes(study, caplog):
         assert float(row["chi2_flux"]) == pytest.approx(found.chi_squares["flux"][found.labels == mode].mean())
 
 
+@pytest.mark.slow
 def test_one_sense_of_rotation_is_one_mode(study, caplog):
     folder, settings = study
     write_samples(folder, samples_of(np.full(40, 20.0)))
@@ -188,6 +190,7 @@ def test_a_mode_whose_samples_turn_both_ways_has_no_sense(study):
     assert row["rotation_sense"] == "unclear"
 
 
+@pytest.mark.slow
 def test_a_measurement_without_truth_has_modes_too(study):
     folder, settings = study
     write_samples(folder, samples_of(np.where(CLOCKWISE, -20, 20)))

@@ -102,6 +102,7 @@ def test_the_summary_is_mean_and_deviation_and_the_chi_squares_are_each_samples_
     assert rows["mean"] < min(expected)
 
 
+@pytest.mark.slow
 def test_the_table_says_how_much_energy_each_sample_leaves_to_what_is_outside_the_frame(study, tmp_path):
     mask = np.zeros((12, 204), bool)
     mask[:, 102] = True

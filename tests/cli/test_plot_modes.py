@@ -80,6 +80,7 @@ def run(folder: Path, reconstructions: tuple[str, ...] = ("000.h5", "001.h5")) -
     STAGE.run(parser.parse_args(words), SETTINGS)
 
 
+@pytest.mark.slow
 def test_the_stage_writes_pictures_numbers_and_film(folder):
     run(folder)
     assert imread(folder / "modes.png").shape[2] == 4

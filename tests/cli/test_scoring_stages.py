@@ -115,6 +115,7 @@ def run_reference(name: str, config: Config, measurements: list[str], output) ->
     return main(["reference", *settings, *files, "--output", str(output)])
 
 
+@pytest.mark.slow
 def test_references_become_a_table_with_one_row_each(config, measurements, no_weights, tmp_path, capsys):
     names = ["zero_filled", "total_variation", "static"]
     for name in names:
@@ -170,6 +171,7 @@ def test_without_weights_lpips_is_empty_and_a_remark_says_why(config, measuremen
     assert "no LPIPS: weights.vgg16 is null" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_with_weights_lpips_grows_with_the_error_and_its_weights_are_named(config, measurements, tmp_path):
     weights, values = weights_arguments(tmp_path, "vgg16", random_vgg16()), []
     for scale in (1.0, 0.9, 0.5):
@@ -207,6 +209,7 @@ def featurised(config: Config, folder: Path, *names: str) -> VideoFeatures:
     return read_features(folder / "features.h5")
 
 
+@pytest.mark.slow
 def test_videos_too_short_for_i3d_have_no_features(config, measurements, tmp_path):
     weights = weights_arguments(tmp_path, "i3d", I3D().state_dict())
     features = featurised(config, tmp_path, *weights, "--truths", *truths_of(measurements))
@@ -219,6 +222,7 @@ def test_without_weights_there_are_no_features(config, measurements, tmp_path):
     assert featurised(config, tmp_path, *weights, "--truths", *truths_of(measurements)).missing == "weights.i3d is null"
 
 
+@pytest.mark.slow
 def test_truths_and_reconstructions_are_described_alike(config, no_weights, tmp_path):
     torch.manual_seed(0)
     state = I3D().state_dict()
@@ -260,6 +264,7 @@ def test_features_are_not_asked_for_without_their_network(config, measurements, 
     assert "--features and --i3d belong together" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_pictures_are_made_from_files_alone(config, measurements, tmp_path):
     run_reference("static", config, measurements, tmp_path / "static.h5")
     methods = ["--method", "static", str(tmp_path / "static.h5")]

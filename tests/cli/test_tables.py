@@ -63,6 +63,7 @@ def outputs(folder: Path, name: str) -> list[str]:
     return ["--output", *(str(folder / f"{name}{suffix}") for suffix in (".csv", ".md", ".tex"))]
 
 
+@pytest.mark.slow
 def test_the_table_of_all_methods_is_made_of_files_alone(config, tmp_path):
     tasks = []
     for task in config.tables["table1"]:
@@ -98,6 +99,7 @@ def test_without_weights_cells_are_empty_and_the_table_says_why(config, tmp_path
     )
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_table(config, tmp_path):
     texts = []
     for name in ("a", "b"):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import step.reconstruct
 import torch
 import yaml
 from step.cli import tune
@@ -19,11 +18,8 @@ from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import write_measurement
 from step.io.tables import read_table
 from step.io.truths import write_truth
-from step.models.autoencoder import build_autoencoder
-from step.models.unet import DenoisingUNet
 from step.prepare.settings import SplitSettings
 from step.prepare.split import Candidate, split_videos
-from step.reconstruct import Sampled
 
 SHAPE = (12, 2, 8, 8)  # time, channel, y, x
 TASK = "mri8"
@@ -74,6 +70,9 @@ def config(tmp_path_factory) -> Config:
 @pytest.fixture(scope="module")
 def priors(config, tmp_path_factory) -> Path:
     """Return a folder with an autoencoder and a joint prior, untrained."""
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
     folder, chosen = tmp_path_factory.mktemp("priors"), config.priors["mri"]
     torch.manual_seed(0)
     facts = {
@@ -121,6 +120,9 @@ def truth_of(measurement: Path) -> Path:
 @pytest.fixture
 def drawn(monkeypatch) -> list[tuple[float, str]]:
     """Draw samples of known PSNR instead, best at a step size of 1e-2; return the step sizes and videos drawn."""
+    import step.reconstruct
+    from step.reconstruct import Sampled
+
     calls = []
 
     def sample_problem(problem, settings, videos, numbers) -> Sampled:
@@ -215,6 +217,8 @@ def test_validation_videos_are_of_other_subjects_than_test_videos():
 
 
 def test_a_search_that_was_stopped_goes_on_where_it_was(tmp_path, config, priors, measurements, drawn, monkeypatch):
+    import step.reconstruct
+
     whole = tuned(tmp_path / "whole", config, priors, measurements)
     n_drawn, sample_problem = len(drawn), step.reconstruct.sample_problem
     drawn.clear()

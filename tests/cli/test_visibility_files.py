@@ -114,6 +114,7 @@ SAME = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAME)
 def test_the_same_visibilities_written_otherwise_are_the_same_measurement(observed, name):
     status, expected, said, _ = observed(text(BASE).encode())

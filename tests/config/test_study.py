@@ -87,6 +87,7 @@ def problem(file: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "wanted"), BAD.values(), ids=BAD)
 def test_a_bad_value_is_one_line_with_key_and_value(tmp_path, text, wanted):
     file = tmp_path / "bad.yaml"
@@ -134,6 +135,7 @@ def test_a_file_that_is_not_text_is_one_line(tmp_path):
     assert str(file) in line
 
 
+@pytest.mark.slow
 def test_the_command_line_prints_the_line_and_exits_with_1(tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text("data: {mri: {frames: 0}}")

@@ -107,6 +107,7 @@ def test_values_far_apart_are_spread_on_a_logarithmic_axis_unless_one_is_zero(tm
     assert draw_ablation(read_curve(spread, "curve.csv"), replicates=False).axes[0].get_xscale() == "log"
 
 
+@pytest.mark.slow
 def test_the_stage_writes_pictures_and_what_is_drawn(tmp_path):
     tabulate(tmp_path, "--study", "10")
     files = ["--output", tmp_path / "curve.png", tmp_path / "curve.pdf", "--data", tmp_path / "drawn.csv"]

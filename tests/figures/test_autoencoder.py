@@ -74,6 +74,7 @@ def run(folder) -> None:
     STAGE.run(parser.parse_args(arguments), STAGE.module.Settings(display="unit_range"))
 
 
+@pytest.mark.slow
 def test_the_stage_reads_truths_and_reconstructions_and_writes_picture_and_numbers(tmp_path):
     truth = 2 * truth_of(1)[:, None] - 1
     write_truth(tmp_path / "video000.h5", truth, {})

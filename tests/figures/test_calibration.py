@@ -91,6 +91,7 @@ def test_the_curves_are_the_numbers_of_the_tables(figure, tables):
     assert np.mean(tiles.get_clim()) == 1
 
 
+@pytest.mark.slow
 def test_the_stage_writes_pictures_and_the_numbers_of_all_methods(tables, tmp_path):
     run(tmp_path, tables)
     assert imread(tmp_path / "c.png").shape[2] == 4

@@ -58,6 +58,7 @@ def test_the_picture_draws_the_numbers_and_labels_every_axis(video):
     assert all("y [pixel]" in panels[row].get_ylabel() for row in (0, 3, 6))
 
 
+@pytest.mark.slow
 def test_pictures_appear_whole_in_each_format_and_the_same_each_time(video, tmp_path):
     paths = [tmp_path / f"comparison{suffix}" for suffix in (".png", ".pdf")]
     figure = draw_comparison(compare(video), "magnitude")

@@ -136,6 +136,7 @@ def test_the_settings_are_the_tasks_own():
     assert set(settings.geometry) == {"field_of_view_uas", "cadence_s"}
 
 
+@pytest.mark.slow
 def test_the_stage_writes_picture_film_and_numbers(video, tmp_path):
     truth = 2 * video.truth[:, None] - 1
     write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, {})

@@ -147,6 +147,7 @@ def test_the_film_shows_the_truth_beside_the_dirty_video_with_the_time_of_each_f
     assert film[-1, top : top + side, left : left + side].max() == 0
 
 
+@pytest.mark.slow
 def test_the_stage_writes_picture_film_and_numbers(settings, truth, measurement, tmp_path):
     write_measurement(tmp_path / "video000.h5", measurement, {})
     write_truth(tmp_path / "truths/video000.h5", truth, {})

@@ -128,6 +128,7 @@ def run(folder) -> int:
     return main(["plot", "flow", *settings, *arguments, *pictures])
 
 
+@pytest.mark.slow
 def test_the_stage_writes_pictures_and_numbers(truth, flow, tmp_path):
     write_truth(tmp_path / "video000.h5", 2 * truth[:, None] - 1, {})
     write_flows(tmp_path / "flow.h5", [flow], {"flow": ORIGIN, "end_point_error_px": 0.05})

@@ -225,6 +225,7 @@ def test_what_belongs_to_something_else_is_refused(files, samples, tmp_path):
         read_posterior(files["measurement"], files["summary"], [tmp_path / "short.h5"], "unit_range")
 
 
+@pytest.mark.slow
 def test_the_stage_writes_picture_and_film(files, tmp_path, monkeypatch):
     monkeypatch.setattr(movies, "PASSES", 1)
     parser = argparse.ArgumentParser()

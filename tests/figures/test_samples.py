@@ -136,6 +136,7 @@ def run(folder, settings: STAGE.module.Settings) -> None:
     STAGE.run(parser.parse_args(arguments), settings)
 
 
+@pytest.mark.slow
 def test_the_stage_computes_the_misfits_with_the_measurements_own_noise(truth, files, tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL_PIXELS", SHAPE[-1])  # a large film of noise takes long to compress
     run(tmp_path, STAGE.module.Settings(measurement=MEASUREMENT, display="magnitude"))

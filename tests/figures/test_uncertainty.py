@@ -134,6 +134,7 @@ def test_the_film_has_a_frame_for_each_of_the_video(files, monkeypatch):
     assert (movie[0] != movie[-1]).any()
 
 
+@pytest.mark.slow
 def test_the_stage_writes_picture_film_and_numbers(files, tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL_PIXELS", 64)
     parser = argparse.ArgumentParser()

@@ -65,6 +65,7 @@ def short_mb(tmp_path_factory) -> float:
     return peak_mb(folder, folder)
 
 
+@pytest.mark.slow
 def test_a_long_movie_is_never_in_memory_as_a_whole(tmp_path, short_mb):
     write_movie(tmp_path, "a", 200)
     # It has 64 MB, and 32 MB in the raw store: 22 MB more than the short one there.
@@ -72,6 +73,7 @@ def test_a_long_movie_is_never_in_memory_as_a_whole(tmp_path, short_mb):
     assert len(read_columns(tmp_path / "prepared.h5", ["video"])) == 50
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_movies(tmp_path, short_mb):
     for number in range(50):
         write_movie(tmp_path, f"{number:02d}", 4)

@@ -39,6 +39,7 @@ def error_of(folder: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom, while the bad value is written
 @pytest.mark.parametrize("tag", GOOD)
 @pytest.mark.parametrize("bad", ["1A", "1 ,", "..", "nan", "inf"])
@@ -139,6 +140,7 @@ def test_slope_and_intercept_are_those_of_each_frame(tmp_path):
     np.testing.assert_allclose(cine[:, 2, 3], [(100 + t) * 0.5 * (t + 1) - 10 * t for t in range(12)], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom
 def test_damage_at_any_byte_ends_in_a_cine_or_in_one_line(tmp_path):
     write_cine(tmp_path / "whole", n_frames=1)

@@ -32,6 +32,7 @@ def test_slices_without_a_location_are_told_apart_by_their_position(tmp_path, tr
     assert read(tmp_path) == [frames_of(0), frames_of(1), frames_of(2)]
 
 
+@pytest.mark.slow
 def test_long_axis_planes_at_one_location_are_told_apart_by_their_orientation(tmp_path):
     radial = unplaced(SliceLocation=0.0)
     write_cine(tmp_path, 3, of_image=lambda s, t: {"ImageOrientationPatient": turned(s)}, **radial)

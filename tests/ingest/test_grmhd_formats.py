@@ -322,6 +322,7 @@ NPY = files("npy", pixel_uas=2.0, cadence_s=CADENCE_S)
 ZEROS, SMALL = np.zeros((10, 10)), flux_images(1, (8, 8))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("movies", "write", "file", "says"),
     [

@@ -218,6 +218,7 @@ def test_what_is_farther_out_turns_more_slowly():
         np.testing.assert_allclose(turned, flow.rotation.direction * speed, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_modulations_have_the_moments_that_are_allowed_for(seed):
     flow = flow_of(seed)
@@ -232,6 +233,7 @@ def test_modulations_have_the_moments_that_are_allowed_for(seed):
     np.testing.assert_allclose(mean, spots.mean(), rtol=0.15, atol=0.05 * spots.mean().max())
 
 
+@pytest.mark.slow
 def test_the_mean_flux_is_the_one_asked_for_and_varies_about_it():
     fluxes = []
     for seed, spots in ((0, {}), (1, {}), (2, {}), (3, {"alive": 5.0})):

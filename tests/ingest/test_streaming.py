@@ -64,6 +64,7 @@ def own_peak_mb(work: Callable[[], None]) -> float:
     return max(seen) / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells a process's own memory")
 def test_memory_does_not_grow_with_the_number_of_sequences(tmp_path, ingestion):
     # The smaller number fills the pools of about 24 MB that HDF5 keeps.

@@ -57,6 +57,7 @@ def test_weights_are_read_as_they_were_written(tmp_path, kept):
     assert weights.tensors["b.weight"].tolist() == [[0, 3], [1, 4], [2, 5]]
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_order_or_process(tmp_path, kept):
     program = (
         "import sys; from pathlib import Path; import numpy as np; from step.io.learned_weights import *\n"

@@ -5,13 +5,14 @@ import shutil
 
 import pytest
 from step.cli import take_network
+from step.cli.observe import brightness_from
 from step.config.pretrained import pretrained_settings
 from step.config.study import load_config
 from step.errors import InputError
 from step.io.hub import fetch_from_hub
 from step.io.model_folders import WEIGHTS
 from step.io.prior_folders import copy_network, networks_of_prior, read_prior_facts, verify_prior
-from step.models.prior import load_prior_folder
+from step.physics.display import Brightness
 from tiny_priors import SHAPE, write_tiny_prior
 
 
@@ -27,6 +28,8 @@ def prior(made, tmp_path):
 
 
 def test_a_copy_elsewhere_is_whole(prior):
+    from step.models.prior import load_prior_folder
+
     verify_prior(prior)
     assert networks_of_prior(prior) == ["autoencoder", "joint"]
     assert read_prior_facts(prior).shape == SHAPE
@@ -68,6 +71,8 @@ DAMAGES = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_prior_is_refused_in_one_line(prior, name):
+    from step.models.prior import load_prior_folder
+
     damage, says = DAMAGES[name]
     damage(prior)
     with pytest.raises(InputError, match=says):
@@ -75,6 +80,8 @@ def test_a_damaged_prior_is_refused_in_one_line(prior, name):
 
 
 def test_a_network_that_it_lacks_is_named(prior, tmp_path):
+    from step.models.prior import load_prior_folder
+
     for ask in (lambda: load_prior_folder(prior, "image"), lambda: copy_network(prior, "image", tmp_path / "image")):
         with pytest.raises(InputError, match="has no image network; it has autoencoder, joint"):
             ask()
@@ -94,6 +101,14 @@ def test_a_prior_of_other_videos_is_refused(prior, tmp_path):
     other = write_tiny_prior(tmp_path / "other", domain="blackhole")
     with pytest.raises(InputError, match=r"of domain blackhole, the study has mri; change priors\.mri\.pretrained"):
         take_network.check(settings(tmp_path, other, **fitting), other)
+
+
+def test_how_bright_videos_are_a_prior_says_where_there_are_no_training_videos(prior, tmp_path):
+    known = write_tiny_prior(tmp_path / "bright", brightness={"mean": 75.0, "std": 28.0})
+    for source in (known, known / "prior.json"):
+        assert brightness_from(source) == Brightness(75.0, 28.0)
+    with pytest.raises(InputError, match="does not say how bright its videos are; take a prior that does"):
+        brightness_from(prior)
 
 
 def test_a_folder_is_told_from_a_hub(tmp_path):

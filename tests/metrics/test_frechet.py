@@ -61,6 +61,7 @@ def test_few_videos_make_it_too_large():
     assert few > 10 * many
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_distance_of_displaced_videos():
     generator = np.random.default_rng(0)
     # Unit normal, and moved by 3 with variance 1 + 0.25 in both directions.

@@ -17,6 +17,7 @@ def network(learned_weights):
     return build_i3d(learned_weights("i3d").tensors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_frames", SOURCE["FRAME_COUNTS"])
 def test_logits_equal_those_of_the_source(network, n_frames):
     expected = np.load(SOURCE["STORED"])[f"frames_{n_frames}"]
@@ -27,6 +28,7 @@ def test_logits_equal_those_of_the_source(network, n_frames):
     np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_grey_clip_has_the_logits_of_three_channels_that_are_alike(learned_weights, network):
     grey = build_i3d(learned_weights("i3d").tensors, grey=True)
     clip = torch.from_numpy(SOURCE["clip"](SOURCE["FRAME_COUNTS"][0])).permute(3, 0, 1, 2)[:1]

@@ -1,3 +1,5 @@
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from step.config.priors import Autoencoder
@@ -6,13 +8,13 @@ from step.contracts import VideoPrior
 from step.diffusion.schedule import LinearBetaSchedule
 from step.errors import InputError
 from step.io.model_folders import weights_digest, write_model_folder
-from step.models.autoencoder import FrameAutoencoder, build_autoencoder
-from step.models.prior import LatentDiffusionPrior, load_autoencoder, load_prior
-from step.models.unet import DenoisingUNet
 from step.physics.masks import equispaced_mask
 from step.physics.mri import CartesianMri
 from step.sampling.batches import FixedBatches, arrange_batches
 from step.sampling.posterior import LatentLikelihood
+
+if TYPE_CHECKING:
+    from step.models.prior import LatentDiffusionPrior
 
 SHAPE = (3, 2, 4, 4)
 SCHEDULE = {"timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
@@ -20,6 +22,9 @@ LOSSES = [{"step": 1, "loss": 1.0}]
 
 
 def networks():
+    from step.models.autoencoder import build_autoencoder
+    from step.models.unet import DenoisingUNet
+
     torch.manual_seed(0)
     settings = Autoencoder(
         latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=True
@@ -38,7 +43,10 @@ def networks():
 
 
 @pytest.fixture
-def prior() -> LatentDiffusionPrior:
+def prior() -> "LatentDiffusionPrior":
+    from step.models.autoencoder import FrameAutoencoder
+    from step.models.prior import LatentDiffusionPrior
+
     autoencoder, denoiser = networks()
     frames = FrameAutoencoder(autoencoder, [0.1, -0.2], [1.5, 0.5], 1)
     return LatentDiffusionPrior(frames, denoiser, LinearBetaSchedule(**SCHEDULE), SHAPE)
@@ -97,6 +105,7 @@ def test_the_adapter_offers_the_contract_and_the_shapes_agree(prior):
     assert prior.denoise(latent, 3.0).shape == latent.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
 def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_company(prior, size):
     fixed = FixedBatches(prior, size)
@@ -121,6 +130,8 @@ def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_comp
 
 
 def test_batches_are_whole(prior):
+    from step.models.prior import LatentDiffusionPrior
+
     latent = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(1))
     seen = []
 
@@ -138,6 +149,8 @@ def test_batches_are_whole(prior):
 
 
 def test_a_prior_comes_back_from_its_folders_the_same(prior, folders):
+    from step.models.prior import load_prior
+
     loaded = load_prior(*folders, domain="mri")
     latent = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(1))
     assert loaded.latent_shape == SHAPE
@@ -147,11 +160,16 @@ def test_a_prior_comes_back_from_its_folders_the_same(prior, folders):
 
 
 def test_a_prior_of_another_domain_is_refused(folders):
+    from step.models.prior import load_prior
+
     with pytest.raises(InputError, match="of the domain 'mri', the task is of 'blackhole'"):
         load_prior(*folders, domain="blackhole")
 
 
 def test_a_prior_is_refused_with_an_autoencoder_that_it_does_not_know(folders, tmp_path):
+    from step.models.autoencoder import build_autoencoder
+    from step.models.prior import load_prior
+
     torch.manual_seed(1)
     other = build_autoencoder(
         Autoencoder(
@@ -172,5 +190,7 @@ def test_a_prior_is_refused_with_an_autoencoder_that_it_does_not_know(folders, t
 
 
 def test_an_autoencoder_is_not_a_denoiser(folders):
+    from step.models.prior import load_autoencoder
+
     with pytest.raises(InputError, match="holds a model of kind 'denoiser', not 'autoencoder'"):
         load_autoencoder(folders[1])

@@ -1,10 +1,15 @@
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
-from diffusers.models.attention_processor import AttnProcessor2_0
-from step.models.unet import DenoisingUNet, TemporalConv, inflate
+
+if TYPE_CHECKING:
+    from step.models.unet import DenoisingUNet
 
 
-def network(temporal: bool) -> DenoisingUNet:
+def network(temporal: bool) -> "DenoisingUNet":
+    from step.models.unet import DenoisingUNet
+
     torch.manual_seed(0)
     return DenoisingUNet(
         latent_channels=2,
@@ -18,7 +23,7 @@ def network(temporal: bool) -> DenoisingUNet:
     ).eval()
 
 
-def disturbed(video_network: DenoisingUNet) -> DenoisingUNet:
+def disturbed(video_network: "DenoisingUNet") -> "DenoisingUNet":
     """Return the network with weights in its temporal branches, as after some training."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -34,11 +39,15 @@ T = torch.tensor([3.5, 700.0])
 
 @torch.no_grad()
 def test_an_inflated_network_equals_the_image_network_frame_by_frame():
+    from step.models.unet import inflate
+
     image = network(temporal=False)
     assert torch.equal(inflate(image)(LATENT, T, temporal=True), image(LATENT, T, temporal=False))
 
 
 def test_a_temporal_convolution_and_its_gradients_are_those_of_three_dimensions():
+    from step.models.unet import TemporalConv
+
     torch.manual_seed(3)
     convolution = TemporalConv(4)
     video = torch.randn(2, 4, 5, 3, 2, requires_grad=True)
@@ -54,6 +63,8 @@ def test_a_temporal_convolution_and_its_gradients_are_those_of_three_dimensions(
 
 @pytest.mark.parametrize("block", ["spatial", "temporal"])
 def test_what_is_left_of_attention_to_a_null_context_is_the_layer_itself(block):
+    from diffusers.models.attention_processor import AttnProcessor2_0
+
     attention = getattr(network(temporal=True).middle[1], block).attn2
     learned = {name for name, parameter in attention.named_parameters() if parameter.requires_grad}
     torch.nn.init.normal_(attention.requires_grad_().to_out[0].bias)
@@ -75,6 +86,8 @@ def test_what_is_left_of_attention_to_a_null_context_is_the_layer_itself(block):
 
 @torch.no_grad()
 def test_trained_temporal_modules_change_the_video_but_nothing_when_switched_off():
+    from step.models.unet import inflate
+
     image = network(temporal=False)
     video = disturbed(inflate(image))
     expected = image(LATENT, T, temporal=False)
@@ -84,6 +97,8 @@ def test_trained_temporal_modules_change_the_video_but_nothing_when_switched_off
 
 @torch.no_grad()
 def test_with_the_switch_off_frames_are_independent_and_with_it_on_they_are_not():
+    from step.models.unet import inflate
+
     video = disturbed(inflate(network(temporal=False)))
     other = LATENT.clone()
     other[:, 1:] += 1
@@ -95,6 +110,8 @@ def test_with_the_switch_off_frames_are_independent_and_with_it_on_they_are_not(
 
 @torch.no_grad()
 def test_one_video_does_not_depend_on_the_others_of_its_batch():
+    from step.models.unet import inflate
+
     video = disturbed(inflate(network(temporal=False)))
     together = video(LATENT, T, temporal=True)
     alone = torch.cat([video(LATENT[i : i + 1], T[i : i + 1], temporal=True) for i in range(2)])
@@ -102,6 +119,8 @@ def test_one_video_does_not_depend_on_the_others_of_its_batch():
 
 
 def test_every_temporal_branch_receives_a_gradient_from_the_start():
+    from step.models.unet import inflate
+
     video = inflate(network(temporal=False))
     video(LATENT, T, temporal=True).square().mean().backward()
     for name, parameter in video.named_parameters():
@@ -115,6 +134,8 @@ def test_an_image_network_refuses_to_be_switched_on():
 
 
 def test_a_saved_network_comes_back_the_same(tmp_path):
+    from step.models.unet import DenoisingUNet, inflate
+
     video = disturbed(inflate(network(temporal=False)))
     video.save_pretrained(tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {

@@ -38,6 +38,7 @@ def blob(x: float, y: float) -> np.ndarray:
     return np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 50).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [32, 48, 128])
 def test_a_rotated_and_shifted_texture_is_followed_both_ways(settings, size):
     estimator, pair = tvl1_estimator(settings), synthetic_pair(size, seed=1)
@@ -159,6 +160,7 @@ def test_raft_sees_three_channels_that_are_large_enough_and_its_last_flow_is_sca
     assert torch.all(later == -1)
 
 
+@pytest.mark.slow
 def test_raft_with_any_weights_gives_a_flow_of_the_frames_size(weights):
     pair = synthetic_pair(32, seed=0)
     assert isinstance(pair, SyntheticPair)

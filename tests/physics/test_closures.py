@@ -89,6 +89,7 @@ def sets_of_eht_imaging(observation, frame_of: dict[float, int]) -> dict[str, li
     }
 
 
+@pytest.mark.slow
 def test_the_studys_sets_are_those_that_eht_imaging_makes_of_the_same_observation_station_by_station():
     model = forward_model()
     stations = read_array(model.settings.array)
@@ -185,6 +186,7 @@ def test_the_chi_square_with_the_covariance_is_the_same_for_every_order_of_stati
     assert np.ptp(diagonal) > 0.1 * np.mean(diagonal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["closure_phase", "log_closure_amplitude"])
 def test_the_truth_has_the_chi_square_one_with_the_covariance(kind):
     model = forward_model(errors=("thermal", "gains", "phases"))

@@ -1,5 +1,7 @@
-"""What docs/forward-models.md shows: its programs run, and its instrument is the blur that it says."""
+"""What documents show of forward models: programs and examples run, and the instrument is the blur that it says."""
 
+import doctest
+import importlib
 import sys
 
 import pytest
@@ -44,6 +46,13 @@ def test_every_program_runs(monkeypatch):
     assert len(programs) == 4
     for program in programs:
         exec(compile(program, FORWARD_MODELS.name, "exec"), {"__name__": "document"})
+
+
+@pytest.mark.parametrize("name", ["least_squares", "mri", "vlbi", "deepinv_operator"])
+def test_the_examples_in_docstrings_hold(name, monkeypatch):
+    monkeypatch.chdir(FORWARD_MODELS.parents[1])
+    result = doctest.testmod(importlib.import_module(f"step.physics.{name}"))
+    assert (result.failed, result.attempted > 0) == (0, True)
 
 
 def test_the_instrument_is_complete_in_ten_lines_of_code():

@@ -77,6 +77,7 @@ def chi_square(image: torch.Tensor, measurement: dict, rows: int) -> float:
     return model(rows).chi_squares(as_video(image, rows), measurement)["kspace"].item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["P001", "P002", "P003"])
 @pytest.mark.parametrize("mask", DEMO_MASKS)
 @pytest.mark.parametrize("n_lines", [42, 51, 62])
@@ -85,6 +86,7 @@ def test_the_whole_fields_true_video_has_chi_square_1_at_the_demos_sizes(n_lines
     assert 0.9 < chi_square(image, measured(image, static(n_lines, *mask), 48), 48) < 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", PAPER_MASKS)
 @pytest.mark.parametrize("n_lines", [204, 246, 168, 132])
 def test_the_whole_fields_true_video_has_chi_square_1_at_the_papers_sizes(n_lines, mask):
@@ -162,11 +164,13 @@ def changing() -> tuple[torch.Tensor, dict]:
     return as_video(0.8 * image, 48), measured(image, masks, 48)
 
 
+@pytest.mark.slow
 def test_the_truth_fits_data_whose_lines_change_with_time(changing):
     _, measurement = changing
     assert 0.9 < chi_square(disc_and_chest(0.7), measurement, 48) < 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prepared", [False, True])
 def test_the_likelihood_is_a_sum_over_chunks_of_frames(changing, prepared):
     video, measurement = changing
@@ -181,6 +185,7 @@ def test_the_likelihood_is_a_sum_over_chunks_of_frames(changing, prepared):
     assert torch.allclose(sum(parts), whole)
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_likelihood_though_the_level_is_held(changing):
     video, measurement = changing
     forward = model(48, noise_level=0.1)
@@ -192,6 +197,7 @@ def test_the_gradient_is_that_of_the_likelihood_though_the_level_is_held(changin
     assert ((ahead - behind) / (2 * step)).item() == pytest.approx((gradient * direction).sum().item(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_half_the_squared_residuals_is_the_negative_log_likelihood_at_a_stated_scale(changing):
     video, measurement = changing
     forward = model(48)
@@ -201,6 +207,7 @@ def test_half_the_squared_residuals_is_the_negative_log_likelihood_at_a_stated_s
     assert torch.allclose(half_squares, forward.negative_log_likelihood(video, stated))
 
 
+@pytest.mark.slow
 def test_the_residuals_derivative_gives_the_likelihoods_gradient_at_a_fitted_level(changing):
     video, measurement = changing
     forward = model(48)
@@ -213,6 +220,7 @@ def test_the_residuals_derivative_gives_the_likelihoods_gradient_at_a_fitted_lev
     assert (forwards * residuals).sum().item() == pytest.approx((gradient * direction).sum().item())
 
 
+@pytest.mark.slow
 def test_single_precision_gives_the_same_chi_square(changing):
     video, measurement = changing
     single = {name: array.to(torch.complex64) if array.is_complex() else array for name, array in measurement.items()}
@@ -231,6 +239,7 @@ def test_with_as_many_lines_as_rows_nothing_is_prepared_and_nothing_is_outside()
     assert forward.outside_energy(video, measurement).item() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", [disc_and_chest(0.7), patient(62, "P001", **DEMO)], ids=["disc", "patient"])
 def test_the_frame_is_reconstructed_with_less_than_half_the_error_of_a_likelihood_that_knows_no_outside(image):
     measurement = measured(image, static(62, 6, 6), 48)

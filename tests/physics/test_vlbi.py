@@ -267,6 +267,7 @@ print(hashlib.sha256(measured["visibility"].numpy().tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_observation_in_another_process():
     measured = forward_model(n_frames=2).measure(crescent(2), torch.Generator().manual_seed(7))
     path = os.pathsep.join([str(PROJECT / "tests/physics"), *sys.path])

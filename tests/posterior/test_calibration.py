@@ -76,6 +76,7 @@ def verdicts(problem: GaussianProblem, width: float, n_studies: int) -> list[str
     return [rows[0]["verdict"] for rows in tables]
 
 
+@pytest.mark.slow
 def test_over_and_under_confidence_by_two_is_flagged_and_an_exact_posterior_is_not(problem):
     assert verdicts(problem, width=1.0, n_studies=10) == 10 * [CONSISTENT]
     assert verdicts(problem, width=0.5, n_studies=10) == 10 * [OVER_CONFIDENT]
@@ -137,6 +138,7 @@ def test_over_confidence_by_two_is_low_coverage_ranks_at_the_ends_and_a_ratio_of
     assert error["value"] > error["expected_high"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_pixels", [1, 5], ids=["all pixels as one", "five pixels"])
 def test_the_exchange_is_an_exact_test_however_dependent_the_pixels_are(n_pixels):
     generator = np.random.default_rng(0)

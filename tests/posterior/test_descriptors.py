@@ -91,6 +91,7 @@ def test_what_stands_still_or_brightens_as_a_whole_does_not_turn():
     assert pattern_rotation(brightening) == pytest.approx(20, abs=2)
 
 
+@pytest.mark.slow
 def test_simulated_flows_turn_as_they_were_made_to():
     """Rotation of the simulator is on the sky, with north up and east to the left, as the descriptor's is."""
     frame_m = 408 / GRAVITATIONAL_TIME_S

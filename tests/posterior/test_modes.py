@@ -50,6 +50,7 @@ def test_a_density_has_as_many_modes_as_it_has_heaps_farther_apart_than_they_are
     assert [count_modes(heaps, bandwidth) for bandwidth in (0.2, 0.8, 4)] == [3, 2, 1]
 
 
+@pytest.mark.slow
 def test_one_mode_is_refused_no_more_often_than_the_level_and_two_are():
     generator = np.random.default_rng(1)
     one = np.array([one_mode_p(generator.standard_normal(60), 99, seed=0) for _ in range(40)])
@@ -95,12 +96,14 @@ def circle(generator: np.random.Generator) -> np.ndarray:
     return np.stack([np.cos(azimuth), np.sin(azimuth)], axis=1) + 0.15 * generator.normal(size=(100, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cloud", [gaussian, uniform, heavy_tailed, banana, circle])
 def test_a_cloud_without_a_gap_is_one_mode(cloud):
     found = [len(modes_of(cloud(np.random.default_rng(seed))).shares) for seed in range(4)]
     assert found == [1, 1, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cloud", [circle, banana])
 def test_the_information_criterion_alone_would_find_modes_in_it(cloud):
     easy = {"evidence": 0, "gap_level": 1 - 1e-9, "least_stability": 0}
@@ -287,6 +290,7 @@ def draw(weights: tuple[float, float]) -> np.ndarray:
     return samples.numpy()
 
 
+@pytest.mark.slow
 def test_the_modes_of_a_known_posterior_are_found_with_their_weights():
     samples = draw((0.7, 0.3))
     # The sampler finds both modes, each where it is: the left column is the prior's, and nothing is between.
@@ -309,6 +313,7 @@ def test_the_modes_of_a_known_posterior_are_found_with_their_weights():
         assert np.abs(samples[representative, ..., 0].mean() - centre[..., 0].mean()) < 2 * SPREAD / 2
 
 
+@pytest.mark.slow
 def test_a_posterior_of_one_mode_has_one():
     samples = draw((1.0, 0.0))
     clusters = modes_of(reduce(general.describe((samples[:, :, 0] + 1) / 2, None, {}), SETTINGS).samples)

@@ -79,6 +79,7 @@ def draw(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damping", "step_size_squared", "steps"),
     [(0.0, 6e-3, 120), (0.7, 8e-3, 60)],
@@ -95,6 +96,7 @@ def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size
         assert_distributed_as(samples, prior.mean, prior.covariance, bias=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damping", [0.0, 0.7])
 @pytest.mark.parametrize(("prior_score", "every"), [("exact", 1), ("exact", 4), ("frozen", 1), ("gaussian", 1)])
 def test_the_chain_of_one_level_samples_the_target_of_its_prior_score(prior_score, every, damping):
@@ -171,6 +173,7 @@ def test_the_studys_annealing_ends_where_the_authors_does_who_drop_the_grids_las
     assert sigmas[-1] == pytest.approx(last, abs=5e-5)
 
 
+@pytest.mark.slow
 def test_the_trace_holds_every_level_and_the_misfit_falls():
     settings = sampler()
     _, trace = draw(range(20), settings)

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 import pytest
-import step.models.prior
 import torch
 from step.cli import generate, reference
 from step.cli.generate import select as generation_settings
@@ -14,7 +13,6 @@ from step.config.tasks import Networks, PixelSpace
 from step.io.reconstructions import read_reconstructions
 from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
-from step.reconstruct import Problem, sample_problem
 from step.sampling.noise.sources import build_noise_source
 
 N_FRAMES, SIDE = 11, 16
@@ -79,6 +77,8 @@ def settings_of_sampling(n_frames: int, videos_per_batch: int, above_sigma: floa
 
 
 def samples_of(prior: FramesSeen, video: torch.Tensor, settings) -> torch.Tensor:
+    from step.reconstruct import Problem, sample_problem
+
     model = build_forward_model(settings.measurement, SHAPE)
     measurement = model.measure(video, torch.Generator().manual_seed(1))
     problem = Problem(
@@ -112,6 +112,8 @@ def test_the_shape_of_a_frame_is_found_out_with_one_frame(prior, video):
 
 
 def test_the_reference_through_the_autoencoder_goes_chunk_by_chunk(prior, video, tmp_path, monkeypatch):
+    import step.models.prior
+
     monkeypatch.setattr(step.models.prior, "load_autoencoder", lambda folder, domain: prior)
     config = load_config()
     write_truth(tmp_path / "video000.h5", video[0].numpy(), {})
@@ -126,6 +128,8 @@ def test_the_reference_through_the_autoencoder_goes_chunk_by_chunk(prior, video,
 def test_generated_samples_are_decoded_as_many_frames_at_once_as_the_autoencoder_learned_from(
     prior, tmp_path, monkeypatch
 ):
+    import step.models.prior
+
     monkeypatch.setattr(step.models.prior, "load_prior", lambda autoencoder, folder, domain: prior)
     settings = generation_settings(load_config(), domain="mri", prior="video")
     assert settings.frames_at_once == 16

@@ -20,6 +20,7 @@ SIGMA = 0.8
 UNREACHABLE = 1e-9  # a share of accepted steps so low that the step size stays at its longest
 
 
+@pytest.mark.slow
 def test_samples_have_the_exact_posterior_mean_and_covariance_from_a_step_far_too_large():
     settings = sampler(algorithm="adapted", steps=40, step_size_squared=1.0, limit_step_to_sigma=False)
     samples, _ = draw(range(40), settings.model_copy(update={"videos_per_batch": 40, "frames_per_chunk": 2}))
@@ -51,6 +52,7 @@ class Level:
         return sample_adapted_hamiltonian(self.target, self.start, *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prior_score", "damping"), [("exact", 0.0), ("exact", 0.7), ("frozen", 0.7), ("gaussian", 0.0)]
 )
@@ -65,6 +67,7 @@ def test_a_chain_of_steps_so_large_that_the_damped_one_is_biased_samples_the_lev
         assert_distributed_as(uncorrected, *level.moments, bias=0.0)
 
 
+@pytest.mark.slow
 def test_a_score_that_is_held_for_a_few_small_steps_biases_the_samples_little():
     level = Level(150, 10, prior_score="exact", prior_score_every=4)
     drawn = level.sample(60, 0.1, 0.7, UNREACHABLE, longest=0.1)
@@ -81,6 +84,7 @@ def test_a_step_takes_one_gradient_of_the_likelihood_and_the_start_one_more(ever
     assert torch.equal(drawn.video, drawn.state)  # the decoder is the identity
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damping", [0.0, 0.8])
 @pytest.mark.parametrize("prior_score", ["exact", "gaussian"])
 def test_the_step_size_finds_the_acceptance_from_ten_times_too_large_and_too_small(prior_score, damping):
@@ -94,6 +98,7 @@ def test_the_step_size_finds_the_acceptance_from_ten_times_too_large_and_too_sma
     assert found[0] == pytest.approx(found[1], rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.1, 10.0])
 def test_a_step_size_carried_along_short_levels_finds_the_acceptance(factor):
     level = Level(20, 20, prior_score="gaussian")
@@ -227,6 +232,7 @@ def test_a_step_from_exact_draws_leaves_their_distribution_and_is_reversible(bou
     assert asymmetry(start, end) < 4
 
 
+@pytest.mark.slow
 def test_steps_with_a_momentum_that_lasts_leave_the_distribution_too():
     assert change(*moved(damping=0.9, steps=4)) < 4
 
@@ -297,6 +303,7 @@ def change_of_two_modes(numbers: int, items: int) -> float:
     return change(start.flatten(), end.flatten())
 
 
+@pytest.mark.slow
 def test_the_trapezoid_rule_for_a_score_that_is_not_linear_is_good_where_an_item_has_many_numbers():
     assert change_of_two_modes(numbers=500, items=8) < 4
     assert change_of_two_modes(numbers=1, items=1500) > 5  # steps as long as the distance between the modes
@@ -322,6 +329,7 @@ def settings_of_two_modes(algorithm: str, above_sigma: float | None) -> Sampler:
     return own.model_copy(update={"pixel_space": PixelSpace(above_sigma=above_sigma, spread=0.5, iterations=2)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "above_sigma"), [("damped", None), ("adapted", None), ("damped", 1.5)])
 def test_two_modes_are_found_with_their_weights_and_widths(algorithm, above_sigma):
     n_videos, y = 24, 0.5

@@ -100,6 +100,7 @@ def test_independent_noise_has_nothing_in_common_between_frames_and_batch_consis
     assert torch.equal(repeated, repeated[:1].expand_as(repeated))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 @pytest.mark.parametrize("name", INTEGRAL)
 def test_integral_noise_is_white_in_every_frame_under_any_flow(name, flow):
@@ -250,6 +251,7 @@ def test_channels_of_integral_noise_are_independent(name):
     assert torch.corrcoef(last)[0, 1].abs() < 5 / 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (2, -1), (0.4, 0.7), (-9, 0)])
 def test_gaussian_process_noise_has_its_kernel_of_the_distance_in_the_first_frame(x, y):
     """Which holds for frames that a shift empties, too: the process is defined beyond the frame."""

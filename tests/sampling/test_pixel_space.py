@@ -51,6 +51,7 @@ def likelihood(prior, model, measurement: dict, n: int) -> LatentLikelihood:
     return LatentLikelihood(prior, model, repeated, 2, 1, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prior", "model", "scale"),
     [(GaussianPrior(), LinearGaussianModel(NOISE_LEVEL), 1.0), (LossyPrior(), WideModel(NOISE_LEVEL), 2.0)],
@@ -111,6 +112,7 @@ def test_levels_above_the_limit_are_drawn_in_pixel_space_and_the_rest_by_the_cha
     assert not uses_pixel_space(1.1, settings(above_sigma=None))
 
 
+@pytest.mark.slow
 def test_samples_that_begin_in_pixel_space_have_the_exact_posterior_mean_and_covariance():
     """The chain of the levels below forgets how the ones above were drawn."""
     prior, model = GaussianPrior(), LinearGaussianModel(NOISE_LEVEL)

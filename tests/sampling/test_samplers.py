@@ -4,49 +4,16 @@ import sys
 
 import pytest
 import torch
+from own_sampler import MODULE
 from step.config.sampling import sample_settings, settings_of_sampler
 from step.config.study import load_config
 from step.config.tasks import AnySettings
 from step.contracts import PosteriorSampler
 from step.errors import InputError
-from step.reconstruct import Reconstructor
 from step.sampling.daps import Daps
 from step.sampling.noise.independent import build as independent
 from step.sampling.samplers import build_sampler
 
-DESCENT = '''
-"""The most probable latent under a standard normal prior: gradient ascent from noise."""
-
-import torch
-from step.config.sections import Count, Positive, Section
-from step.contracts import PosteriorSamples
-
-
-class Settings(Section):
-    steps: Count
-    step_size: Positive
-    weighted: bool = False
-
-
-class Descent:
-    def __init__(self, settings):
-        self.settings = settings
-
-    def sample(self, prior, likelihood, noise_sources, generators, device, describe):
-        pairs = zip(noise_sources, generators, strict=True)
-        latent = torch.stack([source.draw(prior.latent_shape, generator) for source, generator in pairs]).to(device)
-        misfits = []
-        for _ in range(self.settings.steps):
-            gradient, video = likelihood.gradient(latent)
-            latent = latent + self.settings.step_size * (gradient - latent)
-            misfits.append(likelihood.misfit(video))
-        weights = torch.arange(float(len(latent))) if self.settings.weighted else None
-        return PosteriorSamples(latent, {"misfit": torch.stack(misfits, dim=1)}, weights)
-
-
-def build(settings):
-    return Descent(settings)
-'''
 OVERLAY = """
 methods: {map: {prior: joint, noise: {source: independent}, sampler: descent_sampler}}
 tasks: {mri8: {samplers: {descent_sampler: {steps: 200, step_size: 0.1}}}}
@@ -81,7 +48,7 @@ class Photograph:
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    (tmp_path / "descent_sampler.py").write_text(DESCENT)
+    (tmp_path / "descent_sampler.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     yield lambda overlay=OVERLAY: load_config(_written(tmp_path / "overlay.yaml", overlay))
     sys.modules.pop("descent_sampler", None)
@@ -93,6 +60,8 @@ def _written(path, text):
 
 
 def reconstruct(sampler: PosteriorSampler, chunks) -> dict:
+    from step.reconstruct import Reconstructor
+
     truth = torch.arange(12.0).reshape(1, *SHAPE)
     sources = {"video000": independent(None, None, SHAPE)}
     sampled = Reconstructor(Identity(), Photograph(), sampler, chunks, torch.device("cpu")).sample(

@@ -122,6 +122,7 @@ def test_a_resumed_run_does_not_repeat_the_steps_that_were_done(tmp_path):
     assert min(made) >= 6
 
 
+@pytest.mark.slow
 def test_waiting_for_batches_is_told_apart_from_learning_and_goes_on_counting_in_the_next_run(tmp_path):
     quick = objective()
 

@@ -9,16 +9,16 @@ from step.config.priors import Autoencoder
 from step.config.study import load_config
 from step.diffusion.schedule import LinearBetaSchedule
 from step.io.videos import PreparedVideo, VideoRecord, VideoStore, write_videos
-from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
 from step.physics.display import DARK, to_unit_range
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, prefetch, transform
-from step.training.denoiser import LatentBatches, is_video_step
 from step.training.objectives import autoencoder_loss, denoising_loss, mean_in_parts
 
 NO_CHANGE = Augmentation(flips=False, zoom=(1.0, 1.0), probability=0.0)
 
 
 def autoencoder(patch_size: int = 1):
+    from step.models.autoencoder import build_autoencoder
+
     torch.manual_seed(0)
     settings = Autoencoder(
         latent_channels=2,
@@ -43,6 +43,8 @@ def store(tmp_path) -> VideoStore:
 
 
 def test_autoencoder_loss_is_equation_16_over_the_number_of_pixels():
+    from step.models.autoencoder import PosteriorSample
+
     network = PosteriorSample(autoencoder(), 1)
     images, noise = torch.randn(3, 2, 8, 8), torch.randn(3, 2, 4, 4)
     with torch.no_grad():
@@ -65,6 +67,8 @@ def test_denoising_loss_of_a_perfect_network_is_zero_and_of_a_silent_one_the_var
 
 
 def test_joint_training_keeps_the_ratio_of_video_steps():
+    from step.training.denoiser import is_video_step
+
     n_steps, p_joint = 4000, 0.8
     share = np.mean([is_video_step(0, step, p_joint) for step in range(n_steps)])
     assert abs(share - p_joint) < 4 * math.sqrt(p_joint * (1 - p_joint) / n_steps)
@@ -157,6 +161,8 @@ def test_the_value_of_no_signal_is_seen_as_brightness_0(display):
 
 
 def test_latents_are_of_examples_that_are_dark_outside():
+    from step.training.denoiser import LatentBatches
+
     class Process:
         device, process_index, num_processes = torch.device("cpu"), 0, 1
 
@@ -183,6 +189,9 @@ def test_a_training_knows_its_domain_s_value_of_no_signal(domain, dark):
 
 
 def test_processes_share_out_the_batch_and_its_random_draws():
+    from step.models.autoencoder import FrameAutoencoder
+    from step.training.denoiser import LatentBatches
+
     class Process:
         device = torch.device("cpu")
 
@@ -210,6 +219,8 @@ def test_processes_share_out_the_batch_and_its_random_draws():
 
 @pytest.mark.parametrize("temporal", [False, True])
 def test_a_trained_autoencoder_encodes_as_many_frames_at_once_as_it_may_and_the_validation_loss_is_the_same(temporal):
+    from step.training.denoiser import LatentBatches
+
     class Process:
         device, process_index, num_processes = torch.device("cpu"), 0, 1
 
@@ -261,6 +272,8 @@ def test_prefetched_batches_come_in_order_and_errors_come_through():
 
 
 def test_standardised_latents_decode_to_what_plain_ones_do():
+    from step.models.autoencoder import FrameAutoencoder
+
     network = autoencoder().eval()
     plain = FrameAutoencoder(network, [0.0, 0.0], [1.0, 1.0], 1)
     shifted = FrameAutoencoder(network, [0.5, -1.0], [2.0, 0.1], 1)
@@ -276,6 +289,8 @@ def test_standardised_latents_decode_to_what_plain_ones_do():
 
 def test_patches_are_pixels_of_more_channels_and_lose_nothing():
     """The network sees a 2 x 2 patch as one pixel; frames keep their shape and every pixel its place."""
+    from step.models.autoencoder import FrameAutoencoder, PosteriorSample
+
     network = autoencoder(patch_size=2).eval()
     video = torch.randn(1, 3, 2, 8, 8)
     patched = FrameAutoencoder(network, [0.0, 0.0], [1.0, 1.0], 2)

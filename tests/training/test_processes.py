@@ -56,6 +56,7 @@ def assert_learned_the_same(one: Path, two: Path) -> None:
         np.testing.assert_allclose(values, weights[1][name], atol=2e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(index, tmp_path):
     one, two, image = tmp_path / "autoencoder", tmp_path / "autoencoder2", tmp_path / "image"
     assert main(arguments(index, "autoencoder", one)) == 0
@@ -83,6 +84,7 @@ def in_two(command: list[str]) -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_one_line(index, tmp_path, capfd):
     assert main([*arguments(index, "autoencoder", tmp_path / "none"), "--processes", "3"]) == 1
     assert "3 processes cannot share a batch of 8" in capfd.readouterr().err

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from step.io.videos import PreparedVideo, VideoRecord, VideoStore, write_videos
-from step.models.unet import DenoisingUNet
 from step.training.batches import ImageSet, VideoSet
 
 N_VIDEOS = 24
@@ -47,7 +46,10 @@ def seconds(work, repetitions: int) -> float:
     return min(times)
 
 
+@pytest.mark.slow
 def test_reading_a_batch_from_the_store_costs_less_than_a_tenth_of_a_step_more_than_from_memory(store):
+    from step.models.unet import DenoisingUNet
+
     memory = MemoryStore(store)
     numbers = [n * 7 % N_VIDEOS for n in range(4)]
     extra_videos = seconds(lambda: VideoSet(store).read(numbers), 5) - seconds(

@@ -63,6 +63,7 @@ def what_was_tried(trials: list[Trial]) -> list[tuple]:
     return [(trial.number, trial.state, dict(trial.values), trial.scores, trial.reason) for trial in trials]
 
 
+@pytest.mark.slow
 def test_the_first_trial_is_the_start_and_the_best_one_is_near_the_maximum(tmp_path):
     trials = run(tmp_path, settings())
     assert trials[0].values == START
@@ -75,11 +76,13 @@ def test_the_first_trial_is_the_start_and_the_best_one_is_near_the_maximum(tmp_p
         assert all(bounds.low <= trial.values[name] <= bounds.high for trial in trials)
 
 
+@pytest.mark.slow
 def test_later_trials_are_nearer_to_the_maximum_than_the_random_ones(tmp_path):
     trials = run(tmp_path, settings(trials=30))
     assert np.mean([t.mean for t in trials[20:]]) > np.mean([t.mean for t in trials[1:8]]) + 1
 
 
+@pytest.mark.slow
 def test_another_seed_tries_other_values(tmp_path):
     first, second = (run(tmp_path / str(seed), settings(trials=3), seed=seed) for seed in (0, 1))
     assert first[0].values == second[0].values
@@ -94,6 +97,7 @@ def whole(tmp_path_factory) -> list[Trial]:
     return trials
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill_at", [1, 3, 20, 27])
 def test_a_search_that_was_killed_and_goes_on_tries_the_same_as_one_that_was_not(tmp_path, whole, kill_at):
     chosen = settings(trials=12, percentile=75.0)
@@ -109,6 +113,7 @@ def test_a_search_that_was_killed_and_goes_on_tries_the_same_as_one_that_was_not
     assert what_was_tried(run(tmp_path, chosen, score_until_killed)) == what_was_tried(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("torn", [1, 40])
 def test_a_journal_that_a_kill_tore_within_its_last_line_is_gone_on_with(tmp_path, whole, torn):
     run(tmp_path, settings(trials=4, percentile=75.0))
@@ -117,6 +122,7 @@ def test_a_journal_that_a_kill_tore_within_its_last_line_is_gone_on_with(tmp_pat
     assert what_was_tried(run(tmp_path, settings(trials=6, percentile=75.0))) == what_was_tried(whole)[:6]
 
 
+@pytest.mark.slow
 def test_a_stop_is_an_interruption_after_which_the_search_goes_on(tmp_path):
     scored = []
 
@@ -133,12 +139,14 @@ def test_a_stop_is_an_interruption_after_which_the_search_goes_on(tmp_path):
     assert len(scored) == 7 + 9  # the two trials that were complete are not repeated
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_from_fewer_and_fewer_are_the_first_of_them(tmp_path, whole):
     few, more = (settings(trials=trials, percentile=75.0) for trials in (5, 12))
     for chosen in (few, more, few):
         assert what_was_tried(run(tmp_path, chosen)) == what_was_tried(whole)[: chosen.trials]
 
 
+@pytest.mark.slow
 def test_a_trial_below_the_median_of_the_finished_ones_is_stopped_after_its_first_video(tmp_path):
     trials = run(tmp_path, settings(trials=20, percentile=50.0))
     finished = []
@@ -153,12 +161,14 @@ def test_a_trial_below_the_median_of_the_finished_ones_is_stopped_after_its_firs
     assert len(finished) < len(trials)
 
 
+@pytest.mark.slow
 def test_pruning_waits_for_as_many_videos_as_it_is_told_and_can_be_left_out(tmp_path):
     for fewest, percentile, lengths in ((2, 75.0, {2, 3}), (1, None, {3})):
         trials = run(tmp_path / str(fewest), settings(trials=12, percentile=percentile, fewest=fewest))
         assert {len(trial.scores) for trial in trials} == lengths
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_bad_on_a_later_video_is_stopped_although_its_first_was_easy(tmp_path):
     def steadily_worse(values, video):
         bad = {"easy": 0, "middle": 100, "hard": 100}[video] * (values["damping"] > 0.3)
@@ -169,6 +179,7 @@ def test_a_trial_that_is_bad_on_a_later_video_is_stopped_although_its_first_was_
     assert lengths == {2}
 
 
+@pytest.mark.slow
 def test_trials_that_diverge_or_score_nan_have_failed_with_their_reason_and_never_win(tmp_path):
     def fragile(values, video):
         if values["damping"] > 0.5 and video == "middle":
@@ -187,6 +198,7 @@ def test_trials_that_diverge_or_score_nan_have_failed_with_their_reason_and_neve
     assert what_was_tried(run(tmp_path, settings(trials=20), fragile)) == what_was_tried(trials)
 
 
+@pytest.mark.slow
 def test_the_search_turns_away_from_where_trials_fail(tmp_path):
     def cliff(values, video):
         if values["step_size_squared"] > 2e-3:

@@ -74,6 +74,7 @@ def test_an_importing_workflow_reconstructs_with_its_own_configuration_in_its_ow
     assert (int(size), name) == ((importing.folder / ZERO_FILLED).stat().st_size, ZERO_FILLED)
 
 
+@pytest.mark.quick
 def test_the_project_s_own_files_are_its_own_and_all_others_those_of_the_importing_workflow(importing):
     targets = [f"{RESULTS}/{name}" for name in ("tables/table1.csv", "tables/table2.csv", "tour.html")]
     run = importing.snakemake("-n", "-p", *targets)

@@ -22,7 +22,7 @@ use rule split as split_ablation with:
 
 use rule train_denoiser as train_ablation with:
     input:
-        index=index_of_point,
+        index=of_point("index"),
         autoencoder=lambda w: RESULTS / domain_of(ablation_of(w).task) / "priors/autoencoder",
         initial=lambda w: (
             [RESULTS / domain_of(ablation_of(w).task) / "priors/image"] if method_of_point(w).prior == "joint" else []
@@ -47,7 +47,7 @@ rule sample_ablation:
     input:
         measurements=lambda w: RESULTS / ablation_of(w).task / "measurements",
         autoencoder=lambda w: RESULTS / domain_of(ablation_of(w).task) / "priors/autoencoder",
-        denoiser=prior_of_point,
+        denoiser=of_point("prior"),
         flow=lambda w: flow_of_method(ablation_of(w).task, ablation_of(w).method, w.shard),
         described=lambda w: files_of_sampling(ablation_of(w).task, ablation_of(w).method),
     output:
@@ -68,7 +68,7 @@ rule sample_ablation:
         measurements=lambda w: measurement_files(ablation_of(w).task, shards_of_ablation(w.ablation)[w.shard]),
         place=lambda w: place_of_shard(ablation_of(w).task, w.shard),
         # Of a trained prior there is one folder for each epoch that was kept, so that nothing is trained again.
-        denoiser=lambda w, input: str(Path(input.denoiser) / epoch_of_point(w)),
+        denoiser=lambda w, input: str(Path(input.denoiser) / of_point("epoch")(w)),
         flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
         settings=lambda w: settings_of_point(
             "sample", w.ablation, w.point, task=ablation_of(w).task, method=ablation_of(w).method
@@ -86,7 +86,7 @@ use rule evaluate as evaluate_ablation with:
         measurements=lambda w: RESULTS / ablation_of(w).task / "measurements",
         truths=lambda w: RESULTS / ablation_of(w).task / "truths",
         described=lambda w: files_of_measurement(ablation_of(w).task),
-        reconstructions=samples_of_point,
+        reconstructions=of_point("samples"),
         weights=RESULTS / "weights/vgg16.safetensors",
         checksums=CONFIG.weights.checksums,
     output:
@@ -121,8 +121,8 @@ rule tabulate_ablation:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        points=lambda w, input: words("--point", point_arguments(w, input)),
-        study=study_arguments,
+        points=lambda w, input: words("--point", point_arguments(points(w.ablation).values(), input)),
+        study=lambda w: checked(study_arguments, points(w.ablation).values()),
         settings=settings("tabulate_ablation"),
         code=code("tabulate_ablation"),
     shell:

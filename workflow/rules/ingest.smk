@@ -7,7 +7,7 @@ for domain in SIMULATED:
         name:
             f"simulate_{domain}"
         output:
-            directory(simulated_folder(domain, "{shard}")),
+            directory(FILES.raw_root(domain, "{shard}")),
         log:
             RESULTS / f"logs/{domain}/simulate/{{shard}}.log",
         benchmark:

@@ -17,13 +17,13 @@ def own(path):
     return path if PROJECT.samefile(Path.cwd()) else str(PROJECT / path)
 
 
-# The library is used where it lies, installed or not.
+# The library is used where it lies, installed or not: first in the path of this process and of its jobs, and once.
 LIBRARY = str(PROJECT / "workflow")
-if LIBRARY not in sys.path:
-    sys.path.insert(0, LIBRARY)
+sys.path[:] = [LIBRARY, *(folder for folder in sys.path if folder != LIBRARY)]
 search_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-if LIBRARY not in search_path:
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, *search_path]))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [LIBRARY, *(folder for folder in search_path if folder not in ("", LIBRARY))]
+)
 
 # By their number common.smk sees whether `configfile:` is read, or a workflow that imports this one takes its place.
 N_CONFIGFILES = len(workflow.configfiles)

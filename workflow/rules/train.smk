@@ -25,7 +25,7 @@ rule fetch_prior:
 
 rule take_network:
     input:
-        lambda w: pretrained_folder(w.domain),
+        lambda w: pretrained_input(w.domain),
     output:
         directory(RESULTS / "{domain}/priors/{prior}"),
     log:
@@ -41,10 +41,11 @@ rule take_network:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        folder=lambda w: pretrained_folder(w.domain),
         settings=lambda w: settings("take_network", domain=w.domain, prior=w.prior),
         code=code("take_network"),
     shell:
-        "python -m step take_network --settings {params.settings:q} --log {log:q} --folder {input:q} --output {output:q}"
+        "python -m step take_network --settings {params.settings:q} --log {log:q} --folder {params.folder:q} --output {output:q}"
 
 
 rule assemble_prior:

@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from step.api import Posterior, Video, daps, load_prior, sample
+    from step.api import Posterior, Video, daps, generate, load_prior, sample
     from step.contracts import ForwardModel, NoiseSource, PosteriorSampler, PosteriorSamples, VideoPrior
     from step.errors import InputError
     from step.physics.least_squares import LeastSquares
@@ -19,6 +19,7 @@ _HOME = {
     "load_prior": "step.api",
     "sample": "step.api",
     "daps": "step.api",
+    "generate": "step.api",
     "Posterior": "step.api",
     "Video": "step.api",
     "CartesianMri": "step.physics.mri",
@@ -46,6 +47,7 @@ __all__ = [
     "Video",
     "VideoPrior",
     "daps",
+    "generate",
     "load_prior",
     "sample",
 ]

@@ -78,10 +78,10 @@ def _stages_of(argv: list[str]) -> tuple[dict[str, Stage], list[str]]:
 
 def _parser(stages: dict[str, Stage]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m step",
+        prog="step",
         description="Reconstruct videos from sparse measurements with spatiotemporal diffusion priors, stage by "
         "stage. The workflow (snakemake) runs these commands; they can be run by hand too.",
-        epilog="python -m step STAGE --help explains a stage",
+        epilog="step STAGE --help explains a stage",
     )
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     for name, stage in stages.items():

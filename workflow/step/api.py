@@ -26,7 +26,9 @@ from step.models.prior import LatentDiffusionPrior, load_prior_folder
 from step.physics.display import to_unit_range
 from step.physics.forward_models import check_measurement
 from step.reconstruct import Reconstructor, shape_of_videos
+from step.sampling.batches import FixedBatches
 from step.sampling.daps import Daps
+from step.sampling.generation import generate_latents
 from step.sampling.noise.sources import build_noise_source
 from step.seeds import derive_seed
 
@@ -71,6 +73,19 @@ def daps(
     return Daps(check_section(Sampler, _changed(values, changes or {}), "sampler"))
 
 
+def generate(prior: LatentDiffusionPrior, samples: int = 1, seed: int = 0) -> torch.Tensor:
+    """Return unconditional samples of `prior` (sample, time, channel, y, x): what it believes before any data.
+
+    They solve the probability-flow ODE (Eq. 4) from noise as ``generation`` of the study's configuration says. Sample
+    number n depends on `seed` and on n alone. Raises `InputError` for fewer than one.
+    """
+    _check_number(samples)
+    generators = [torch.Generator().manual_seed(derive_seed(seed, "generated", number)) for number in range(samples)]
+    latents = generate_latents(FixedBatches(prior, 1), generators, load_config().generation, prior.device)
+    with torch.no_grad():
+        return torch.cat([prior.decode(latent[None]).cpu() for latent in latents])
+
+
 def sample(
     prior: LatentDiffusionPrior,
     physics: ForwardModel,
@@ -91,8 +106,7 @@ def sample(
 
     Raises `InputError` for a measurement that does not fit, `FloatingPointError` where a sample diverges.
     """
-    if samples < 1:
-        raise InputError(f"samples is {samples}; ask for 1 or more")
+    _check_number(samples)
     device = prior.device
     chosen = daps(prior) if sampler is None else sampler
     settings = getattr(chosen, "settings", None)
@@ -267,6 +281,11 @@ class Video:
         with tempfile.TemporaryDirectory() as folder:
             encoded = base64.b64encode(self.save(Path(folder) / "video.mp4").read_bytes()).decode()
         return f'<video controls loop autoplay muted src="data:video/mp4;base64,{encoded}"></video>'
+
+
+def _check_number(samples: int) -> None:
+    if samples < 1:
+        raise InputError(f"samples is {samples}; ask for 1 or more")
 
 
 def _recommended(prior: LatentDiffusionPrior) -> dict[str, Any]:

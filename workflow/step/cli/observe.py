@@ -74,8 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--brightness",
         type=Path,
         metavar="FILE",
-        help="where the format asks how bright videos are: index.csv of those that the prior is trained on, or the "
-        "folder of a pretrained prior",
+        help="where the format asks how bright videos are: index.csv of those that the prior is trained on, or a "
+        "pretrained prior",
     )
     parser.add_argument("--output", type=Path, required=True, help="measurement to write (.h5), named after it")
 
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
             raise InputError(
                 f"format {settings.format} asks how bright videos are; give their index, or a prior, with --brightness"
             )
-        brightness = _brightness(arguments.brightness)
+        brightness = brightness_from(arguments.brightness)
     measurement, attributes = door.read(values, brightness)
     source = ", ".join(map(str, door.files(values)))
     forward_model = build_forward_model(settings.measurement, settings.shape)
@@ -105,12 +105,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     log.info("wrote %s", arguments.output)
 
 
-def _brightness(source: Path) -> "Brightness":
+def brightness_from(source: Path) -> "Brightness":
     """Return how bright the training videos in an index are, or those that the prior in a folder has learned from."""
-    from step.io.prior_folders import read_prior_facts
+    from step.io.prior_folders import FACTS, read_prior_facts
     from step.io.videos import VideoStore
     from step.physics.display import Brightness, brightness_of
 
+    if source.name == FACTS:
+        source = source.parent
     if not source.is_dir():
         training = VideoStore(source).select("train", "video")
         return brightness_of(training.video(number) for number in range(len(training)))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sysconfig
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,8 +26,12 @@ from step.config.tasks import MeasurementOfDomain, Task
 from step.config.tuning import Tuning
 from step.errors import InputError
 
-_BESIDE_THE_LIBRARY = Path(__file__).resolve().parents[3] / "config" / "config.yaml"
-BASE_CONFIG = _BESIDE_THE_LIBRARY if _BESIDE_THE_LIBRARY.exists() else Path("config", "config.yaml")
+_FILE = Path("config", "config.yaml")
+_PLACES = (
+    Path(__file__).resolve().parents[3] / _FILE,  # the project's folder
+    Path(sysconfig.get_path("data"), "share/step-workflow") / _FILE,  # an installed copy
+)
+BASE_CONFIG = next((file for file in _PLACES if file.exists()), _FILE)
 """The paper's study, over which every other configuration file is laid."""
 
 

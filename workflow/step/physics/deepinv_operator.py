@@ -45,6 +45,12 @@ class DeepinvOperator(LeastSquares):
     where an inpainting has a hole, nothing is measured, and `mask`, of the shape of the data, says so; it is left out
     where A has no such data. The operator itself is moved to the device of the videos; its precision must be theirs,
     float32 for those of priors.
+
+    >>> from deepinv.physics import Downsampling
+    >>> operator = Downsampling((1, 8, 8), filter="gaussian", factor=2)
+    >>> physics = DeepinvOperator(operator, frame_shape=(1, 8, 8), noise_level=0.1)
+    >>> physics.measure(torch.zeros(3, 1, 8, 8), seed=0)["data"].shape
+    torch.Size([1, 3, 1, 4, 4])
     """
 
     def __init__(self, operator: "Physics", frame_shape: tuple[int, int, int], noise_level: float | None = None):

@@ -25,6 +25,16 @@ class LeastSquares(ABC):
     `noise_level` is the standard deviation of the noise, for complex data of real and imaginary part each: in `measure`
     that of the simulated noise, everywhere else the one that is assumed. Where errors differ between data, let
     `forward` and the data be in units of them, and the level be 1.
+
+    >>> class Halved(LeastSquares):
+    ...     def forward(self, video, measurement):
+    ...         return video / 2
+    ...
+    ...     def adjoint(self, data, measurement):
+    ...         return data / 2
+    >>> physics = Halved(frame_shape=(1, 4, 4), noise_level=0.1)
+    >>> physics.measure(torch.zeros(3, 1, 4, 4), seed=0)["data"].shape
+    torch.Size([1, 3, 1, 4, 4])
     """
 
     kind = "data"
