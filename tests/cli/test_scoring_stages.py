@@ -23,10 +23,12 @@ from step.io.reconstructions import (
 )
 from step.io.tables import write_table
 from step.io.truths import write_truth
+from step.metrics import catalogue
 from step.metrics.i3d import I3D
-from step.metrics.names import METRICS
 from step.physics.forward_models import build_forward_model
 from torchvision.models import vgg16
+
+METRICS = tuple(metric.name for metric in catalogue.METRICS)
 
 TASK = "mri6"
 

@@ -11,7 +11,9 @@ from step.cli.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.io.features import VideoFeatures, missing_features, write_features
 from step.io.tables import read_table, write_table
-from step.metrics.names import METRICS
+from step.metrics import catalogue
+
+METRICS = tuple(metric.name for metric in catalogue.METRICS)
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 SCORES, SETTINGS = ("--paper", str(RESOURCES / "paper_tables.csv")), ("--paper", str(RESOURCES / "paper_settings.csv"))

@@ -9,7 +9,9 @@ from step.cli.stages import open_stage
 from step.errors import InputError
 from step.figures.ablation import draw_ablation, read_curve
 from step.io.tables import read_table, write_table
-from step.metrics.names import METRICS
+from step.metrics import catalogue
+
+METRICS = tuple(metric.name for metric in catalogue.METRICS)
 
 STAGE, TABLE = open_stage("plot ablation"), open_stage("tabulate_ablation")
 
@@ -29,10 +31,10 @@ def write_metrics(path, gains: np.ndarray, first_video: int = 0) -> None:
     )
 
 
-def run(stage, *words: object) -> None:
+def run(stage, *words: object, **settings: object) -> None:
     parser = argparse.ArgumentParser()
     stage.add_arguments(parser)
-    stage.run(parser.parse_args([str(word) for word in words]), stage.module.Settings())
+    stage.run(parser.parse_args([str(word) for word in words]), stage.module.Settings(**settings))
 
 
 def tabulate(folder, *more: object, values=None) -> list[dict[str, str]]:
@@ -40,7 +42,7 @@ def tabulate(folder, *more: object, values=None) -> list[dict[str, str]]:
     for label, gains in GAIN.items():
         write_metrics(folder / f"{label}.csv", gains)
         points += ["--point", label, label if values is None else values[label], folder / f"{label}.csv"]
-    run(TABLE, "--axis", "hmc_steps", *points, *more, "--output", folder / "curve.csv")
+    run(TABLE, "--axis", "hmc_steps", *points, *more, "--output", folder / "curve.csv", metrics=())
     return read_table(folder / "curve.csv")
 
 

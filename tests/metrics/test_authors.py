@@ -6,8 +6,18 @@ import numpy as np
 import piq
 import pytest
 import torch
-from step.metrics.authors import scale_by_extremes, score_as_authors
-from step.metrics.names import AUTHORS
+from step.metrics import catalogue
+from step.metrics.authors import scale_by_extremes
+from step.metrics.metric import ScoredVideo
+
+AUTHORS = tuple(metric.name for metric in catalogue.AUTHORS)
+
+
+def score_as_authors(video, truth, display):
+    """Return the authors' metrics of a video by their names."""
+    scored = ScoredVideo(video[:, 0], truth[:, 0], video, truth, display)
+    return {metric.name: metric.score(scored) for metric in catalogue.AUTHORS}
+
 
 SHAPE = (3, 2, 16, 20)
 

@@ -8,12 +8,15 @@ import pytest
 from step.config.metrics import Evaluation
 from step.errors import InputError
 from step.io.features import VideoFeatures, missing_features
-from step.metrics.names import METRICS, OF_SOME_MEASUREMENTS
+from step.metrics import catalogue
 from step.metrics.significance import DRAWS, EXACT_UP_TO, holm, sign_flip_p, smallest_p
 from step.metrics.summary import Distance, MethodScores, format_table, measure_distance, read_scores, summarise
 
+METRICS = tuple(metric.name for metric in catalogue.METRICS)
+OF_SOME_MEASUREMENTS = tuple(metric.name for metric in catalogue.OF_SOME_MEASUREMENTS)
+
 NO_DISTANCE = Distance(None, None, None, "", "no FVD: no weights")
-EVALUATION = Evaluation(bootstrap_resamples=20, interval=0.9)
+EVALUATION = Evaluation(metrics=(), bootstrap_resamples=20, interval=0.9)
 TEXTS = {"flow": "", "lpips_weights": "VGG16", "remark": ""}
 
 

@@ -8,8 +8,9 @@ import pytest
 from step.config.study import load_config
 from step.errors import InputError
 from step.io.tables import read_table
+from step.metrics.catalogue import AUTHORS, BY_NAME
 from step.tables.document import Cell, Document, Part, as_latex, as_markdown, title_of, write_document
-from step.tables.methods import AUTHORS_COLUMNS, COLUMNS, PAIRED, arrange, method_document, ranks, stars
+from step.tables.methods import COLUMNS, arrange, method_document, ranks, stars
 from step.tables.paper import read_paper_scores, read_paper_settings
 from step.tables.settings import (
     SAMPLING,
@@ -36,8 +37,8 @@ def metrics_row(method: str, psnr: float, **others: str) -> dict[str, str]:
     """Return a row of a task's table, in which only the PSNR tells methods apart."""
     row = {"method": method, "videos": "8", "frames": "12", "flow": "", "lpips_weights": "VGG16", "fvd_weights": ""}
     row |= {"remarks": "no FVD: I3D cannot be had", "fvd": "", "fvd_low": "", "fvd_high": ""}
-    row |= {name: "" for metric in AUTHORS_COLUMNS for name in (metric, f"{metric}_std")}
-    for metric in PAIRED:
+    row |= {name: "" for metric in AUTHORS for name in (metric.name, f"{metric.name}_std")}
+    for metric in (one.name for one in COLUMNS if one.name != "fvd"):
         row |= {metric: "0.5", f"{metric}_std": "0.25"}
         column = f"{metric}_minus_step_joint"
         row |= {column: "-0.125", f"{column}_se": "0.5", f"{column}_p": "0.0001", f"{column}_p_holm": "0.0005"}
@@ -124,10 +125,10 @@ def test_chi_squares_with_the_covariance_stand_beside_the_papers_misfit_unranked
 
 def test_smaller_is_better_for_distances_and_the_misfit_and_ties_share_a_rank():
     rows = [metrics_row(name, 1.0, data_misfit=value) for name, value in (("a", "1.2"), ("b", "1.1"), ("c", "1.1"))]
-    assert ranks(rows, "data_misfit") == {"a": 3, "b": 1, "c": 1}
-    assert ranks([*rows, metrics_row("d", 1.0, ssim="nan")], "ssim") == {"a": 1, "b": 1, "c": 1}
-    assert ranks(rows, "fvd") == {}
-    assert [metric for metric in COLUMNS if not COLUMNS[metric].larger_is_better] == ["lpips", "fvd", "data_misfit"]
+    assert ranks(rows, BY_NAME["data_misfit"]) == {"a": 3, "b": 1, "c": 1}
+    assert ranks([*rows, metrics_row("d", 1.0, ssim="nan")], BY_NAME["ssim"]) == {"a": 1, "b": 1, "c": 1}
+    assert ranks(rows, BY_NAME["fvd"]) == {}
+    assert [metric.name for metric in COLUMNS if metric.better == "lower"] == ["lpips", "fvd", "data_misfit"]
 
 
 def test_the_paper_s_row_is_right_below_ours_and_says_that_it_is_the_paper_s(rows, paper):
@@ -174,7 +175,7 @@ def test_the_papers_psnr_and_ssim_of_hearts_stand_in_columns_of_their_own_conven
 def test_no_table_without_the_papers_rows_or_of_black_holes_has_the_authors_columns(rows, paper):
     for document in (document_of(as_authors(rows), paper, task="brain", model="mri"), document_of(rows, paper)):
         assert "as the authors scale" not in as_markdown(document)
-        assert not {row["metric"] for row in document.rows} & AUTHORS_COLUMNS.keys()
+        assert not {row["metric"] for row in document.rows} & {metric.name for metric in AUTHORS}
 
 
 def test_a_task_that_the_paper_lacks_has_no_paper_rows(rows, paper):

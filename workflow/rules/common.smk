@@ -14,6 +14,7 @@
 import signal
 from functools import cache, partial
 from importlib import import_module
+from pathlib import Path
 from typing import get_args
 
 from step.cli import inputs
@@ -130,6 +131,17 @@ def code(stage, **selectors):
     return code_digest(*opened(stage).code, *by_name)
 
 
+def figure_name(figure):
+    """Return the name of the files and of the rule of a figure of your own: the last part of its module's."""
+    return figure.rpartition(".")[2]
+
+
+def figure_files(figure, task):
+    """Return what a figure of your own writes of a task."""
+    made = written_files(stage_module(f"plot {figure}").Files, f"{RESULTS}/{task}/figures/{figure_name(figure)}")
+    return [Path(file) for files in made.values() for file in files]
+
+
 @cache
 def subject_shards(domain):
     """Return the subjects of each ingestion job, and the raw files of each subject, by name."""
@@ -193,17 +205,6 @@ def pretrained_input(domain):
 def brightness_of_prior(domain):
     """Return what says how bright the videos are that a domain's prior has learned from."""
     return pretrained_input(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
-
-
-def figure_name(figure):
-    """Return the name of the files and of the rule of a figure of your own: the last part of its module's."""
-    return figure.rpartition(".")[2]
-
-
-def figure_files(figure, task):
-    """Return what a figure of your own writes of a task."""
-    made = written_files(opened(f"plot {figure}").module.Files, f"{RESULTS}/{task}/figures/{figure_name(figure)}")
-    return [Path(file) for files in made.values() for file in files]
 
 
 def files_of_flow(task):

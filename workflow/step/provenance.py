@@ -76,6 +76,11 @@ def sampler_name(sampler: str) -> str:
     return module_called(sampler, "sampling", "sampler")
 
 
+def metric_name(metric: str) -> str:
+    """Return the module of a metric of your own."""
+    return module_called(metric, "metrics", "evaluation.metrics")
+
+
 def descriptor_name(descriptor: str) -> str:
     """Return the module that a domain's entry in `modes.descriptors` names."""
     return module_called(descriptor, "posterior.descriptors", "modes.descriptors")

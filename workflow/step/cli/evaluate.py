@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Literal
 
 from step.cli.files import add_measurements, add_reconstructions, add_truths, add_weights, pair_truths
 from step.cli.settings import modules_of_measurement
-from step.config.sections import Section
+from step.config.sections import ModuleName, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
+from step.provenance import metric_name
 
 if TYPE_CHECKING:
     import numpy as np
 
     from step.io.learned_weights import LearnedWeights
     from step.io.reconstructions import Reconstruction
-    from step.metrics.scores import FrameDistance
+    from step.metrics.metric import FrameDistance
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +35,22 @@ class Settings(Section):
 
     measurement: MeasurementOfDomain
     display: Literal["magnitude", "unit_range"]
+    metrics: tuple[ModuleName, ...]  # of your own, beside the library's
 
 
 def select(config: Config, task: str) -> Settings:
     """Return the part of `config` that the evaluation of `task` uses."""
     chosen = config.tasks[task]
-    return Settings(measurement=config.measurement_of(task), display=config.video_format(chosen.domain).display)
+    return Settings(
+        measurement=config.measurement_of(task),
+        display=config.video_format(chosen.domain).display,
+        metrics=config.evaluation.metrics,
+    )
 
 
-modules = modules_of_measurement
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name: of the measurement, and of metrics of your own."""
+    return [*modules_of_measurement(settings), *map(metric_name, settings.metrics)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +70,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     from step.io.learned_weights import read_learned_weights
     from step.io.reconstructions import read_reconstructions
     from step.io.tables import write_table
-    from step.metrics.authors import score_as_authors
+    from step.metrics.catalogue import METRICS, OF_SOME_MEASUREMENTS, own_metrics
     from step.metrics.features import describe_videos
-    from step.metrics.names import OF_SOME_MEASUREMENTS
-    from step.metrics.scores import score_video
+    from step.metrics.metric import ScoredVideo
     from step.physics.display import to_unit_range
     from step.physics.forward_models import fit_to_data
     from step.progress import track
@@ -79,17 +86,19 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     if origin["remark"]:
         log.warning(origin["remark"])
     reconstructions = read_reconstructions(arguments.reconstructions)
+    metrics = (*METRICS, *own_metrics(settings.metrics))
     rows, videos = [], {}
     pairs = pair_truths(arguments.measurements, arguments.truths)
     for path, true_path in track(pairs, "scores", "video"):
         measurement, truth, sample = _read(path, true_path, reconstructions)
         frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (sample, truth))
         [misfit], chi_squares = fit_to_data(sample[None], measurement, settings.measurement, path)
-        fits = {f"chi2_{kind}": float(of_sample) for kind, [of_sample] in chi_squares.items()}
-        scores = score_video(frames, true_frames, float(misfit), lpips)
-        scores |= score_as_authors(sample, truth, settings.display)
+        fits = {kind: float(of_sample) for kind, [of_sample] in chi_squares.items()}
+        scored = ScoredVideo(frames, true_frames, sample, truth, settings.display, float(misfit), fits, lpips)
+        scores = {metric.name: metric.score(scored) for metric in metrics}
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
-        fits = {name: fits[name] for name in OF_SOME_MEASUREMENTS if name in fits}
+        fits = {metric.name: metric.score(scored) for metric in OF_SOME_MEASUREMENTS}
+        fits = {name: value for name, value in fits.items() if value is not None}
         rows.append({"video": path.stem, **scores, **fits, **origin})
         videos[path.stem] = frames
     write_table(arguments.output, rows)

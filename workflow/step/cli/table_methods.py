@@ -22,12 +22,13 @@ class Settings(Section):
     table: Name
     tasks: tuple[TaskOfTable, ...]
     methods: tuple[Name, ...]
+    metrics: tuple[ModuleName, ...]  # of your own, beside the library's
 
 
 def select(config: Config, table: str) -> Settings:
     """Return the tasks and methods of one table."""
     tasks = tuple(TaskOfTable(task=task, model=config.tasks[task].measurement.model) for task in config.tables[table])
-    return Settings(table=table, tasks=tasks, methods=tuple(config.methods))
+    return Settings(table=table, tasks=tasks, methods=tuple(config.methods), metrics=config.evaluation.metrics)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table; raises `InputError` unless the files given are those of its tasks."""
     from step.io.tables import read_table
+    from step.metrics.catalogue import own_metrics
     from step.tables.document import title_of, write_document
     from step.tables.methods import arrange, method_document
     from step.tables.paper import read_paper_scores
@@ -59,8 +61,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     names = [chosen.task for chosen in settings.tasks]
     if sorted(task for task, _ in arguments.tasks) != sorted(names):
         raise InputError(f"{settings.table} has the tasks {names}, given are {list(files)}; give each with --task")
+    own, methods = own_metrics(settings.metrics), settings.methods
     tables = [
-        arrange(chosen.task, chosen.model, read_table(Path(files[chosen.task])), settings.methods, files[chosen.task])
+        arrange(chosen.task, chosen.model, read_table(Path(files[chosen.task])), methods, files[chosen.task], own)
         for chosen in settings.tasks
     ]
     paper = read_paper_scores(read_table(arguments.paper), str(arguments.paper))

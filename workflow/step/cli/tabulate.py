@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the table and log it; raises `InputError` where names and files do not match."""
     from step.io.features import read_features
     from step.io.tables import read_table, write_table
+    from step.metrics.catalogue import own_metrics
     from step.metrics.summary import format_table, measure_distance, read_scores, summarise
     from step.progress import track
     from step.seeds import derive_seed
@@ -77,8 +78,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
             raise InputError(
                 f"{len(files)} {option} for the methods {names}; give --methods one name per file, each once"
             )
+    own = own_metrics(settings.evaluation.metrics)
     scores = {
-        name: read_scores(read_table(file), str(file)) for name, file in zip(names, arguments.inputs, strict=True)
+        name: read_scores(read_table(file), str(file), own) for name, file in zip(names, arguments.inputs, strict=True)
     }
     truth = read_features(arguments.true_features)
     seed = derive_seed(settings.seed, "fvd")

@@ -2,20 +2,23 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
-from step.config.sections import Section
+from step.config.sections import ModuleName, Section
 from step.config.study import Config
 from step.errors import InputError
 
 
 class Settings(Section):
-    """The table uses nothing of the configuration."""
+    """Which metrics there are beside the library's."""
+
+    metrics: tuple[ModuleName, ...]
 
 
 def select(config: Config) -> Settings:
-    """Return the part of `config` that the table uses: nothing."""
-    return Settings()
+    """Return the part of `config` that the table uses."""
+    return Settings(metrics=config.evaluation.metrics)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,21 +54,22 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         own = "yes" if label == arguments.study else ""
         number = "" if value == "-" else value
         point = {"axis": arguments.axis, "label": label, "value": number, "is_study": own}
-        rows += [point | scores for scores in _read_scores(Path(file))]
+        rows += [point | scores for scores in _read_scores(Path(file), settings.metrics)]
     _check_videos(rows, labels)
     write_table(arguments.output, rows)
 
 
-def _read_scores(path: Path) -> list[dict[str, str]]:
-    """Return the metrics of each video in `path`."""
+def _read_scores(path: Path, own: Sequence[str]) -> list[dict[str, str]]:
+    """Return the metrics of each video in `path`; those of your own are of the modules `own`."""
     from step.io.tables import read_table
-    from step.metrics.names import METRICS
+    from step.metrics.catalogue import METRICS, own_metrics
 
     rows = read_table(path)
-    missing = [column for column in ("video", *METRICS) if not rows or column not in rows[0]]
+    columns = ("video", *(metric.name for metric in (*METRICS, *own_metrics(own))))
+    missing = [column for column in columns if not rows or column not in rows[0]]
     if missing:
         raise InputError(f"{path} has no {missing[0]}; give the metrics per video of the evaluate stage")
-    return [{column: row[column] for column in ("video", *METRICS)} for row in rows]
+    return [{column: row[column] for column in columns} for row in rows]
 
 
 def _check_videos(rows: list[dict[str, str]], labels: list[str]) -> None:

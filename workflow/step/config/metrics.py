@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from step.config.sections import Count, Fraction, Section
+from step.config.sections import Count, Fraction, ModuleName, Section
 
 Network = Literal["vgg16", "i3d", "raft"]
 
@@ -27,7 +27,11 @@ class Weights(Section):
 
 
 class Evaluation(Section):
-    """What the tables say beside means."""
+    """What is evaluated beside the library's metrics, and what the tables say beside means."""
 
+    metrics: tuple[ModuleName, ...] = Field(
+        description="metrics of your own, columns behind the library's: modules by their dotted names, each with a "
+        "`METRIC`, a `step.metrics.metric.Metric`"
+    )
     bootstrap_resamples: Count = Field(description="resamples of the videos, for the interval of FVD")
     interval: Fraction = Field(description="coverage of the interval of FVD")

@@ -13,18 +13,15 @@ from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
 from step.io.tables import read_table, write_table
+from step.metrics.catalogue import BY_NAME
 from step.products import About, Pictures, Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CURVES = {
-    "psnr": ("PSNR [dB]", "tab:blue"),
-    "d_psnr": ("d-PSNR [dB]", "tab:red"),
-    "data_misfit": ("data misfit", "tab:green"),
-}
-"""What is drawn: the axis and the colour of each metric."""
+CURVES = {"psnr": "tab:blue", "d_psnr": "tab:red", "data_misfit": "tab:green"}
+"""What is drawn: the metrics and their colours."""
 
 LOG_FROM = 10.0  # values whose largest is so many times the smallest are spread evenly on a logarithmic axis
 
@@ -198,7 +195,7 @@ def _spread(scores: np.ndarray) -> Spread:
 def _draw_spread(axes: Axes, spread: Spread, metric: str) -> None:
     if np.isfinite(spread.of_points):
         low, high = spread.mean - spread.of_points, spread.mean + spread.of_points
-        axes.axhspan(low, high, color=CURVES[metric][1], alpha=0.12, linewidth=0, zorder=0)
+        axes.axhspan(low, high, color=CURVES[metric], alpha=0.12, linewidth=0, zorder=0)
     text = f"standard deviation: {spread.of_points:.2g} over seeds (band), {spread.of_videos:.2g} over videos"
     axes.annotate(text, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=6, color="dimgray")
 
@@ -209,7 +206,7 @@ def _places(curve: Curve) -> np.ndarray:
 
 
 def _draw_metric(axes: Axes, curve: Curve, metric: str) -> None:
-    label, colour = CURVES[metric]
+    label, colour = BY_NAME[metric].axis_label, CURVES[metric]
     places = _places(curve)
     # Between words there is nothing that a line could follow.
     line = "none" if curve.values is None else "-"

@@ -14,6 +14,7 @@ from step.figures import style
 from step.figures.reading import ShownVideo, read_shown_videos
 from step.figures.shown import ERROR_PERCENTILE, busiest_frame
 from step.io.arrays import write_arrays
+from step.metrics.psnr import METRIC as PSNR
 from step.metrics.psnr import psnr
 from step.products import Numbers, Pictures, Samples, Truths
 
@@ -96,7 +97,7 @@ def draw_autoencoder(passage: Passage, display: Display) -> Figure:
             axes[row, 0].set_ylabel(f"{title}\ny [pixel]")
         for column, video in enumerate(passage.videos):
             axes[0, column].set_title(f"{video}\nframe {passage.shown[column]}")
-            axes[2, column].set_title(f"PSNR {passage.psnr_db[column]:.1f} dB", pad=3)
+            axes[2, column].set_title(PSNR.say(passage.psnr_db[column]), pad=3)
             axes[2, column].set_xlabel("x [pixel]")
         for place in np.ndindex(axes.shape):
             axes[place].tick_params(labelbottom=place[0] == 2, labelleft=place[1] == 0)

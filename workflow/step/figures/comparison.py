@@ -13,6 +13,7 @@ from step.figures import style
 from step.figures.reading import ShownVideo, read_shown_videos
 from step.figures.shown import ERROR_PERCENTILE, busiest_column, busiest_frame
 from step.io.arrays import write_arrays
+from step.metrics.psnr import METRIC as PSNR
 from step.metrics.psnr import psnr
 from step.products import Methods, Numbers, Pictures, Truth
 
@@ -109,7 +110,7 @@ def _draw_frame(axes: Axes, comparison: Comparison, column: int, display: str) -
 
 
 def _draw_error(axes: Axes, comparison: Comparison, column: int) -> AxesImage:
-    title = f"PSNR {comparison.psnr_db[column]:.1f} dB" if column else "PSNR of the video:"
+    title = PSNR.say(comparison.psnr_db[column]) if column else f"{PSNR.label} of the video:"
     axes.set_title(title, pad=3)
     axes.set_xlabel("x [pixel]")
     axes.tick_params(labelleft=column == 0)

@@ -25,6 +25,7 @@ from step.figures.rows import bar_of, titles_of_columns
 from step.figures.scales import TIME_LABELS, draw_scale_bar, evenly_spaced, frame_edges
 from step.figures.shown import busiest_column
 from step.io.arrays import write_arrays
+from step.metrics.psnr import METRIC as PSNR
 from step.metrics.psnr import psnr
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def draw_methods(picture: MethodsPicture, display: str) -> Figure:
             one.set_axis_off()
         colours = axes[1, -1].inset_axes((0.1, 0.05, 0.1, 0.9))
         figure.colorbar(image, cax=colours).set_label(style.BRIGHTNESS_LABELS[display], fontsize=6)
-        figure.supxlabel(f"PSNR: mean over the frames of the video. {FLOW_NOTE}", fontsize=6, color="dimgray")
+        figure.supxlabel(f"{PSNR.label}: mean over the frames of the video. {FLOW_NOTE}", fontsize=6, color="dimgray")
     return figure
 
 
@@ -128,7 +129,7 @@ def write_methods_data(picture: MethodsPicture, path: Path) -> None:
 def _label_row(axes: Axes, picture: MethodsPicture, row: int) -> None:
     text = style.label(picture.rows[row])
     if row:
-        text += f"\nPSNR {picture.psnr_db[row]:.1f} dB"
+        text += f"\n{PSNR.say(picture.psnr_db[row])}"
     axes.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=4)
 
 

@@ -24,6 +24,7 @@ from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
 from step.figures.scales import draw_scale_bar
 from step.io.arrays import write_arrays
+from step.metrics.psnr import METRIC as PSNR
 from step.metrics.psnr import psnr
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def write_priors_data(picture: PriorsPicture, path: Path) -> None:
 def _draw_frames(axes: np.ndarray, picture: PriorsPicture, row: int, display: str) -> AxesImage:
     text = style.label(picture.rows[row])
     if row:
-        text += f"\nPSNR {picture.psnr_db[row]:.1f} dB"
+        text += f"\n{PSNR.say(picture.psnr_db[row])}"
     axes[0].set_ylabel(text, rotation=0, ha="right", va="center", labelpad=4)
     for column, one in enumerate(axes):
         one.set(xticks=[], yticks=[])

@@ -14,6 +14,7 @@ from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
 from step.io.tables import read_table
+from step.metrics.psnr import METRIC as PSNR
 from step.products import About, Pictures
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ LINEAR = "damping"  # the others are scales
 MARKERS = {"complete": "o", "pruned": "v", "failed": "x"}
 START = {"color": "tab:blue", "linestyle": "--", "linewidth": 0.8}
 BEST_COLOUR, FAILED_COLOUR = "tab:red", "0.4"
-SCORE_LABEL = "mean PSNR [dB]"
+SCORE_LABEL = f"mean {PSNR.axis_label}"
 PANEL_INCHES, MIN_INCHES = 1.75, 6.2
 
 Settings = NoSettings

@@ -1,4 +1,4 @@
-"""PSNR and SSIM as the paper's authors take them of complex images, so that their figures have something like them.
+"""The scale of the paper's authors for complex images, so that their PSNR and SSIM have something like them in ours.
 
 Where the brightness of a frame is a magnitude, the study's own metrics compare magnitudes over the reference's maximum.
 The authors compare both channels, real and imaginary part, each video scaled to [0, 1] by its own extremes. The two
@@ -6,35 +6,28 @@ differ by several dB and are no estimate of each other.
 """
 
 import math
-from typing import Literal
+from collections.abc import Callable
 
 import numpy as np
 
-from step.metrics.names import AUTHORS
-from step.metrics.psnr import psnr
-from step.metrics.ssim import ssim
+from step.metrics.metric import ScoredVideo
+
+REMARK = ", as the authors scale"
 
 
 def score_as_authors(
-    video: np.ndarray, truth: np.ndarray, display: Literal["magnitude", "unit_range"]
-) -> dict[str, float | None]:
-    """Return the `metrics.AUTHORS` of `video` against `truth`, both (time, channel, y, x) in the units of the videos.
+    scored: ScoredVideo, metric: Callable[[np.ndarray, np.ndarray], float], shape: tuple[int, int, int]
+) -> float | None:
+    """Return `metric` of both videos, each (time, channel, y, x), scaled and laid out as frames of `shape`.
 
-    With display ``unit_range`` the authors' scale is ours, (x + 1) / 2, and there is nothing to add: both are None.
-    They are nan where one of the videos has one value everywhere, which no scale brings to [0, 1].
+    With display ``unit_range`` the authors' scale is ours, (x + 1) / 2, and there is nothing to add: it is None. It is
+    nan where one of the videos has one value everywhere, which no scale brings to [0, 1].
     """
-    if display == "unit_range":
-        return dict.fromkeys(AUTHORS)
-    if min(np.ptp(video), np.ptp(truth)) == 0:
-        return dict.fromkeys(AUTHORS, math.nan)
-    scaled = [scale_by_extremes(one) for one in (video, truth)]
-    time, channels, height, width = truth.shape
-    # One mean squared error a frame, of all its channels; one index of structure a channel.
-    below, apart = (time, channels * height, width), (time * channels, height, width)
-    return {
-        "psnr_authors": psnr(*(one.reshape(below) for one in scaled)),
-        "ssim_authors": ssim(*(one.reshape(apart) for one in scaled)),
-    }
+    if scored.display == "unit_range":
+        return None
+    if min(np.ptp(scored.video), np.ptp(scored.truth)) == 0:
+        return math.nan
+    return metric(*(scale_by_extremes(one).reshape(shape) for one in (scored.video, scored.truth)))
 
 
 def scale_by_extremes(video: np.ndarray) -> np.ndarray:

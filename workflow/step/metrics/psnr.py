@@ -3,6 +3,7 @@
 import numpy as np
 
 from step.errors import InputError
+from step.metrics.metric import Metric
 
 FLOOR = 1e-8  # piq's, added to a frame's mean squared error
 
@@ -34,3 +35,6 @@ def comparable(frames: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.nd
             )
     # Single precision would decide the last digits of the PSNR of a nearly perfect frame.
     return frames.astype(np.float64), truth.astype(np.float64)
+
+
+METRIC = Metric("psnr", "PSNR", 2, "higher", lambda scored: psnr(scored.frames, scored.true_frames), unit="dB")

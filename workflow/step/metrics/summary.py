@@ -9,9 +9,10 @@ import numpy as np
 from step.config.metrics import Evaluation
 from step.errors import InputError
 from step.io.features import VideoFeatures
+from step.metrics.catalogue import AUTHORS, METRICS, OF_SOME_MEASUREMENTS
 from step.metrics.caveats import ORACLE_MARK, ORACLE_NOTE, fvd_bias, is_oracle
 from step.metrics.frechet import bootstrap_interval, frechet_distance
-from step.metrics.names import AUTHORS, MAY_BE_MISSING, METRICS, OF_SOME_MEASUREMENTS
+from step.metrics.metric import Metric
 from step.metrics.significance import holm, sign_flip_p
 from step.seeds import derive_seed
 
@@ -43,21 +44,24 @@ class Distance:
     remark: str
 
 
-def read_scores(rows: Sequence[Mapping[str, str]], source: str) -> MethodScores:
-    """Return what the text `rows` of a per-video table say.
+def read_scores(rows: Sequence[Mapping[str, str]], source: str, own: Sequence[Metric] = ()) -> MethodScores:
+    """Return what the text `rows` of a per-video table say, with metrics of your own if there are any.
 
     Raises `InputError` naming `source` for an empty table, a missing column, a text that is no number, or an
     empty cell of a metric that needs no learned weights.
     """
     if not rows:
         raise InputError(f"{source} has no videos; evaluate at least one")
-    columns = ("video", *METRICS, "flow", "lpips_weights", "remark")
+    always = (*METRICS, *own)
+    columns = ("video", *(metric.name for metric in always), "flow", "lpips_weights", "remark")
     missing = [column for column in columns if column not in rows[0]]
     if missing:
         raise InputError(f"{source} has no column {missing[0]}; it has {list(rows[0])}: evaluate again")
-    metrics = [*METRICS, *(metric for metric in OF_SOME_MEASUREMENTS if metric in rows[0])]
+    metrics = [*always, *(metric for metric in OF_SOME_MEASUREMENTS if metric.name in rows[0])]
     try:
-        videos = {row["video"]: {metric: _read_score(row[metric], metric) for metric in metrics} for row in rows}
+        videos = {
+            row["video"]: {metric.name: _read_score(row[metric.name], metric) for metric in metrics} for row in rows
+        }
     except (TypeError, ValueError) as error:
         raise InputError(f"{source}: {error}; evaluate again") from None
     flow, weights = (_together(row[column] for row in rows) for column in ("flow", "lpips_weights"))
@@ -117,8 +121,10 @@ def summarise(
             raise InputError(f"there is no method {name} to compare with; the table has {list(scores)}")
     rows = [{"method": method, **_mean_and_spread(of_method.videos)} for method, of_method in scores.items()]
     if paired_with is not None:
-        for metric in METRICS:
-            _add_differences(rows, scores, metric, references, paired_with, seed)
+        beside = {metric.name for metric in OF_SOME_MEASUREMENTS}
+        for name in next(iter(next(iter(scores.values())).videos.values())):
+            if name not in beside:
+                _add_differences(rows, scores, name, references, paired_with, seed)
     for row in rows:
         of_method, distance = scores[row["method"]], distances[row["method"]]
         remarks = dict.fromkeys([*of_method.remarks, *([distance.remark] if distance.remark else [])])
@@ -135,7 +141,11 @@ def format_table(rows: Sequence[Row]) -> str:
     The authors' metrics are shown where one method has them. Methods whose noise moved with the truth's own flow have a
     dagger, which a line below explains.
     """
-    shown = [metric for metric in METRICS if metric not in AUTHORS or any(row[metric] is not None for row in rows)]
+    beside = {f"{metric.name}_std" for metric in OF_SOME_MEASUREMENTS}
+    spreads = [name for name in rows[0] if name.endswith("_std") and name not in beside and "_minus_" not in name]
+    names = [name.removesuffix("_std") for name in spreads]
+    authors = {metric.name for metric in AUTHORS}
+    shown = [name for name in names if name not in authors or any(row[name] is not None for row in rows)]
     lines = [["method", *shown, "fvd", "videos"]]
     for row in rows:
         name = f"{row['method']}{ORACLE_MARK if is_oracle(str(row['flow'])) else ''}"
@@ -154,8 +164,8 @@ def _format_cell(mean: float | None, std: float | None) -> str:
     return f"{mean:.4g}" if std is None else f"{mean:.4g} ± {std:.2g}"
 
 
-def _read_score(text: str, metric: str) -> float | None:
-    return None if text == "" and metric in MAY_BE_MISSING else float(text)
+def _read_score(text: str, metric: Metric) -> float | None:
+    return None if text == "" and metric.may_be_missing else float(text)
 
 
 def _together(texts: Collection[str]) -> str:

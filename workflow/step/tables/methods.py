@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from step.errors import InputError
 from step.figures import style
+from step.metrics.catalogue import AUTHORS, BY_NAME, OF_SOME_MEASUREMENTS
 from step.metrics.caveats import ORACLE_MARK, ORACLE_NOTE, STILL_NOTE, is_oracle
+from step.metrics.metric import Metric
 from step.metrics.significance import smallest_p
 from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells
 from step.tables.paper import IN_THE_PAPER, Score, task_label
@@ -17,46 +19,14 @@ Row = Mapping[str, str]
 PaperScores = Mapping[tuple[str, str], Mapping[str, Score]]
 
 
-@dataclass(frozen=True)
-class Column:
-    """How a metric is shown."""
-
-    header: str
-    decimals: int
-    larger_is_better: bool
-
-
-COLUMNS = {
-    "psnr": Column("PSNR ↑", 2, True),
-    "ssim": Column("SSIM ↑", 3, True),
-    "lpips": Column("LPIPS ↓", 3, False),
-    "d_psnr": Column("d-PSNR ↑", 2, True),
-    "d_ssim": Column("d-SSIM ↑", 3, True),
-    "fvd": Column("FVD ↓", 2, False),
-    "data_misfit": Column("Data misfit ↓", 3, False),
-    "difference_correlation": Column("Difference correlation ↑ (ours)", 3, True),
-}
+COLUMNS = tuple(
+    BY_NAME[name]
+    for name in ("psnr", "ssim", "lpips", "d_psnr", "d_ssim", "fvd", "data_misfit", "difference_correlation")
+)
 """The paper's columns in the paper's order, and ours."""
-
-PAIRED = tuple(metric for metric in COLUMNS if metric != "fvd")
-"""The metrics whose differences are shown, video by video."""
 
 AS_AUTHORS = {"psnr": "psnr_authors", "ssim": "ssim_authors"}
 """The columns in the authors' convention, where it is not ours: the paper's figures stand in them."""
-
-AUTHORS_COLUMNS = {
-    name: Column(f"{COLUMNS[metric].header}, as the authors scale", COLUMNS[metric].decimals, True)
-    for metric, name in AS_AUTHORS.items()
-}
-
-
-BESIDE = {
-    "chi2_closure_phase_full": Column("χ² of closure phases, with covariance", 2, False),
-    "chi2_log_closure_amplitude_full": Column("χ² of log closure amplitudes, with covariance", 2, False),
-}
-"""Columns of tables that have them: reduced chi-squares, at best 1, and not ranked."""
-
-ALL_COLUMNS = COLUMNS | AUTHORS_COLUMNS | BESIDE
 
 AUTHORS_NOTE = (
     "As the authors scale: both channels of each video, real and imaginary part, are brought to [0, 1] by the video's "
@@ -88,6 +58,12 @@ class TaskTable:
     model: str  # of the measurement
     methods: tuple[Row, ...]
     references: tuple[Row, ...]
+    own: tuple[Metric, ...] = ()  # metrics beside the library's
+
+    @property
+    def paired(self) -> dict[str, Metric]:
+        """The metrics whose differences are shown, video by video, by their names."""
+        return {metric.name: metric for metric in (*COLUMNS, *self.own) if metric.name != "fvd"}
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -95,12 +71,15 @@ class TaskTable:
         return self.methods + self.references
 
 
-def arrange(task: str, model: str, rows: Sequence[Row], methods: Iterable[str], source: str) -> TaskTable:
+def arrange(
+    task: str, model: str, rows: Sequence[Row], methods: Iterable[str], source: str, own: Sequence[Metric] = ()
+) -> TaskTable:
     """Return the `rows` of a task's table in the order of `methods`, every other row as a reference.
 
+    Metrics of your `own` are columns behind the others.
     Raises `InputError`, naming `source`, where a method has no row or the table lacks a column.
     """
-    needed = [column for metric in COLUMNS | AUTHORS_COLUMNS for column in (metric, *_spread(metric))]
+    needed = [name for metric in (*COLUMNS, *AUTHORS, *own) for name in (metric.name, *_spread(metric.name))]
     needed += ["method", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
     missing = [column for column in needed if not rows or column not in rows[0]]
     if missing:
@@ -111,7 +90,7 @@ def arrange(task: str, model: str, rows: Sequence[Row], methods: Iterable[str], 
     if absent:
         raise InputError(f"{source} has no row {absent[0]}; it has {list(of_method)}: tabulate the task {task} again")
     references = tuple(row for method, row in of_method.items() if method not in methods)
-    return TaskTable(task, model, tuple(of_method[method] for method in methods), references)
+    return TaskTable(task, model, tuple(of_method[method] for method in methods), references, tuple(own))
 
 
 def method_document(title: str, tables: Sequence[TaskTable], paper: PaperScores, paired_with: str | None) -> Document:
@@ -127,14 +106,17 @@ def method_document(title: str, tables: Sequence[TaskTable], paper: PaperScores,
     return Document(title, tuple(parts), tuple(rows))
 
 
-def ranks(rows: Sequence[Row], metric: str) -> dict[str, int]:
+def ranks(rows: Sequence[Row], metric: Metric) -> dict[str, int]:
     """Return the rank of each method in `metric`, 1 for the best; equal values share one, missing and nan have none.
 
-    The black hole's data misfit ranks smaller first too, as in the paper: its statistic is never below 1.
+    The black hole's data misfit ranks smaller first too, as in the paper: its statistic is never below 1. A metric of
+    which neither way is better ranks nobody.
     """
-    values = {row["method"]: _number(row, metric) for row in rows}
+    if metric.better is None:
+        return {}
+    values = {row["method"]: _number(row, metric.name) for row in rows}
     values = {method: value for method, value in values.items() if value is not None and not math.isnan(value)}
-    ordered = sorted(values.values(), reverse=ALL_COLUMNS[metric].larger_is_better)
+    ordered = sorted(values.values(), reverse=metric.better == "higher")
     return {method: ordered.index(value) + 1 for method, value in values.items()}
 
 
@@ -143,18 +125,19 @@ def stars(p: float | None) -> str:
     return next((mark for level, mark in SIGNIFICANCE if p is not None and p < level), "")
 
 
-def _columns(table: TaskTable, paper: PaperScores) -> dict[str, Column]:
+def _columns(table: TaskTable, paper: PaperScores) -> dict[str, Metric]:
     """Return the columns of a table: where it has the paper's rows, those in the authors' convention beside ours."""
-    shown = {metric: [metric] for metric in COLUMNS}
+    shown = {metric.name: [metric] for metric in COLUMNS}
     if _has_paper(table, paper):
         for metric, name in AS_AUTHORS.items():
-            shown[metric] += [name] if any(_number(row, name) is not None for row in table.rows) else []
-    beside = [name for name in BESIDE if name in table.rows[0]]
-    return {name: ALL_COLUMNS[name] for name in [*(name for names in shown.values() for name in names), *beside]}
+            shown[metric] += [BY_NAME[name]] if any(_number(row, name) is not None for row in table.rows) else []
+    columns = [*(metric for metrics in shown.values() for metric in metrics), *table.own, *_beside(table)]
+    return {metric.name: metric for metric in columns}
 
 
-def _ranks_shown(table: TaskTable, metric: str) -> dict[str, int]:
-    return {} if metric in BESIDE else ranks(table.methods, metric)
+def _beside(table: TaskTable) -> list[Metric]:
+    """Return the metrics that only some measurements have, and this task's too."""
+    return [metric for metric in OF_SOME_MEASUREMENTS if metric.name in table.rows[0]]
 
 
 def _has_paper(table: TaskTable, paper: PaperScores) -> bool:
@@ -171,32 +154,34 @@ def _paper_score(scores: Mapping[str, Score], metric: str, columns: Collection[s
 
 def _score_part(table: TaskTable, paper: PaperScores) -> Part:
     columns = _columns(table, paper)
-    rank_of = {metric: _ranks_shown(table, metric) for metric in columns}
+    rank_of = {name: ranks(table.methods, metric) for name, metric in columns.items()}
     lines: list[Line] = []
     for row in table.methods:
-        cells = [_score_cell(row, metric, rank_of[metric].get(row["method"])) for metric in columns]
+        cells = [_score_cell(row, one, rank_of[name].get(row["method"])) for name, one in columns.items()]
         lines.append((Cell(_name(row)), *cells))
         if (table.task, row["method"]) in paper:
             lines.append(_paper_line(row["method"], paper[table.task, row["method"]], columns))
     if table.references:
         lines.append((Cell(REFERENCES_HEADING),))
-    lines += [(Cell(_name(row)), *(_score_cell(row, metric, None) for metric in columns)) for row in table.references]
-    headers = {metric: column.header for metric, column in columns.items()}
+    lines += [
+        (Cell(_name(row)), *(_score_cell(row, metric, None) for metric in columns.values())) for row in table.references
+    ]
+    headers = {name: metric.heading for name, metric in columns.items()}
     headers["data_misfit"] = MISFIT_HEADERS.get(table.model, headers["data_misfit"])
     caption = f"{task_label(table.task)}: mean over videos (standard deviation); FVD with its bootstrap interval"
     return Part(caption, ("Methods", *headers.values()), tuple(lines), tuple(_score_notes(table, paper)))
 
 
-def _score_cell(row: Row, metric: str, rank: int | None) -> Cell:
+def _score_cell(row: Row, metric: Metric, rank: int | None) -> Cell:
     look = {1: "best", 2: "second"}.get(rank, "plain")
-    value = _number(row, metric)
+    value = _number(row, metric.name)
     if value is None or math.isnan(value):
         return Cell(NOTHING if value is None else UNDEFINED)
     decimals = _decimals(metric, value)
-    if metric == "fvd":
+    if metric.name == "fvd":
         low, high = (_format(_number(row, column), decimals) for column in _spread("fvd"))
         return Cell(f"{_format(value, decimals)} [{low}, {high}]", look)
-    std = _number(row, f"{metric}_std")
+    std = _number(row, f"{metric.name}_std")
     spread = f" ({_format(std, decimals)})" if std is not None and not math.isnan(std) else ""
     return Cell(f"{_format(value, decimals)}{spread}", look)
 
@@ -217,10 +202,10 @@ def _score_notes(table: TaskTable, paper: PaperScores) -> list[str]:
             f"Rows in italics, called “{IN_THE_PAPER}”, are not this study's: they are the figures that the paper "
             "prints, of its own data, sizes and networks."
         )
-    if not AUTHORS_COLUMNS.keys().isdisjoint(_columns(table, paper)):
+    if any(metric.name in _columns(table, paper) for metric in AUTHORS):
         notes.append(AUTHORS_NOTE)
     notes.append(f"{_all_of(table, 'videos')} test videos of {_all_of(table, 'frames')} frames.")
-    notes += [COVARIANCE_NOTE] if any(name in table.rows[0] for name in BESIDE) else []
+    notes += [COVARIANCE_NOTE] if _beside(table) else []
     notes += _oracle_note(table)
     notes += [f"Flow of {names}: {flow}." for flow, names in _by_text(table, "flow").items()]
     for column, name in (("lpips_weights", "LPIPS"), ("fvd_weights", "FVD")):
@@ -241,7 +226,7 @@ def _still_note(table: TaskTable, column: str) -> list[str]:
 
 
 def _difference_part(table: TaskTable, paired_with: str) -> Part:
-    columns = {metric: f"{metric}_minus_{paired_with}" for metric in PAIRED}
+    columns = {name: f"{name}_minus_{paired_with}" for name in table.paired}
     if columns["psnr"] not in table.rows[0]:
         raise InputError(f"the table of {table.task} has no column {columns['psnr']}; tabulate it --paired-with that")
     lines: list[Line] = []
@@ -250,7 +235,9 @@ def _difference_part(table: TaskTable, paired_with: str) -> Part:
         if others and heading:
             lines.append((Cell(heading),))
         lines += [
-            label_cells([_name(row), *(_difference(row, metric, columns[metric]) for metric in PAIRED)])
+            label_cells(
+                [_name(row), *(_difference(row, metric, columns[name]) for name, metric in table.paired.items())]
+            )
             for row in others
         ]
     caption = (
@@ -264,7 +251,7 @@ def _difference_part(table: TaskTable, paired_with: str) -> Part:
         f"{NOTHING}: not measured, the table above says why." if _has_gaps(table, columns) else "",
         *_still_note(table, columns["difference_correlation"]),
     ]
-    headers = [COLUMNS[metric].header for metric in PAIRED]
+    headers = [metric.heading for metric in table.paired.values()]
     return Part(caption, ("Methods", *headers), tuple(lines), tuple(filter(None, notes)))
 
 
@@ -284,7 +271,7 @@ def _has_gaps(table: TaskTable, columns: Mapping[str, str]) -> bool:
     return any(_number(row, column) is None for row in table.rows for column in columns.values())
 
 
-def _difference(row: Row, metric: str, column: str) -> str:
+def _difference(row: Row, metric: Metric, column: str) -> str:
     value, error = _number(row, column), _number(row, f"{column}_se")
     if value is None:
         return NOTHING
@@ -299,7 +286,7 @@ def _tidy(table: TaskTable, paper: PaperScores, paired_with: str | None) -> Iter
     """Yield one row per value: of ours, of the references, and of the paper."""
     columns = _columns(table, paper)
     for metric in columns:
-        rank_of = _ranks_shown(table, metric)
+        rank_of = ranks(table.methods, columns[metric])
         for row in table.rows:
             low, high = _spread("fvd") if metric == "fvd" else ("", "")
             column = f"{metric}_minus_{paired_with}"
@@ -339,9 +326,9 @@ def _number(row: Row, column: str) -> float | None:
         raise InputError(f"{column} of {row['method']} is {text!r}, no number; tabulate again") from None
 
 
-def _decimals(metric: str, value: float | None) -> int:
-    decimals = ALL_COLUMNS[metric].decimals
-    if metric != "data_misfit" or not value or not math.isfinite(value):
+def _decimals(metric: Metric, value: float | None) -> int:
+    decimals = metric.decimals
+    if metric.name != "data_misfit" or not value or not math.isfinite(value):
         return decimals
     return max(decimals, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value))))
 
