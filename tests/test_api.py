@@ -14,6 +14,7 @@ from step.config.methods import FrameNoise, Method
 from step.config.sampling import SampleSettings
 from step.config.tasks import MeasurementOfDomain
 from step.io.reconstructions import read_reconstructions, write_measurement
+from step.models.prior import load_prior
 from step.physics.mri import CartesianMri
 from step.provenance import LIBRARY
 from tiny_priors import SHAPE, write_tiny_prior
@@ -177,3 +178,10 @@ def test_all_names_are_there_and_no_other():
     assert set(step.__all__) <= set(dir(step))
     with pytest.raises(AttributeError, match="no attribute 'load_priors'"):
         step.load_priors  # noqa: B018
+
+
+def test_a_prior_that_does_not_say_what_it_is_of_is_refused_whatever_the_sampler(folder, physics, measurement):
+    whole = step.load_prior(folder)
+    bare = load_prior(folder / "autoencoder", folder / "joint", "mri")
+    with pytest.raises(step.InputError, match="not from a complete folder, so it does not say what it is of"):
+        step.sample(bare, physics, measurement, sampler=step.daps(whole))

@@ -2,6 +2,8 @@ import pytest
 from step.cli import ingest, prepare, simulate, split
 from step.cli.settings import dump_settings, parse_settings
 from step.config.study import BASE_CONFIG, Config, load_config
+from step.errors import InputError
+from step.ingest.mri import read_subjects, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +41,9 @@ def test_a_scale_touches_preparation_alone(config):
     assert prepare.select(other, "mri") != prepare.select(config, "mri")
     for stage in (simulate, ingest, split):
         assert stage.select(other, "mri") == stage.select(config, "mri")
+
+
+def test_an_archive_without_a_phase_is_one_line(config, tmp_path):
+    settings = settings_of(changed(config, source="cine_archive")).model_copy(update={"phase": None})
+    with pytest.raises(InputError, match="layout is cine_archive, whose magnitudes need a phase, and phase is null"):
+        next(read_subjects(settings, tmp_path, ["P001"]))

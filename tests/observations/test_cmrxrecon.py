@@ -344,3 +344,10 @@ def test_resampled_videos_are_refused(tmp_path):
 def test_a_task_of_another_domain_is_refused(tmp_path):
     with pytest.raises(InputError, match="task blackhole is of domain blackhole; name a task of domain mri"):
         settings_of(study(tmp_path, task="blackhole"), "heart")
+
+
+def test_an_estimate_without_a_noise_level_is_one_line(observe):
+    kspace, lines = to_kspace(object_within((20, 32), 16)), lines_of(20)
+    settings = observe(kspace, lines, outside={"scale": "estimate"}, noise_level=None)
+    with pytest.raises(InputError, match="scale is estimate, which needs a noise_level, and that is null"):
+        read(settings, None)

@@ -175,3 +175,10 @@ def test_the_direct_constructor_is_the_model_of_the_configurations_values():
     physics = CartesianMri.equispaced(rows=192, acceleration=8, acs_lines=12, noise_level=0.1, columns=160)
     assert int(physics.mask.sum()) == 35  # the paper's
     assert physics.layout["kspace"] == (None, 160)
+
+
+def test_an_instrument_of_frames_of_any_length_is_told_to_say_its_layout():
+    anything = Mixing(matrix(torch.float64))
+    anything.frame_shape = (1, None, 5)
+    with pytest.raises(NotImplementedError, match=r"Mixing measures frames of any length, \(1, None, 5\).*override"):
+        anything.layout  # noqa: B018

@@ -113,3 +113,9 @@ def test_a_sampler_that_is_not_there_is_named(config):
     settings = sample_settings(config(OVERLAY.replace("descent_sampler", "no_sampler")), "mri8", "map")
     with pytest.raises(InputError, match=r"sampler is 'no_sampler'; there is no module step\.sampling\.no_sampler"):
         build_sampler(settings.method.sampler, settings.sampler, settings.own)
+
+
+def test_the_papers_sampler_refuses_a_likelihood_that_has_a_gradient_alone():
+    sampler = build_sampler("daps", load_config().tasks["mri8"].sampler, None)
+    with pytest.raises(TypeError, match="DAPS needs a LatentLikelihood, this is a object"):
+        sampler.sample(Identity(), object(), [], [], torch.device("cpu"), "nothing")

@@ -85,7 +85,7 @@ def _parser(stages: dict[str, Stage]) -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     for name, stage in stages.items():
-        text = stage.module.__doc__
+        text = stage.module.__doc__ or name
         subparser = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
         add_settings_arguments(subparser, stage.module)
         stage.add_arguments(subparser)

@@ -107,8 +107,11 @@ def sample(
     Raises `InputError` for a measurement that does not fit, `FloatingPointError` where a sample diverges.
     """
     _check_number(samples)
+    facts = prior.facts
+    if facts is None:
+        raise InputError("this prior is not from a complete folder, so it does not say what it is of; use load_prior")
     device = prior.device
-    chosen = daps(prior) if sampler is None else sampler
+    chosen: PosteriorSampler = daps(prior) if sampler is None else sampler
     settings = getattr(chosen, "settings", None)
     chunks = (settings if isinstance(settings, Sampler) else daps(prior).settings).on(device.type)
     shape = shape_of_videos(prior, device)
@@ -136,7 +139,7 @@ def sample(
         weights=_normalised(np.zeros(samples) if log_weights is None else log_weights),
         misfit=np.array([misfit for misfit, _ in fits]),
         chi_squares={name: np.array([each[name] for _, each in fits]) for name in fits[0][1]},
-        facts=prior.facts,
+        facts=facts,
         frames_with_data=frames_with_data({name: array[0].cpu().numpy() for name, array in measurement.items()}),
         seconds=found.seconds,
         trace=found.trace[VIDEO],

@@ -8,7 +8,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -170,7 +170,7 @@ def track(
     items: Iterable[Item], what: str, unit: str, total: int | None = None, is_item: bool = True
 ) -> Iterator[Item]:
     """Return `items` one by one, with reports on how far they are; `total` is how many, where they do not know it."""
-    total = len(items) if total is None and hasattr(items, "__len__") else total
+    total = len(items) if total is None and isinstance(items, Sized) else total
     return Progress(what, total, unit, is_item=is_item).through(items)
 
 

@@ -137,7 +137,7 @@ def _find_elsewhere(module: str) -> Path | None:
         spec = find_spec(module)
     except ModuleNotFoundError:
         return None
-    return Path(spec.origin) if spec and spec.has_location else None
+    return Path(spec.origin) if spec and spec.has_location and spec.origin else None
 
 
 @cache
@@ -151,10 +151,10 @@ def _meaning(module: str) -> str:
 class _Meaning(ast.NodeTransformer):
     """Leaves out what does nothing: docstrings, also those below a constant, and texts for the reader."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> ast.Call:
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         node.keywords = [word for word in node.keywords if word.arg not in ("description", "help")]
         return self.generic_visit(node)
 

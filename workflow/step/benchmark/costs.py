@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -193,7 +194,7 @@ def cost_of_sampling(
     # As large as the batches; found out before anything is timed, since it takes a decoding.
     upstream = _upstream(workload, len(arrange_batches(range(n_samples), chain.videos_per_batch).order))
     tasks["bare"] = lambda: _evaluate_networks(workload, chain, drawn["sampler"], upstream)
-    tasks |= {name: lambda name=name: draw(name) for name in settings if first[name] == name != "sampler"}
+    tasks |= {name: partial(draw, name) for name in settings if first[name] == name != "sampler"}
     tasks["straightforward"] = straightforward
     seconds = time_in_turn(tasks, repeats, workload.device)
     seconds |= {name: seconds[first[name]] for name in settings}

@@ -198,7 +198,7 @@ def _bounds(field: dict[str, Any]) -> list[str]:
 
 def _values(values: Any, path: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
     """Return the values at `path`, where there are, by the names that stand for its placeholders."""
-    found = {(): values}
+    found: dict[tuple[str, ...], Any] = {(): values}
     for part in path:
         if part in NAMES_OF.values():
             found = {(*names, name): value for names, of in found.items() for name, value in of.items()}

@@ -3,6 +3,7 @@
 import os
 import re
 import sysconfig
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,10 +112,10 @@ class Config(Section):
                 raise ValueError(f"tasks.{name}.flow is null, and {warping[0]} moves its noise with it; give one")
         for section in ("observations", "posteriors", "ablations"):
             for name, entry in getattr(self, section).items():
-                for key, known in (("task", self.tasks), ("method", self.methods)):
-                    if (value := getattr(entry, key)) not in known:
-                        raise ValueError(f"{section}.{name}.{key} is {value!r}; the study has {list(known)}")
-        for key, names, known in (
+                for key, entries in (("task", self.tasks), ("method", self.methods)):
+                    if (value := getattr(entry, key)) not in entries:
+                        raise ValueError(f"{section}.{name}.{key} is {value!r}; the study has {list(entries)}")
+        named: tuple[tuple[str, Sequence[str], Collection[str]], ...] = (
             ("targets.ablations", self.targets.ablations, self.ablations),
             ("calibration.tasks", self.calibration.tasks, self.tasks),
             ("calibration.methods", self.calibration.methods, self.methods),
@@ -123,8 +124,9 @@ class Config(Section):
             ("tuning.method", [self.tuning.method], self.methods),
             ("benchmark.tasks", self.benchmark.tasks, self.tasks),
             ("benchmark.method", [self.benchmark.method], self.methods),
-        ):
-            for name in names:
+        )
+        for key, used, known in named:
+            for name in used:
                 if name not in known:
                     raise ValueError(f"{key} names {name!r}; the study has {list(known)}")
         if (sampler := self.methods[self.benchmark.method].sampler) != OURS:
@@ -138,7 +140,8 @@ class Config(Section):
                 "take another one"
             )
         for name, observation in self.observations.items():
-            if self.methods[observation.method].uses_flow and self.tasks[observation.task].flow.source == "truth":
+            flow = self.tasks[observation.task].flow
+            if self.methods[observation.method].uses_flow and flow is not None and flow.source == "truth":
                 raise ValueError(
                     f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of "
                     f"the truth (tasks.{observation.task}.flow.source); a real measurement has none: take another one"

@@ -214,8 +214,8 @@ class Sampler(Section):
         "the memory, not the result"
     )
 
-    def on(self, device: Literal["cpu", "cuda"]) -> "Sampler":
-        """Return the settings as they are on a `device`: a GPU has chunks of its own."""
+    def on(self, device: str) -> "Sampler":
+        """Return the settings as they are on a kind of `device`, "cpu" or "cuda": a GPU has chunks of its own."""
         if device == "cpu":
             return self
         return self.model_copy(update={"frames_per_chunk": self.networks.frames_per_chunk})

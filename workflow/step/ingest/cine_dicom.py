@@ -37,7 +37,7 @@ class Image:
     component: str  # magnitude, phase, ...
     orientation: tuple[float, ...] | None  # direction cosines of a row and a column, patient coordinates
     position: tuple[float, ...] | None  # centre of the first pixel, mm, patient coordinates
-    location: tuple[float] | None  # SliceLocation, mm
+    location: tuple[float, ...] | None  # SliceLocation, mm
     trigger_ms: float | None
     instance: float | None
     acquisition: float | None
@@ -106,9 +106,9 @@ def _place_of(stack: Sequence[Image]) -> Callable[[Image], tuple[float, ...]] | 
     """Return what tells the slices of a stack apart: their position, else their location, else nothing."""
     _is_in_all(stack, "orientation", "ImageOrientationPatient")
     if _is_in_all(stack, "position", "ImagePositionPatient"):
-        return lambda image: image.position
+        return lambda image: image.position or ()
     if _is_in_all(stack, "location", "SliceLocation"):
-        return lambda image: image.location
+        return lambda image: image.location or ()
     return None
 
 
@@ -226,7 +226,8 @@ def _count_scans(frames: Sequence[Image]) -> int:
     repeats = max(Counter(image.trigger_ms for image in frames).values())
     if repeats > 1 or len({image.instance for image in frames}) < len(frames):
         return repeats
-    times = [image.trigger_ms for image in sorted(frames, key=lambda image: image.order)]
+    ordered = sorted(frames, key=lambda image: image.order)
+    times = [image.trigger_ms for image in ordered if image.trigger_ms is not None]
     starts = [0, *(number + 1 for number, (one, two) in enumerate(pairwise(times)) if two < one), len(times)]
     runs = [times[start:end] for start, end in pairwise(starts)]
     equal = len({*map(len, runs)}) == 1 and len(runs[0]) > 1

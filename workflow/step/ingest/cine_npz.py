@@ -4,7 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def read_npz_slices(path: Path) -> Iterator[np.ndarray]:
         raise InputError(f"cannot read {path}: {' '.join(str(error).split())}; copy it again or leave it out") from None
 
 
-def _read_header(member: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype]:
+def _read_header(member: IO[bytes], path: Path) -> tuple[tuple[int, ...], np.dtype]:
     try:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -50,7 +50,7 @@ def _read_header(member: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtyp
     return shape, dtype
 
 
-def _read_exactly(member: BinaryIO, size: int) -> bytes:
+def _read_exactly(member: IO[bytes], size: int) -> bytes:
     data = member.read(size)
     if len(data) != size:
         raise EOFError("it is cut short")

@@ -14,7 +14,7 @@ import numpy as np
 from step.errors import InputError
 
 if TYPE_CHECKING:
-    from pydicom import FileDataset
+    from pydicom import Dataset, FileDataset
 
 Tag = str | int  # keyword, or group and element of a private element
 Value = TypeVar("Value")
@@ -41,26 +41,26 @@ def is_dicom(path: Path) -> bool:
 
 def read_header(path: Path, tags: Sequence[Tag]) -> "FileDataset":
     """Return the elements `tags` of a DICOM file, its pixels unread; `InputError` where it cannot be read."""
-    return _read(path, stop_before_pixels=True, specific_tags=list(tags))
+    return _read(path, tags)
 
 
-def read_text(header: "FileDataset", tag: Tag, path: Path) -> str:
+def read_text(header: "Dataset", tag: Tag, path: Path) -> str:
     """Return the element `tag` as text, several values joined by a backslash; "" where it is absent or empty."""
     return "\\".join(read_texts(header, tag, path))
 
 
-def read_texts(header: "FileDataset", tag: Tag, path: Path) -> tuple[str, ...]:
+def read_texts(header: "Dataset", tag: Tag, path: Path) -> tuple[str, ...]:
     """Return the values of the element `tag` without the blanks around them; none where it is absent or empty."""
     return _convert(header, tag, path, "text", lambda values: tuple(_as_text(value).strip() for value in values)) or ()
 
 
-def read_number(header: "FileDataset", tag: Tag, path: Path) -> float | None:
+def read_number(header: "Dataset", tag: Tag, path: Path) -> float | None:
     """Return the number in the element `tag`, None where it is absent or empty; `InputError` where it is none."""
     numbers = read_numbers(header, tag, 1, path)
     return None if numbers is None else numbers[0]
 
 
-def read_numbers(header: "FileDataset", tag: Tag, count: int, path: Path) -> tuple[float, ...] | None:
+def read_numbers(header: "Dataset", tag: Tag, count: int, path: Path) -> tuple[float, ...] | None:
     """Return the `count` numbers in the element `tag` of `path`, None where it is absent or empty.
 
     Raises `InputError` with the file, the element and its value for anything else.
@@ -90,18 +90,22 @@ def read_pixels(path: Path) -> np.ndarray:
     return pixels.astype(np.float32) * (1.0 if slope is None else slope) + (intercept or 0.0)
 
 
-def _read(path: Path, **how: object) -> "FileDataset":
+def _read(path: Path, tags: Sequence[Tag] | None = None) -> "FileDataset":
+    """Return the whole file, or of its header the elements `tags`."""
     from pydicom import dcmread
+    from pydicom.tag import Tag as as_tag
 
     try:
         # Forced for files without preamble; others are read as ever.
-        return dcmread(path, force=True, **how)
+        if tags is None:
+            return dcmread(path, force=True)
+        return dcmread(path, force=True, stop_before_pixels=True, specific_tags=[as_tag(tag) for tag in tags])
     except _pydicom_errors() as error:
         raise InputError(f"cannot read {path}: {_one_line(error)}; {REMEDY}") from None
 
 
 def _convert(
-    header: "FileDataset", tag: Tag, path: Path, needed: str, convert: Callable[[Sequence], Value]
+    header: "Dataset", tag: Tag, path: Path, needed: str, convert: Callable[[Sequence], Value]
 ) -> Value | None:
     """Return what `convert` makes of the values of an element, None where it is absent or empty.
 
@@ -133,11 +137,12 @@ def _check_grey(image: "FileDataset", path: Path) -> None:
 
 
 def _decode(image: "FileDataset", path: Path) -> np.ndarray:
+    # For missing pixels, missing decoders and damaged data.
+    undecodable: tuple[type[Exception], ...] = (*_pydicom_errors(), RuntimeError)
     try:
         pixels = image.pixel_array
         left_over = b"" if image.file_meta.TransferSyntaxUID.is_compressed else image.PixelData[pixels.nbytes :]
-    # For missing pixels, missing decoders and damaged data.
-    except (*_pydicom_errors(), RuntimeError) as error:
+    except undecodable as error:
         raise InputError(f"cannot decode {path}: {_one_line(error)}; {REMEDY}") from None
     # Some writers pad with zeros.
     if any(left_over):

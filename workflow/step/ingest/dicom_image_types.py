@@ -32,10 +32,25 @@ COMPONENT_WORDS = {
 class TypedImage(Protocol):
     """An image of which it is known what it shows."""
 
-    path: Path
-    series: tuple[int, str]
-    image_type: tuple[str, ...]
-    component: str
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        ...
+
+    @property
+    def series(self) -> tuple[int, str]:
+        """SeriesNumber and SeriesInstanceUID."""
+        ...
+
+    @property
+    def image_type(self) -> tuple[str, ...]:
+        """The values of ImageType."""
+        ...
+
+    @property
+    def component(self) -> str:
+        """What it shows: see `read_component`."""
+        ...
 
 
 Image = TypeVar("Image", bound=TypedImage)
@@ -51,7 +66,7 @@ def read_component(header: "FileDataset", path: Path) -> str:
         return component.lower()
     if read_text(header, GE_CREATOR, path) == "GEMS_PARM_01":
         number = read_number(header, GE_COMPONENT, path)
-        if number in range(1, len(GE_COMPONENTS)):
+        if number is not None and number in range(1, len(GE_COMPONENTS)):
             return GE_COMPONENTS[int(number)]
     values = read_texts(header, "ImageType", path)[2:4]
     words = [word for value in values for word in value.upper().replace("_", " ").split()]

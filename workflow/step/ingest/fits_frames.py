@@ -26,12 +26,13 @@ def read_header(path: Path) -> FrameHeader:
             unit = str(image.header.get(name, "")).strip()
             if unit and unit.upper() not in units:
                 raise InputError(f"{name} is {unit}, not {units[0]}: {path}; convert the image or {REMEDY}")
-        sides = [_require_number(image, name, path) for name in ("CDELT1", "CDELT2")]
+        degrees = [_require_number(image, name, path) for name in ("CDELT1", "CDELT2")]
         ra_deg, dec_deg = (_first_number(image, names, path) for names in (("OBSRA", "CRVAL1"), ("OBSDEC", "CRVAL2")))
+        width_rad, height_rad = np.abs(np.deg2rad(degrees))
         mjd = _first_number(image, ("MJD",), path)
         return FrameHeader(
             shape=image.shape[-2:],
-            pixel_rad=square_pixel(*np.abs(np.deg2rad(sides)), path),
+            pixel_rad=square_pixel(width_rad, height_rad, path),
             time_s=None if np.isnan(mjd) else mjd * 86400,
             ra_h=ra_deg / 15,
             dec_deg=dec_deg,

@@ -108,27 +108,30 @@ def _check_alike(headers: dict[Path, FrameHeader]) -> None:
 def _in_order_of_time(headers: dict[Path, FrameHeader]) -> tuple[Sequence[Path], np.ndarray | None]:
     """Return the files in the order of their times, and these; as they come, and None, where they do not say them."""
     times = {path: header.time_s for path, header in headers.items()}
-    without = [path for path, time_s in times.items() if time_s is None]
+    known = {path: time_s for path, time_s in times.items() if time_s is not None}
     # Codes that know no time may write the same one into all files.
-    if len(without) == len(times) or (len(times) > 1 and len(set(times.values())) == 1):
+    if not known or (len(times) > 1 and len(set(times.values())) == 1):
         return list(times), None
-    if without:
-        raise InputError(f"{without[0]} does not say its time, other frames of its movie do; {REMEDY}")
-    ordered = sorted(times, key=times.get)
+    for path in times:
+        if path not in known:
+            raise InputError(f"{path} does not say its time, other frames of its movie do; {REMEDY}")
+    ordered = sorted(known, key=known.__getitem__)
     for one, other in pairwise(ordered):
-        if times[one] == times[other]:
-            raise InputError(f"{one} and {other} are both of time {times[one]:g} s; {REMEDY}")
-    return ordered, np.array([times[path] for path in ordered])
+        if known[one] == known[other]:
+            raise InputError(f"{one} and {other} are both of time {known[one]:g} s; {REMEDY}")
+    return ordered, np.array([known[path] for path in ordered])
 
 
 def _pixel_rad(found: FoundMovie, files: MovieFiles, source: RawSource) -> float:
     said, key = found.header.pixel_rad, f"{KEYS[source.kind]}.pixel_uas"
     configured = None if files.pixel_uas is None else files.pixel_uas * RAD_PER_UAS
-    if said is None and configured is None:
-        raise InputError(f"{files.format} files do not say how large a pixel is: {source.path}; set {key}")
-    if said is not None and configured is not None and not _agree(said, configured, TOLERANCE):
+    if said is None:
+        if configured is None:
+            raise InputError(f"{files.format} files do not say how large a pixel is: {source.path}; set {key}")
+        return configured
+    if configured is not None and not _agree(said, configured, TOLERANCE):
         raise InputError(f"a pixel has {_uas(said)}, {key} is {files.pixel_uas}: {source.path}; set it to null")
-    return configured if said is None else said
+    return said
 
 
 def _times_s(found: FoundMovie, files: MovieFiles, source: RawSource) -> np.ndarray:

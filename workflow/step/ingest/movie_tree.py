@@ -55,7 +55,7 @@ def find_sources(root: Path, library: Library | BlackHoleData) -> list[RawSource
     Raises `InputError` where names clash or the pattern does not fit.
     """
     pattern = _compiled(library.simulation_pattern)
-    sources = []
+    sources: list[RawSource] = []
     for kind, files, paths in _files_of_each_kind(root, library):
         groups: dict[tuple[Path, str], list[Path]] = {}
         for path in paths:
@@ -81,11 +81,12 @@ def _files_of_each_kind(
         folder = PurePosixPath(files.folder)
         if folder.is_absolute() or ".." in folder.parts:
             raise InputError(f"{KEYS[kind]}.folder is {files.folder}; name a folder below data.blackhole.root")
-    if len(kinds) > 1 and library.movies.folder == library.single_images.folder:
-        both = set(SUFFIXES[library.movies.format]) & set(SUFFIXES[library.single_images.format])
+    movies, images = library.movies, library.single_images
+    if images is not None and movies.folder == images.folder:
+        both = set(SUFFIXES[movies.format]) & set(SUFFIXES[images.format])
         if both:
             raise InputError(
-                f"{' and '.join(KEYS.values())} both use the {min(both)} files of folder {library.movies.folder}; put "
+                f"{' and '.join(KEYS.values())} both use the {min(both)} files of folder {movies.folder}; put "
                 "single images into a folder of their own, or set single_images to null"
             )
     # One folder may lie within the other, and what is in the inner one is not meant by the outer one.

@@ -68,6 +68,8 @@ def read_subjects(settings: Settings, root: Path, subjects: Iterable[str]) -> It
     Raises `InputError` for a subject without files and for every file that cannot be used.
     """
     if settings.layout == "cine_archive":
+        if settings.phase is None:
+            raise InputError("layout is cine_archive, whose magnitudes need a phase, and phase is null; state one")
         archive = cine_archive.find_archive(root, settings.exclude)
         for subject in subjects:
             files = _files_of(subject, archive.get(subject, ()), root)

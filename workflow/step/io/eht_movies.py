@@ -49,7 +49,9 @@ class EhtMovie:
         return (read_part(self.dataset, number) for number in range(len(self.dataset)))
 
 
-def write_eht_movie(path: Path, header: EhtMovieHeader, times_h: Sequence[float], frames: Iterable[np.ndarray]) -> None:
+def write_eht_movie(
+    path: Path, header: EhtMovieHeader, times_h: Sequence[float] | np.ndarray, frames: Iterable[np.ndarray]
+) -> None:
     """Write `frames` (y, x) in Jy per pixel, one in memory at a time, to `path`, whole or not at all.
 
     `times_h` are their times in hours UTC. ehtim reads the file with `ehtim.movie.load_hdf5`; its own writer fails
@@ -104,19 +106,24 @@ def _read_header(file: h5py.File) -> EhtMovieHeader:
     missing = sorted(set(ATTRIBUTES.values()) - set(attributes))
     if missing:
         raise InputError(f"the header lacks {', '.join(missing)}: {file.filename}; {REMEDY}")
-    values = {}
-    for field, name in ATTRIBUTES.items():
-        value = attributes[name]
-        text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    texts = {
+        field: value.decode(errors="replace") if isinstance(value := attributes[name], bytes) else str(value)
+        for field, name in ATTRIBUTES.items()
+    }
+    source, numbers = texts.pop("source"), {}
+    for field, text in texts.items():
         try:
-            values[field] = text if field == "source" else float(text)
+            numbers[field] = float(text)
         except ValueError:
-            raise InputError(f"{name} in the header is {text!r}, not a number: {file.filename}; {REMEDY}") from None
-    if not 0 < values["pixel_rad"] < 1 or not np.isfinite(values["mjd"]):
+            raise InputError(
+                f"{ATTRIBUTES[field]} in the header is {text!r}, not a number: {file.filename}; {REMEDY}"
+            ) from None
+    mjd = numbers.pop("mjd")
+    if not 0 < numbers["pixel_rad"] < 1 or not np.isfinite(mjd):
         raise InputError(
-            f"the header has psize {values['pixel_rad']:g} rad and mjd {values['mjd']:g}: {file.filename}; {REMEDY}"
+            f"the header has psize {numbers['pixel_rad']:g} rad and mjd {mjd:g}: {file.filename}; {REMEDY}"
         )
-    return EhtMovieHeader(**{**values, "mjd": int(values["mjd"])})
+    return EhtMovieHeader(source=source, mjd=int(mjd), **numbers)
 
 
 def _kind(dataset: h5py.Dataset) -> str:

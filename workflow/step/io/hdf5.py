@@ -67,7 +67,7 @@ class _Disk(io.FileIO):
         if not self.failure:
             with self._noting_failure():
                 return super().truncate(size)
-        return size
+        return self.tell() if size is None else size
 
     @contextmanager
     def _noting_failure(self) -> Iterator[None]:

@@ -77,7 +77,8 @@ def write_learned_weights(path: Path, tensors: Mapping[str, np.ndarray], metadat
     The file is laid out here, by names in their order: the format's own library shuffles the metadata.
     """
     arrays = {name: np.ascontiguousarray(tensors[name], dtype="<f4") for name in sorted(tensors)}
-    header, end = {"__metadata__": dict(sorted(metadata.items()))}, 0
+    header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
+    end = 0
     for name, array in arrays.items():
         header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [end, end + array.nbytes]}
         end += array.nbytes

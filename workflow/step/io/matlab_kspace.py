@@ -1,8 +1,9 @@
 """Variables of MATLAB v7.3 files, as CMRxRecon has k-space in, with errors that name the file and the remedy."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -86,6 +87,6 @@ def read_slice(dataset: h5py.Dataset, number: int, path: Path, remedy: str) -> n
 
 def _is_complex(dtype: np.dtype) -> bool:
     """Return whether a variable has complex numbers, as MATLAB writes them or as h5py does."""
-    fields = dtype.fields or {}
+    fields: Mapping[str, tuple[Any, ...]] = dtype.fields or {}
     floats = all(kind.kind == "f" for kind, *_ in fields.values())
     return dtype.kind == "c" or (set(fields) == {"real", "imag"} and floats)

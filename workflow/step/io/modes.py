@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 
 import numpy as np
 
@@ -101,5 +101,5 @@ def _read(file: h5py.File) -> Modes:
     )
 
 
-def _plain(value: object) -> str | float:
+def _plain(value: str | SupportsFloat) -> str | float:
     return value if isinstance(value, str) else float(value)

@@ -8,6 +8,7 @@ came from. Files are written and read one frame at a time.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -118,5 +119,5 @@ def _write_frames(group: h5py.Group, movie: RawMovie) -> None:
 
 
 def _read_facts(group: h5py.Group) -> MovieFacts:
-    attributes = {name: kind(group.attrs[name]) for name, kind in ATTRIBUTES.items()}
+    attributes: dict[str, Any] = {name: kind(group.attrs[name]) for name, kind in ATTRIBUTES.items()}
     return MovieFacts(**attributes, times_s=read_dataset(group, "times_s")[()])

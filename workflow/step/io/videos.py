@@ -111,7 +111,7 @@ def read_index(path: Path) -> list[VideoRecord]:
     names = {field.name for field in fields(VideoRecord)}
     if rows and set(rows[0]) != names:
         raise InputError(f"{path} has columns {sorted(rows[0])}, an index has {sorted(names)}")
-    return [VideoRecord(**{**row, "row": int(row["row"])}) for row in rows]
+    return [VideoRecord(row=int(row.pop("row")), **row) for row in rows]
 
 
 class VideoStore:

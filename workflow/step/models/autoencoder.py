@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from step.config.priors import Autoencoder
@@ -60,7 +60,7 @@ class FrameAutoencoder:
 
     def to(self, device: torch.device) -> "FrameAutoencoder":
         """Return the autoencoder with its network and statistics on `device`."""
-        self.network.to(device)
+        self.network.to(device)  # type: ignore[arg-type]  # diffusers wraps it, so that it is no method to mypy
         self.mean, self.std = self.mean.to(device), self.std.to(device)
         return self
 

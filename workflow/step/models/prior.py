@@ -61,7 +61,7 @@ class LatentDiffusionPrior:
     def to(self, device: torch.device) -> "LatentDiffusionPrior":
         """Return the prior with its networks on `device`."""
         self.autoencoder.to(device)
-        self.network.to(device)
+        self.network.to(device)  # type: ignore[arg-type]  # diffusers wraps it, so that it is no method to mypy
         return self
 
     def prepare(self, networks: Networks) -> "LatentDiffusionPrior":
@@ -99,7 +99,7 @@ class LatentDiffusionPrior:
 
     def _predict_noise(self, latent: torch.Tensor, t: float) -> torch.Tensor:
         timestep = torch.tensor(t, dtype=torch.float32, device=latent.device)  # a number would be compiled in
-        noise = self.network(latent.to(self.network.dtype), timestep, temporal=self.network.config.temporal)
+        noise = self.network(latent.to(self.network.dtype), timestep, temporal=self.network.config["temporal"])
         return noise.to(latent.dtype)
 
 

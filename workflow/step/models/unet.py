@@ -10,12 +10,12 @@ parameters; the number of normalisation groups is a setting here, and OFF costs 
 """
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
+from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.attention import BasicTransformerBlock, TemporalBasicTransformerBlock
 from diffusers.models.attention_processor import Attention
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import nn
@@ -74,8 +74,9 @@ class Resnet(nn.Module):
         self.spatial = ResnetBlock2D(
             in_channels=inputs, out_channels=outputs, temb_channels=embedding, groups=groups, eps=EPS
         )
-        self.temporal = TemporalResnet(outputs, embedding, groups) if temporal else None
-        self.blend = Blend() if temporal else None
+        if temporal:
+            self.temporal = TemporalResnet(outputs, embedding, groups)
+            self.blend = Blend()
 
     def forward(self, frames: torch.Tensor, embedding: torch.Tensor, n_frames: int | None) -> torch.Tensor:
         """Return the changed `frames` (batch * time, channel, y, x); `n_frames` is None with the switch OFF."""
@@ -97,14 +98,16 @@ class NullContext:
     @classmethod
     def give(cls, block: BasicTransformerBlock | TemporalBasicTransformerBlock) -> None:
         """Let the cross-attention of `block` attend to it, and freeze what has no part in that."""
-        block.attn2.set_processor(cls())
+        # diffusers names its own processors alone, and calls what it is given.
+        block.attn2.set_processor(cls())  # type: ignore[arg-type]
         for layer in (block.norm2, block.attn2):
             layer.requires_grad_(False)
         block.attn2.to_out[0].bias.requires_grad_(True)
 
     def __call__(self, attention: Attention, hidden_states: torch.Tensor, **_: torch.Tensor | None) -> torch.Tensor:
         """Return the layer's output, of the shape of `hidden_states`."""
-        return attention.to_out[0].bias.to(hidden_states.dtype).expand_as(hidden_states)
+        bias = attention.to_out[0].get_parameter("bias")
+        return bias.to(hidden_states.dtype).expand_as(hidden_states)
 
 
 class Transformer(nn.Module):
@@ -118,7 +121,6 @@ class Transformer(nn.Module):
         # The paper's network has a cross-attention that an unconditional prior has nothing to feed.
         self.spatial = BasicTransformerBlock(channels, heads, head, cross_attention_dim=context)
         NullContext.give(self.spatial)
-        self.temporal = self.blend = self.frame_embedding = None
         if temporal:
             self.temporal = TemporalBasicTransformerBlock(channels, channels, heads, head, context)
             NullContext.give(self.temporal)
@@ -145,7 +147,7 @@ class Transformer(nn.Module):
         return self.temporal(hidden + position, n_frames)
 
 
-class DenoisingUNet(ModelMixin, ConfigMixin):
+class DenoisingUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' bases differ in `config_name`
     """Predicts the noise in latent images, or, if `temporal`, in latent videos and images."""
 
     @register_to_config
@@ -208,11 +210,11 @@ class DenoisingUNet(ModelMixin, ConfigMixin):
         `temporal` is the switch: ON evaluates the temporal modules, OFF treats every frame as an image.
         """
         batch, n_frames = latent.shape[:2]
-        if temporal and not self.config.temporal:
+        if temporal and not self.config.temporal:  # type: ignore[attr-defined]  # diffusers says dict
             raise ValueError("an image network has no temporal modules; inflate it or switch them OFF")
         t = torch.as_tensor(t, dtype=torch.float32, device=latent.device).expand(batch)
         # The paper's network embeds a condition of the whole clip too, of which a prior has none.
-        condition = latent.new_zeros(batch, self.config.condition_width)
+        condition = latent.new_zeros(batch, self.config.condition_width)  # type: ignore[attr-defined]
         embedding = self.embedding(self.timestep(t).to(latent.dtype)) + self.condition(condition)
         embedding = embedding.repeat_interleave(n_frames, 0)
         noise = self._predict(latent.flatten(0, 1), embedding, n_frames if temporal else None)
@@ -222,7 +224,7 @@ class DenoisingUNet(ModelMixin, ConfigMixin):
         hidden = self.conv_in(frames)
         skips = [hidden]
         for block in self.down:
-            for layer in block:
+            for layer in block.children():
                 hidden = layer(hidden, embedding, n_frames) if isinstance(layer, Resnet) else layer(hidden)
                 skips.append(hidden)
         first, transformer, second = self.middle
@@ -230,7 +232,7 @@ class DenoisingUNet(ModelMixin, ConfigMixin):
         hidden = transformer(hidden, n_frames)
         hidden = second(hidden, embedding, n_frames)
         for block in self.up:
-            for layer in block:
+            for layer in block.children():
                 if isinstance(layer, Resnet):
                     hidden = layer(torch.cat([hidden, skips.pop()], dim=1), embedding, n_frames)
                 else:

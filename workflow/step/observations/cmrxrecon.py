@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -50,12 +50,13 @@ def settings_of(config: Config, name: str) -> Settings:
         )
     shared = {key: getattr(video, key) for key in ("frames", "resolution", "scale", "reference_phase")}
     noise_level = config.tasks[observation.task].measurement.model_dump().get("noise_level")
-    if noise_level is None and observation.data.outside.scale == "estimate":
+    data = observation.data
+    if noise_level is None and isinstance(data, CmrxreconData) and data.outside.scale == "estimate":
         raise InputError(
             f"observations.{name}.data.outside.scale is estimate, which needs the noise_level that the measurement of "
             f"task {observation.task} lacks; state a number"
         )
-    return Settings(**observation.data.model_dump(), **shared, noise_level=noise_level)
+    return Settings(**data.model_dump(), **shared, noise_level=noise_level)
 
 
 def files(settings: Settings) -> list[Path]:
@@ -63,7 +64,7 @@ def files(settings: Settings) -> list[Path]:
     return [settings.kspace, settings.mask]
 
 
-def read(settings: Settings, brightness: "Brightness | None") -> tuple[dict[str, np.ndarray], dict[str, object]]:
+def read(settings: Settings, brightness: "Brightness | None") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the measurement that `step.physics.mri` explains, and what is known of it.
 
     The measurement holds `kspace` (time, ky, resolution), complex64, in units of the video, zero where nothing was
@@ -92,7 +93,7 @@ def read(settings: Settings, brightness: "Brightness | None") -> tuple[dict[str,
         "outside_scale": np.tile(outside_scale.astype(np.float32), (settings.frames, 1)),
         "outside_fitted": np.full(settings.frames, more_lines and settings.outside.scale == "estimate"),
     }
-    attributes = {
+    attributes: dict[str, Any] = {
         "frame_times": frames * (settings.frame_s or 1.0),
         "frame_time_unit": "s" if settings.frame_s else "frame",
         "pixel_size": settings.pixel_mm or 1.0,
@@ -110,7 +111,7 @@ def export(
     settings: Settings,
     videos: Mapping[str, np.ndarray],
     measurement: Mapping[str, np.ndarray],
-    attributes: Mapping[str, object],
+    attributes: Mapping[str, Any],
     folder: Path,
 ) -> None:
     """Write each of `videos` (time, 2, y, x) as ``<name>.nii.gz`` into `folder`, as `step.io.nifti` explains.
@@ -144,6 +145,8 @@ def _outside(settings: Settings, kspace: np.ndarray, mask: np.ndarray) -> tuple[
     if scale != "estimate":
         log.info("%s; standard deviation there as stated, %g", where, scale)
         return np.full(n_rows, scale), None
+    if settings.noise_level is None:
+        raise InputError("outside.scale is estimate, which needs a noise_level, and that is null; state one of them")
     columns = transform_readout(torch.from_numpy(kspace))
     found = estimate_outside(columns, torch.from_numpy(mask), n_rows, settings.noise_level)
     low, high = float(found.scale.min()), float(found.scale.max())

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from step.config.observations import EhtData
 from step.config.sections import Count, NonNegative, Positive
 from step.config.study import Config
+from step.config.tasks import Vlbi
 from step.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,18 +52,19 @@ def settings_of(config: Config, name: str) -> Settings:
     """Return the settings of the observation `name`; raises `InputError` where its task is not of model vlbi."""
     chosen = config.observations[name]
     task = config.tasks[chosen.task]
-    if task.measurement.model != "vlbi":
+    measurement = task.measurement
+    if not isinstance(measurement, Vlbi):
         raise InputError(
-            f"observations.{name} is of format eht, its task {chosen.task} of model {task.measurement.model}; "
+            f"observations.{name} is of format eht, its task {chosen.task} of model {measurement.model}; "
             "name a task of model vlbi"
         )
     video = config.video_format(task.domain)
     values = chosen.data.model_dump()
     if values["start_utc_h"] is None:
-        values["start_utc_h"] = task.measurement.start_utc_h
-    values |= {key: getattr(task.measurement, key) for key in ("array", "flux_sigma")}
+        values["start_utc_h"] = measurement.start_utc_h
+    values |= {key: getattr(measurement, key) for key in ("array", "flux_sigma")}
     of_source = ("source", "right_ascension_h", "declination_deg")
-    values |= {f"task_{key}": getattr(task.measurement, key) for key in of_source}
+    values |= {f"task_{key}": getattr(measurement, key) for key in of_source}
     values |= {key: getattr(video, key) for key in ("frames", "resolution", "field_of_view_uas", "cadence_s")}
     return Settings(**values)
 
@@ -77,7 +79,7 @@ def uses_brightness(settings: Settings) -> bool:
     return settings.light_curve != "none"
 
 
-def read(settings: Settings, brightness: "Brightness | None") -> "tuple[dict[str, np.ndarray], dict[str, object]]":
+def read(settings: Settings, brightness: "Brightness | None") -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
     """Return the measurement's arrays (see `step.physics.closures.to_measurement`) and what else is known.
 
     Visibilities are averaged coherently within frames and turned into closure sets: eht-imaging's minimal ones of the
@@ -157,7 +159,7 @@ def _beyond_the_minimal_set(
     return names
 
 
-def read_visibilities(settings: Settings) -> "tuple[Visibilities, dict[str, object]]":
+def read_visibilities(settings: Settings) -> "tuple[Visibilities, dict[str, Any]]":
     """Return all visibilities of the file, their frames numbered from the first of the video, and its header.
 
     They are sorted by time. Each baseline has one direction, from the station that the array has first to the other.
@@ -241,7 +243,7 @@ def export(
     settings: Settings,
     videos: "Mapping[str, np.ndarray]",
     measurement: "Mapping[str, np.ndarray]",
-    attributes: Mapping[str, object],
+    attributes: Mapping[str, Any],
     folder: Path,
 ) -> None:
     """Write `videos` (time, 1, y, x) by name as movies of eht-imaging, ``NAME.h5``, and FITS frames, ``NAME/``.
@@ -292,7 +294,7 @@ def _coordinates(recorded: "Recorded", settings: Settings) -> tuple[float, float
 
     The task's are taken for a file of the task's own source alone.
     """
-    if recorded.right_ascension_h is not None:
+    if recorded.right_ascension_h is not None and recorded.declination_deg is not None:
         if settings.right_ascension_h is not None:
             raise InputError(
                 f"{settings.file} has coordinates of its own, right ascension {recorded.right_ascension_h:.5f} h, "
@@ -300,7 +302,7 @@ def _coordinates(recorded: "Recorded", settings: Settings) -> tuple[float, float
                 "data.declination_deg to null"
             )
         return recorded.right_ascension_h, recorded.declination_deg
-    if settings.right_ascension_h is not None:
+    if settings.right_ascension_h is not None and settings.declination_deg is not None:
         return settings.right_ascension_h, settings.declination_deg
     if _plain(recorded.source) != _plain(settings.task_source):
         raise InputError(
@@ -380,6 +382,8 @@ def _light_curve(
     flux_jy = np.bincount(table.frame, weight * np.abs(table.value), settings.frames)[seen] / total[seen]
     if settings.light_curve == "none":
         return none, float(flux_jy.mean())
+    if brightness is None:
+        raise ValueError("a light curve is in units of how bright videos are; give their brightness")
     unit = brightness.mean / flux_jy.mean()
     flux, sigma = none["flux"], none["flux_sigma"]
     flux[seen] = unit * flux_jy

@@ -136,7 +136,7 @@ def _raft_input(frame: torch.Tensor) -> torch.Tensor:
     return (2 * enlarged - 1).expand(-1, 3, -1, -1)
 
 
-def _raft_sides(sides: tuple[int, int]) -> tuple[int, int]:
+def _raft_sides(sides: tuple[int, ...]) -> tuple[int, int]:
     """Return the sides that frames of `sides` are enlarged to: multiples of `RAFT_STRIDE`, and large enough."""
     factor = max(1, RAFT_SMALLEST_SIDE / min(sides))
     height, width = (RAFT_STRIDE * int(np.ceil(side * factor / RAFT_STRIDE - 1e-9)) for side in sides)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import chain, combinations, pairwise
 from operator import mul
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ Loop = tuple[Place, ...]
 
 Basis = list[tuple[list[int], bool]]
 """Loops, their sides as places among a frame's visibilities, and whether each is of eht-imaging's minimal set."""
+
+Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
 INDEPENDENT = 1e-6
 """What of a closure, a vector of small whole numbers over baselines, must be new for it to be independent."""
@@ -121,8 +124,12 @@ def to_measurement(visibilities: Visibilities, n_frames: int, order: Sequence[in
     n_places = int(np.bincount(visibilities.frame, minlength=n_frames).max())
     tables = [visibilities[visibilities.frame == number] for number in range(n_frames)]
     bases = [_bases(rows, n_places, order) for rows in tables]
-    sides = [max([least, *(len(loop) for basis in bases for loop, _ in basis[n])]) for n, least in enumerate((3, 4))]
-    frames = [_of_frame(rows, *basis, *sides, n_places) for rows, basis in zip(tables, bases, strict=True)]
+    n_sides = max([3, *(len(loop) for triangles, _ in bases for loop, _ in triangles)])
+    n_halves = max([4, *(len(loop) for _, quadrangles in bases for loop, _ in quadrangles)])
+    frames = [
+        _of_frame(rows, triangles, quadrangles, n_sides, n_halves, n_places)
+        for rows, (triangles, quadrangles) in zip(tables, bases, strict=True)
+    ]
     return {name: _stack([frame[name] for frame in frames]) for name in frames[0]}
 
 
@@ -169,7 +176,7 @@ def _of_frame(
     }
 
 
-def relative_variance(value: np.ndarray | torch.Tensor, sigma: np.ndarray | torch.Tensor):
+def relative_variance(value: Values, sigma: Values) -> Values:
     """Return ``(sigma / |V|)^2``, the variance of phase (rad^2) and log amplitude; 0 for a visibility of 0, unused."""
     amplitude = abs(value)
     return (sigma / (amplitude + (amplitude == 0))) ** 2 * (amplitude != 0)
@@ -225,7 +232,7 @@ def _amplitude_basis(up: Sequence[int], place: Mapping[Place, int]) -> list[tupl
             row[columns[frozenset(side)]] += 1 if n < len(loop) // 2 else -1
         return row
 
-    corners = (c for a, b, c, d in combinations(up, 4) for c in ((a, b, c, d), (a, c, b, d), (a, b, d, c)))
+    corners = (four for a, b, c, d in combinations(up, 4) for four in ((a, b, c, d), (a, c, b, d), (a, b, d, c)))
     others = _present((_quadrangle(*four) for four in corners), place)
     return _completed(minimal, number, chain(others, map(_alternate, _cycles(halves))), powers)
 
@@ -240,7 +247,7 @@ def _completed(
         rest = powers(loop)
         for direction in (*directions, *directions):  # twice, which leaves no more than rounding
             rest = rest - (direction @ rest) * direction
-        length = np.linalg.norm(rest)
+        length = float(np.linalg.norm(rest))
         if length > INDEPENDENT:
             directions.append(rest / length)
         return length > INDEPENDENT

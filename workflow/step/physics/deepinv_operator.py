@@ -91,7 +91,8 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
     A random operator is the same in every process: torch's generator starts from 0 where it is built. Raises
     `InputError` where the function cannot be imported, or does not take what it is given.
     """
-    frame_shape = tuple(shape[1:])
+    _, channels, height, width = shape
+    frame_shape = (channels, height, width)
     function, values = _function(settings.operator), {**settings.options, **settings.files}
     try:
         inspect.signature(function).bind(frame_shape, **values)
@@ -123,6 +124,6 @@ def _own_noise_level(operator: "Physics") -> float:
     """Return the standard deviation of the operator's Gaussian noise."""
     noise = getattr(operator, "noise_model", None)
     sigma = getattr(noise, "sigma", None)
-    if type(noise).__name__ != "GaussianNoise" or torch.as_tensor(sigma).numel() != 1:
+    if sigma is None or type(noise).__name__ != "GaussianNoise" or torch.as_tensor(sigma).numel() != 1:
         raise InputError(f"{type(operator).__name__} has no Gaussian noise of one level; give noise_level")
     return float(sigma)

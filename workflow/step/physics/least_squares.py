@@ -67,7 +67,13 @@ class LeastSquares(ABC):
     @cached_property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
         """The axes that a simulated frame has; to be overridden where real data may have others."""
-        simulated = self.measure(torch.zeros(1, 1, *self.frame_shape), seed=0)
+        channels, height, width = self.frame_shape
+        if channels is None or height is None or width is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} measures frames of any length, {self.frame_shape} (channel, y, x); override "
+                "its layout"
+            )
+        simulated = self.measure(torch.zeros(1, 1, channels, height, width), seed=0)
         return {name: tuple(array.shape[2:]) for name, array in simulated.items()}
 
     def with_noise_level(self, noise_level: float) -> Self:

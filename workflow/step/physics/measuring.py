@@ -35,9 +35,9 @@ def batch_of(video: torch.Tensor | np.ndarray, shape: tuple[int | None, ...]) ->
 
 def generator_of(generator: torch.Generator | None, seed: int | None) -> torch.Generator:
     """Return `generator`, or one that starts from `seed`; raises `InputError` unless exactly one is given."""
-    if (generator is None) == (seed is None):
-        given = "neither" if generator is None else "both"
-        raise InputError(
-            f"a simulated measurement needs a generator or a seed, {given} is given; measure(video, seed=0)"
-        )
-    return torch.Generator().manual_seed(seed) if generator is None else generator
+    if generator is not None and seed is None:
+        return generator
+    if generator is None and seed is not None:
+        return torch.Generator().manual_seed(seed)
+    given = "neither" if generator is None else "both"
+    raise InputError(f"a simulated measurement needs a generator or a seed, {given} is given; measure(video, seed=0)")

@@ -197,7 +197,7 @@ class ClosureImaging:
     def ideal_visibilities(self, video: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
         """Return the visibilities (batch, time, baseline) of `video` without errors, in units of its brightness."""
         image = brightness(video)
-        return transform(image, waves_at(uv, tuple(image.shape[-2:]), self.pixel_rad, image.dtype))
+        return transform(image, waves_at(uv, (image.shape[-2], image.shape[-1]), self.pixel_rad, image.dtype))
 
     def _visibilities(self, image: torch.Tensor, prepared: Measurement) -> torch.Tensor:
         return transform(image, Waves(prepared["waves_x"], prepared["waves_y"]))
@@ -248,7 +248,7 @@ class ClosureImaging:
             values = np.empty(len(frame), complex)
             for number in np.unique(frame):
                 rows = torch.from_numpy(uv[frame == number])
-                waves = waves_at(rows[None], tuple(image.shape[-2:]), self.pixel_rad, torch.float64)
+                waves = waves_at(rows[None], (image.shape[-2], image.shape[-1]), self.pixel_rad, torch.float64)
                 values[frame == number] = transform(jy * image[None, number].double(), waves)[0]
             return values
 

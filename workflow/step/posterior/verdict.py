@@ -1,6 +1,7 @@
 """From what each video says of its samples to the tables of calibration, and to a verdict."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from step.metrics.significance import holm
 from step.posterior.calibration import PIXEL, REFERENCE_DISTANCE, VideoCalibration
 from step.posterior.exchange import Draws, Finding, draw, examine, mean, root_of_ratio, smallest_p
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 OVER_CONFIDENT = "over-confident"
 UNDER_CONFIDENT = "under-confident"

@@ -1,7 +1,7 @@
 """From a raw black hole movie to videos of the study's field of view, cadence and scale."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -113,14 +113,14 @@ def _window_starts(movie: StoredMovie, settings: MovieFormat) -> list[int]:
     return window_starts(n_frames, settings.frames, settings.windows_per_movie)
 
 
-def _interpolated(frames: _RegriddedFrames, times_s: np.ndarray, wanted_s: Sequence[float]) -> Iterator[np.ndarray]:
+def _interpolated(frames: _RegriddedFrames, times_s: np.ndarray, wanted_s: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the frames at the increasing times `wanted_s`; each frame is read once."""
     kept: dict[int, np.ndarray] = {}
     for time_s in wanted_s:
         before, after, weight = between_frames(times_s, time_s)
         weights = {number: part for number, part in ((before, 1 - weight), (after, weight)) if part}
         kept = {number: kept[number] if number in kept else frames.read(number) for number in weights}
-        yield sum(part * kept[number] for number, part in weights.items())
+        yield sum((part * kept[number] for number, part in weights.items()), start=np.zeros(()))
 
 
 def _as_video(name: str, brightness: np.ndarray, movie: StoredMovie, settings: MovieFormat) -> PreparedVideo:

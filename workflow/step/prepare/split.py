@@ -61,12 +61,11 @@ def assign_units(units: set[str], settings: SplitSettings) -> dict[str, str]:
     key = f"data.{settings.domain}.split"
     wanted = {"test": settings.split.test, "validation": settings.split.validation}
     named = {split: names for split, names in wanted.items() if not isinstance(names, int)}
+    counted = {split: count for split, count in wanted.items() if isinstance(count, int)}
     _check_named(units, named, key)
     free = _shuffled(units.difference(*named.values()), settings, "split")
     split_of = {unit: split for split, names in named.items() for unit in names}
-    for split, count in wanted.items():
-        if split in named:
-            continue
+    for split, count in counted.items():
         if len(free) < count:
             raise InputError(f"{key}.{split} asks for {count} units, {len(free)} of {len(units)} are left; lower it")
         split_of |= dict.fromkeys(free[:count], split)

@@ -27,7 +27,8 @@ def arrange_batches(places: Sequence[int], size: int) -> Batches:
     columns: list[list[int]] = [[] for _ in range(size)]
     for draw, place in enumerate(places):
         columns[place % size].append(draw)
-    order, rows = [], [0] * len(places)
+    order: list[int] = []
+    rows = [0] * len(places)
     for standing in zip_longest(*columns):
         filler = next(draw for draw in standing if draw is not None)
         for draw in standing:

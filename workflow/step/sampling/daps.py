@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from step.config.tasks import Annealing, Mcmc, Ode, Sampler
-from step.contracts import NoiseSource, PosteriorSamples, VideoPrior
+from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
 from step.diffusion.denoiser import score
 from step.diffusion.ode import solve_probability_flow
 from step.diffusion.schedule import rho_grid
@@ -28,13 +28,18 @@ class Daps:
     def sample(
         self,
         prior: VideoPrior,
-        likelihood: LatentLikelihood,
+        likelihood: Likelihood,
         noise_sources: Sequence[NoiseSource],
         generators: Sequence[torch.Generator],
         device: torch.device,
         describe: str,
     ) -> PosteriorSamples:
-        """Return one posterior latent per generator, as `sample_posterior` explains; all weigh the same."""
+        """Return one posterior latent per generator, as `sample_posterior` explains; all weigh the same.
+
+        Raises `TypeError` for another likelihood than `LatentLikelihood`, of which DAPS uses more than its gradient.
+        """
+        if not isinstance(likelihood, LatentLikelihood):
+            raise TypeError(f"DAPS needs a LatentLikelihood, this is a {type(likelihood).__name__}")
         latents, trace = sample_posterior(prior, likelihood, noise_sources, generators, self.settings, device, describe)
         return PosteriorSamples(latents, {name: torch.stack(levels, dim=1) for name, levels in trace.items()})
 
@@ -107,6 +112,9 @@ class PosteriorGivenNoisy:
     `gaussian` replaces it, together with the noisy latent's term, by a Gaussian around the PF-ODE's solution.
     """
 
+    video: torch.Tensor
+    """Decoded at the state of the latest call; there is none before the first one."""
+
     def __init__(
         self,
         prior: VideoPrior,
@@ -116,7 +124,6 @@ class PosteriorGivenNoisy:
         sigma: float,
         mcmc: Mcmc,
     ):
-        self.video: torch.Tensor | None = None  # decoded at the latest state
         self._likelihood = likelihood
         self._centre, self._variance = noisy, sigma**2
         if mcmc.prior_score == "gaussian":

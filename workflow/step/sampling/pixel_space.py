@@ -81,7 +81,8 @@ def draw_video(
     def residuals(video: torch.Tensor) -> torch.Tensor:
         return model.residuals(video, measurement)
 
-    at_centre, transposed = torch.func.vjp(residuals, centre)
+    # torch's annotation has a third, auxiliary, return value too, which is not asked for here.
+    at_centre, transposed = torch.func.vjp(residuals, centre)  # type: ignore[misc]
     disturbed = at_centre + draw_noise(at_centre, generators)
     right = draw_noise(centre, generators) / spread - transposed(disturbed)[0]
 

@@ -41,8 +41,9 @@ class LatentLikelihood:
         """
         self.prior = prior
         self.forward_model = forward_model
-        ready = isinstance(forward_model, PreparedModel)
-        self.measurement = forward_model.prepare(measurement, torch.float32) if ready else measurement
+        if isinstance(forward_model, PreparedModel):
+            measurement = forward_model.prepare(measurement, torch.float32)
+        self.measurement = measurement
         self.videos_per_batch = videos_per_batch
         self.frames_per_chunk = frames_per_chunk
         self.gradient_bound = gradient_bound

@@ -59,11 +59,10 @@ def train_autoencoder(
 
         return mean_in_parts(loss, (validation, validation_noise), optimisation.batch_size)
 
-    objective = Objective(
-        batch,
-        lambda network, example: autoencoder_loss(network, *example, training.kl_weight),
-        validation_loss,
-    )
+    def loss(network: torch.nn.Module, example: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return autoencoder_loss(network, *example, training.kl_weight)
+
+    objective = Objective(batch, loss, validation_loss)
     steps = max(1, round(optimisation.epochs * order.steps_per_epoch))
     average, history = train(network, objective, optimisation, steps, order.steps_per_epoch, state_file, accelerator)
     return _standardised(average, images, standardise, order, device), history
@@ -74,7 +73,7 @@ def _standardised(
     trained: PosteriorSample, images: ImageSet, standardise: bool, order: Order, device: torch.device
 ) -> FrameAutoencoder:
     network, patch_size = trained.network, trained.patch_size
-    channels = network.config.latent_channels
+    channels = network.config["latent_channels"]
     plain = FrameAutoencoder(network, [0.0] * channels, [1.0] * channels, patch_size).to(device)
     if not standardise:
         return plain

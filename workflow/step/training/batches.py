@@ -7,6 +7,7 @@ one spread over several processes, sees what an uninterrupted one on a single pr
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ import torch
 from step.config.data import Augmentation
 from step.io.videos import VideoStore
 from step.seeds import derive_seed
+
+Made = TypeVar("Made")
 
 
 class Order:
@@ -97,11 +100,14 @@ def transform(videos: torch.Tensor, transforms: torch.Tensor, dark: float) -> to
     return (warped + dark).unflatten(1, videos.shape[1:3])
 
 
-def prefetch(make: Callable[[int], object], first: int, last: int) -> Iterator[object]:
+def prefetch(make: Callable[[int], Made], first: int, last: int) -> Iterator[Made]:
     """Yield ``make(step)`` for the steps from `first` to `last` - 1, each made while the one before is used."""
+    if first >= last:
+        return
     with ThreadPoolExecutor(1) as pool:
-        ready = pool.submit(make, first) if first < last else None
-        for step in range(first, last):
-            following = pool.submit(make, step + 1) if step + 1 < last else None
+        ready = pool.submit(make, first)
+        for step in range(first + 1, last):
+            following = pool.submit(make, step)
             yield ready.result()
             ready = following
+        yield ready.result()

@@ -1,5 +1,6 @@
 """Trains the denoising networks on the autoencoder's latents (Eq. 17): image, video and joint prior."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,6 +16,9 @@ from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, tr
 from step.training.loop import Objective, train
 from step.training.objectives import denoising_loss, mean_in_parts
 from step.training.state import History, read_kept
+
+Example = tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]
+"""Latents, noise, timesteps, and the switch of the temporal modules: what `denoising_loss` takes."""
 
 
 def train_image_denoiser(
@@ -33,7 +37,7 @@ def train_image_denoiser(
     optimisation = training.optimisation
     order = Order(len(images), optimisation.batch_size, latents.seed, "images")
 
-    def batch(step: int) -> tuple[torch.Tensor, ...]:
+    def batch(step: int) -> Example:
         generator = latents.generator("image", step)
         return (
             *latents.prepare(images.read(latents.mine(order.batch(step)))[:, None], generator, training),
@@ -68,7 +72,7 @@ def train_video_denoiser(
     video_order = Order(len(videos), optimisation.batch_size, latents.seed, "videos")
     image_order = Order(len(images), optimisation.batch_size * n_frames, latents.seed, "pseudo-videos")
 
-    def batch(step: int) -> tuple[torch.Tensor, ...]:
+    def batch(step: int) -> Example:
         generator = latents.generator("video", step)
         if is_video_step(latents.seed, step, p_joint):
             return (
@@ -150,7 +154,9 @@ class LatentBatches:
         t = torch.randint(0, self.schedule.timesteps, (n_batch,), generator=generator)[mine]
         return latent, noise, t.to(self._device)
 
-    def objective(self, batch, validation: torch.Tensor, temporal: bool, batch_size: int) -> Objective:
+    def objective(
+        self, batch: Callable[[int], Example], validation: torch.Tensor, temporal: bool, batch_size: int
+    ) -> Objective[Example]:
         """Return the objective with these batches; `validation` (video, time, channel, y, x) is noised once.
 
         Its loss is taken of `batch_size` videos at once, or frames where the network is not `temporal`.
@@ -163,14 +169,15 @@ class LatentBatches:
             t = t.repeat_interleave(latent.shape[1])
             latent, noise = (videos.flatten(0, 1)[:, None] for videos in (latent, noise))
 
-        def loss(network: torch.nn.Module, example: tuple) -> torch.Tensor:
+        def loss(network: torch.nn.Module, example: Example) -> torch.Tensor:
             return denoising_loss(network, self.schedule, *example)
 
         @torch.no_grad()
         def validation_loss(average: torch.nn.Module) -> float:
-            return mean_in_parts(
-                lambda *part: denoising_loss(average, self.schedule, *part, temporal), (latent, noise, t), batch_size
-            )
+            def loss(latent: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+                return denoising_loss(average, self.schedule, latent, noise, t, temporal)
+
+            return mean_in_parts(loss, (latent, noise, t), batch_size)
 
         return Objective(batch, loss, validation_loss)
 

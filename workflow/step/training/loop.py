@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Any, Generic, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -24,25 +26,29 @@ ROWS = 50
 """Rows of the loss history, whatever the number of steps."""
 
 
+Network = TypeVar("Network", bound=torch.nn.Module)
+Batch = TypeVar("Batch")
+
+
 @dataclass(frozen=True)
-class Objective:
+class Objective(Generic[Batch]):
     """What is learned: batches by step number, the loss of one, and a loss on held-out data for the record."""
 
-    batch: Callable[[int], object]
-    loss: Callable[[torch.nn.Module, object], torch.Tensor]
+    batch: Callable[[int], Batch]
+    loss: Callable[[torch.nn.Module, Batch], torch.Tensor]
     validation_loss: Callable[[torch.nn.Module], float]
 
 
 def train(
-    network: torch.nn.Module,
-    objective: Objective,
+    network: Network,
+    objective: Objective[Batch],
     optimisation: Optimisation,
     steps: int,
     steps_per_epoch: int,
     state_file: Path,
     accelerator: Accelerator,
     kept_steps: Collection[int] = (),
-) -> tuple[torch.nn.Module, History]:
+) -> tuple[Network, History]:
     """Return the moving average of `network` after `steps` steps, and the history of its losses.
 
     The average as it is after each of `kept_steps` is kept beside the state (`state.read_kept`).
@@ -114,9 +120,9 @@ def train(
 class StopRequest:
     """Within its block, SIGTERM and SIGUSR1 (Slurm's warning) ask for a stop after the current step."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.requested = False
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> "StopRequest":
         for number in (signal.SIGTERM, signal.SIGUSR1):

@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,6 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from step.errors import InputError
 from step.io.atomic import whole_file
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
 @dataclass
@@ -82,7 +85,7 @@ def keep_average(state_file: Path, step: int, average: torch.nn.Module) -> None:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in average.state_dict().items()}, part)
 
 
-def read_kept(state_file: Path, step: int, network: torch.nn.Module) -> torch.nn.Module:
+def read_kept(state_file: Path, step: int, network: Network) -> Network:
     """Return a copy of `network` with the weights that `keep_average` kept after `step` steps."""
     file = _kept_file(state_file, step)
     try:

@@ -35,6 +35,9 @@ Score = Callable[[Mapping[str, float], str], float]
 """Returns how good values are on one video, the larger the better; raises `FloatingPointError` where they diverge."""
 
 
+State = Literal["complete", "pruned", "failed"]
+
+
 @dataclass(frozen=True)
 class Bounds:
     """Where one value is searched."""
@@ -49,7 +52,7 @@ class Trial:
     """One set of values, and what came of it."""
 
     number: int  # 1 on; 1 are the values that the search starts from
-    state: Literal["complete", "pruned", "failed"]
+    state: State
     values: Mapping[str, float]
     scores: tuple[float, ...]  # of the first videos; of all of them where it is complete
     seconds: float
@@ -68,13 +71,13 @@ def bounds_around(start: Mapping[str, object], space: Space) -> dict[str, Bounds
     """
     bounds = {}
     for name, (low, high) in space.ranges.items():
-        if name.startswith(OWN) and not isinstance(start.get(name), int | float):
+        own = start.get(name)
+        if name.startswith(OWN) and not isinstance(own, int | float):
             raise InputError(
                 f"tuning.space.{name} has a range, the sampler no such number; it has "
                 f"{[key for key in start if key.startswith(OWN)] or 'none of its own'}"
             )
-        own = start.get(name)
-        if own is None:
+        if not isinstance(own, int | float):
             continue
         if name != LINEAR:
             bounds[name] = Bounds(own * low, own * high, log=True)
@@ -167,7 +170,7 @@ class BelowPercentile(optuna.pruners.BasePruner):
         if len(finished) < self._settings.startup_trials or n_videos < self._settings.videos:
             return False
         means = [one.intermediate_values[n_videos] for one in finished]
-        return trial.intermediate_values[n_videos] < np.percentile(means, self._settings.percentile)
+        return bool(trial.intermediate_values[n_videos] < np.percentile(means, self._settings.percentile))
 
 
 def _open_study(file: Path, pruning: Pruning | None) -> optuna.Study:
@@ -203,7 +206,8 @@ def _run_trial(
 
     To Optuna a failure is a trial that was stopped: it passes over failed ones, and would draw values near them again.
     """
-    started, scores = time.monotonic(), []
+    started = time.monotonic()
+    scores: list[float] = []
 
     def end(state: TrialState, failure: str = "") -> bool:
         trial.set_user_attr("scores", scores)
@@ -236,7 +240,8 @@ def _trials(study: optuna.Study) -> list[Trial]:
 
 def _as_trial(number: int, trial: FrozenTrial) -> Trial:
     kept = trial.user_attrs
-    state, reason = "complete", ""
+    state: State = "complete"
+    reason = ""
     if kept["failure"]:
         state, reason = "failed", kept["failure"]
     elif trial.state == TrialState.PRUNED:

@@ -47,8 +47,8 @@ def paint_short_axis(
 
 def _place_slice(grid: Grid, patient: Patient, level: float, state: np.ndarray) -> _Slice:
     heart, beat = patient.heart, patient.beat
-    centre = tuple(c + d * state for c, d in zip(heart.centre_mm, beat.drift_mm, strict=True))
-    along, across = grid.turned(centre, heart.septum_rad)
+    y, x = (c + d * state for c, d in zip(heart.centre_mm, beat.drift_mm, strict=True))
+    along, across = grid.turned((y, x), heart.septum_rad)
     # Tissue turns with the torsion, in opposite senses at base and apex.
     angle = np.arctan2(across, along) - np.float32(beat.torsion_rad * (level - 0.4)) * state
     return _Slice(patient, level, state, along, across, *ventricle_radii(patient, level, state), angle)

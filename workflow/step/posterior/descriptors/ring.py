@@ -113,9 +113,11 @@ def fit_ring(image: np.ndarray) -> Ring:
     starts = [np.clip([*centre, share * largest, largest / 6], low + 1e-3, high - 1e-3) for share in (0.3, 0.5, 0.7)]
     fits = [least_squares(residual, start, bounds=(low, high), xtol=1e-4, ftol=1e-6) for start in starts]
     best = min(fits, key=lambda fit: fit.cost).x
+    centre_y, centre_x, radius, sigma = map(float, best)
     _, mean, cosine, sine, *_ = amplitudes(basis(best))
     asymmetry = np.hypot(cosine, sine) / (2 * max(abs(mean), 1e-12))
-    return Ring(*map(float, best), float(min(asymmetry, 1.0)), float(np.rad2deg(np.arctan2(sine, cosine))))
+    position_angle_deg = float(np.rad2deg(np.arctan2(sine, cosine)))
+    return Ring(centre_y, centre_x, radius, sigma, float(min(asymmetry, 1.0)), position_angle_deg)
 
 
 def unroll(video: np.ndarray, ring: Ring) -> np.ndarray:
