@@ -127,8 +127,8 @@ class StudyFiles:
 
     def weights_of_flow(self, task: str) -> list[Path]:
         """Return the weights that the flow of a task is estimated with, if its estimator has any."""
-        estimator = self.config.tasks[task].flow.estimator
-        return [self.results / "weights/raft.safetensors"] if estimator == "raft" else []
+        flow = self.config.tasks[task].flow
+        return [self.results / "weights/raft.safetensors"] if flow is not None and flow.estimator == "raft" else []
 
     # Of reconstructions.
     def reconstruction_files(self, task: str, row: str) -> list[Path]:
