@@ -14,7 +14,6 @@ from step.config.methods import FrameNoise, Method
 from step.config.sampling import SampleSettings
 from step.config.tasks import MeasurementOfDomain
 from step.io.reconstructions import read_reconstructions, write_measurement
-from step.models.prior import load_prior
 from step.physics.mri import CartesianMri
 from step.provenance import LIBRARY
 from tiny_priors import SHAPE, write_tiny_prior
@@ -181,6 +180,8 @@ def test_all_names_are_there_and_no_other():
 
 
 def test_a_prior_that_does_not_say_what_it_is_of_is_refused_whatever_the_sampler(folder, physics, measurement):
+    from step.models.prior import load_prior
+
     whole = step.load_prior(folder)
     bare = load_prior(folder / "autoencoder", folder / "joint", "mri")
     with pytest.raises(step.InputError, match="not from a complete folder, so it does not say what it is of"):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +17,6 @@ from step.errors import InputError
 from step.frames import video_by_video
 from step.io.flows import read_flow_attributes, read_flows
 from step.io.reconstructions import read_measurement
-from step.models.prior import LatentDiffusionPrior, load_prior
 from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 from step.sampling.batches import FixedBatches, arrange_batches
 from step.sampling.evaluations import CountedPrior
@@ -25,6 +25,9 @@ from step.sampling.noise.sources import build_noise_source
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
 from step.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from step.models.prior import LatentDiffusionPrior
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +121,7 @@ def shape_of_videos(prior: VideoPrior, device: torch.device) -> tuple[int, int, 
 class Problem:
     """A prior, and the measurements of some videos."""
 
-    prior: LatentDiffusionPrior
+    prior: "LatentDiffusionPrior"
     device: torch.device
     files: Mapping[str, Path]  # of the measurements, by video
     measurements: Mapping[str, Measurement]  # by video, a batch of one
@@ -134,6 +137,8 @@ def read_problem(
     The stem of a measurement's file names its video. `flow` is the file of their optical flow, for methods whose noise
     moves with it. Raises `InputError` where one of them cannot be used.
     """
+    from step.models.prior import load_prior
+
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     prior = load_prior(autoencoder, denoiser, settings.domain).to(device).prepare(settings.sampler.networks)
     files = {path.stem: path for path in measurements}
