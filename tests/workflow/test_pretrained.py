@@ -3,6 +3,7 @@
 import csv
 import shutil
 
+from project_copy import ONE_THREAD
 from tiny_priors import write_tiny_prior
 
 MINIATURE = "config/miniature.yaml"
@@ -43,10 +44,10 @@ def test_a_trained_prior_serves_another_study_from_a_folder_elsewhere(miniature,
     elsewhere = shutil.copytree(miniature.folder / "results/miniature/mri/prior", tmp_path / "prior")
     overlay = miniature.overlay("elsewhere", RESULTS + pretrained(elsewhere))
     table = "results/{}/mri8/metrics/step_joint.csv"
-    run = miniature.snakemake(table.format("elsewhere"), overlays=(MINIATURE, overlay))
+    run = miniature.snakemake(table.format("elsewhere"), *ONE_THREAD, overlays=(MINIATURE, overlay))
     assert run.status == 0, run.stdout + run.stderr
     assert not TRAININGS & run.jobs.keys()
-    # The same prior, raw data and seed: the same numbers.
+    # The same prior, raw data, seed and number of threads: the same numbers.
     rows = []
     for results in ("elsewhere", "miniature"):
         with (miniature.folder / table.format(results)).open() as file:
