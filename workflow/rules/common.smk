@@ -27,7 +27,7 @@ from step.config.pretrained import pretrained_settings
 from step.config.study import check_config, lay_over_base
 from step.config.targets import Targets
 from step.errors import InputError
-from step.products import written_files
+from step.products import Given, arguments_of, awaited_files, written_files
 from step.provenance import code_digest
 
 
@@ -132,7 +132,7 @@ def code(stage, **selectors):
 
 
 def figure_name(figure):
-    """Return the name of the files and of the rule of a figure of your own: the last part of its module's."""
+    """Return what the files and the job of a figure of your own are called: the last part of its module's name."""
     return figure.rpartition(".")[2]
 
 
@@ -250,3 +250,36 @@ def truths_of_posterior(w):
 
 def truth_of_posterior(w):
     return FILES.truth_of_posterior(w.posterior)
+
+
+def given_to_figure(task):
+    """Return what a figure of your own can ask for of a task, by the names of its fields."""
+    folder, measured, true = RESULTS / task, measurement_files(task, tests(task)), truth_files(task, tests(task))
+    reconstructions = [(row, *reconstruction_files(task, row)) for row in rows(task)]
+    return {
+        "measurement": Given([folder / "measurements"], [measured[:1]]),
+        "measurements": Given([folder / "measurements"], [measured]),
+        "truth": Given([folder / "truths"], [true[:1]]),
+        "truths": Given([folder / "truths"], [true]),
+        "methods": Given(files_of_rows(task, rows(task)), reconstructions),
+        "metrics": Given([folder / "metrics.csv"], [[folder / "metrics.csv"]]),
+    }
+
+
+def of_figure(function, figure, task, *stem):
+    """Return what `function` says of the files of a figure of your own and of a task."""
+    return checked(function, stage_module(f"plot {figure}").Files, given_to_figure(task), *stem, source=figure)
+
+
+def reported(figure):
+    """Return the outputs of a figure of your own by their names, those for the report with the module's caption."""
+    drawn_by, name = stage_module(f"plot {figure}"), figure_name(figure)
+    caption, labels = getattr(drawn_by, "CAPTION", None), {"of": "{task}", "what": name}
+
+    def output(file):
+        return report(file, caption, category="Pictures", labels=labels) if file.endswith((".png", ".mp4")) else file
+
+    return {
+        field: [output(file) for file in files]
+        for field, files in written_files(drawn_by.Files, f"{RESULTS}/{{task}}/figures/{name}").items()
+    }

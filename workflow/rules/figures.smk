@@ -1,7 +1,4 @@
 # Pictures and videos, from files alone.
-from step.products import Given, arguments_of, awaited_files
-
-
 rule plot_comparison:
     input:
         truths=RESULTS / "{task}/truths",
@@ -452,39 +449,6 @@ rule plot_generated:
     shell:
         "python -m step plot generated --settings {params.settings:q} --log {log:q}"
         " {params.priors:q} --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
-
-
-def given_to_figure(task):
-    """Return what a figure of your own can ask for of a task, by the names of its fields."""
-    folder, measured, true = RESULTS / task, measurement_files(task, tests(task)), truth_files(task, tests(task))
-    reconstructions = [(row, *reconstruction_files(task, row)) for row in rows(task)]
-    return {
-        "measurement": Given([folder / "measurements"], [measured[:1]]),
-        "measurements": Given([folder / "measurements"], [measured]),
-        "truth": Given([folder / "truths"], [true[:1]]),
-        "truths": Given([folder / "truths"], [true]),
-        "methods": Given(files_of_rows(task, rows(task)), reconstructions),
-        "metrics": Given([folder / "metrics.csv"], [[folder / "metrics.csv"]]),
-    }
-
-
-def of_figure(function, figure, task, *stem):
-    """Return what `function` says of the files of a figure of your own and of a task."""
-    return checked(function, stage_module(f"plot {figure}").Files, given_to_figure(task), *stem, source=figure)
-
-
-def reported(figure):
-    """Return the outputs of a figure of your own by their names, those for the report with the module's caption."""
-    drawn_by, name = stage_module(f"plot {figure}"), figure_name(figure)
-    caption, labels = getattr(drawn_by, "CAPTION", None), {"of": "{task}", "what": name}
-
-    def output(file):
-        return report(file, caption, category="Pictures", labels=labels) if file.endswith((".png", ".mp4")) else file
-
-    return {
-        field: [output(file) for file in files]
-        for field, files in written_files(drawn_by.Files, f"{RESULTS}/{{task}}/figures/{name}").items()
-    }
 
 
 # Figures of your own, one rule each: what they read and write, their modules say.
