@@ -18,6 +18,8 @@ from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 from step.products import Numbers, Pictures, Truths
 
+pytestmark = pytest.mark.slow
+
 CAPTION = Path(__file__).with_suffix(".rst")
 Settings = ViewSettings
 select = view_of_task
