@@ -6,7 +6,7 @@ import logging
 import sys
 
 from step.cli.arguments import add_settings_arguments, read_settings
-from step.cli.stages import PRODUCTS, Stage, open_stage, stage_names
+from step.cli.stages import PRODUCTS, STAGES, Stage, open_stage, stage_names
 from step.errors import InputError, Interrupted
 from step.io.log import start_log
 from step.process import keep_freed_memory, share_cores
@@ -72,7 +72,7 @@ def _stages_of(argv: list[str]) -> tuple[dict[str, Stage], list[str]]:
             name = f"{first} {second}"
             return {name: open_stage(name)}, [name, *argv[2:]]
         return {name: open_stage(name) for name in stage_names() if name.startswith(f"{first} ")}, argv[1:]
-    names = [first] if first in stage_names() else stage_names()
+    names = [first] if first in STAGES else stage_names()
     return {name: open_stage(name) for name in names}, argv
 
 
