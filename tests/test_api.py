@@ -76,6 +76,17 @@ def test_generated_videos_do_not_depend_on_how_many_there_are(folder):
     assert not torch.allclose(videos[0], videos[1])
 
 
+def test_generated_videos_are_decoded_as_many_frames_at_once_as_is_asked_for(folder, monkeypatch):
+    prior, seen = step.load_prior(folder), []
+    decode = prior.decode
+    monkeypatch.setattr(prior, "decode", lambda latent: seen.append(latent.shape[:2]) or decode(latent))
+    step.generate(prior, samples=2)
+    assert set(seen) == {(1, 1)}
+    seen.clear()
+    step.generate(prior, samples=2, frames_at_once=2)
+    assert set(seen) == {(1, 2), (1, 1)}  # of three frames
+
+
 def test_samples_are_those_of_the_command_line_bit_for_bit(folder, tmp_path, measurement, physics):
     prior = step.load_prior(folder)
     settings = SampleSettings(

@@ -26,9 +26,8 @@ from step.models.prior import LatentDiffusionPrior, load_prior_folder
 from step.physics.display import to_unit_range
 from step.physics.forward_models import check_measurement
 from step.reconstruct import Reconstructor, shape_of_videos
-from step.sampling.batches import FixedBatches
 from step.sampling.daps import Daps
-from step.sampling.generation import generate_latents
+from step.sampling.generation import generate_videos
 from step.sampling.noise.sources import build_noise_source
 from step.seeds import derive_seed
 
@@ -73,17 +72,16 @@ def daps(
     return Daps(check_section(Sampler, _changed(values, changes or {}), "sampler"))
 
 
-def generate(prior: LatentDiffusionPrior, samples: int = 1, seed: int = 0) -> torch.Tensor:
+def generate(prior: LatentDiffusionPrior, samples: int = 1, seed: int = 0, frames_at_once: int = 1) -> torch.Tensor:
     """Return unconditional samples of `prior` (sample, time, channel, y, x): what it believes before any data.
 
     They solve the probability-flow ODE (Eq. 4) from noise as ``generation`` of the study's configuration says. Sample
-    number n depends on `seed` and on n alone. Raises `InputError` for fewer than one.
+    number n depends on `seed` and on n alone. The autoencoder sees `frames_at_once` frames; more are faster and
+    need more memory. Raises `InputError` for fewer than one sample.
     """
     _check_number(samples)
     generators = [torch.Generator().manual_seed(derive_seed(seed, "generated", number)) for number in range(samples)]
-    latents = generate_latents(FixedBatches(prior, 1), generators, load_config().generation, prior.device)
-    with torch.no_grad():
-        return torch.cat([prior.decode(latent[None]).cpu() for latent in latents])
+    return generate_videos(prior, generators, load_config().generation, frames_at_once, prior.device)
 
 
 def sample(

@@ -53,11 +53,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the samples; raises `InputError` unless the prior was trained on the autoencoder's latents."""
     import torch
 
-    from step.frames import video_by_video
     from step.io.reconstructions import Reconstruction, write_reconstructions
     from step.models.prior import load_prior
-    from step.sampling.batches import FixedBatches
-    from step.sampling.generation import generate_latents
+    from step.sampling.generation import generate_videos
     from step.seeds import derive_seed
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -67,10 +65,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
         for number in range(settings.generation.samples)
     ]
     started = time.monotonic()
-    latents = generate_latents(FixedBatches(prior, 1), generators, settings.generation, device)
-    with torch.no_grad():
-        decoded = video_by_video(lambda part: prior.decode(part).cpu(), latents, settings.frames_at_once)
-    samples = decoded.numpy()
+    samples = generate_videos(prior, generators, settings.generation, settings.frames_at_once, device).numpy()
     seconds = time.monotonic() - started
     log.info("%d samples of the %s prior on %s: %.1f s", len(samples), settings.prior, device, seconds)
     attributes = {

@@ -7,6 +7,24 @@ import torch
 from step.config.generation import Generation
 from step.contracts import VideoPrior
 from step.diffusion.ode import solve_probability_flow
+from step.frames import video_by_video
+from step.sampling.batches import FixedBatches
+
+
+def generate_videos(
+    prior: VideoPrior,
+    generators: Sequence[torch.Generator],
+    generation: Generation,
+    frames_at_once: int,
+    device: torch.device,
+) -> torch.Tensor:
+    """Return one video of `prior` per generator (batch, time, channel, y, x), on the processor.
+
+    It is `generate_latents`, one at a time, and decoded `frames_at_once` frames at once.
+    """
+    latents = generate_latents(FixedBatches(prior, 1), generators, generation, device)
+    with torch.no_grad():
+        return video_by_video(lambda part: prior.decode(part).cpu(), latents, frames_at_once)
 
 
 def generate_latents(
