@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import step
 import torch
+from astropy.io import fits
 from step.cli import sample as sample_stage
 from step.config.methods import FrameNoise, Method
 from step.config.sampling import SampleSettings
 from step.config.tasks import MeasurementOfDomain
+from step.io.prior_folders import PriorFacts
 from step.io.reconstructions import read_reconstructions, write_measurement
 from step.physics.mri import CartesianMri
 from step.provenance import LIBRARY
@@ -154,6 +156,45 @@ def test_a_posterior_is_written_for_others(posterior, tmp_path):
     assert posterior.show().save(tmp_path / "posterior.gif").stat().st_size > 1000
     with pytest.raises(step.InputError, match="videos of mri are not on the sky; write them with to_nifti"):
         posterior.to_fits(tmp_path, "Sgr A*", 17.76, -29.0, 230e9, 57850, 12.5)
+
+
+def test_a_posterior_on_the_sky_is_written_as_fits_frames_in_jansky(tmp_path):
+    rng = np.random.default_rng(0)
+    facts = PriorFacts(
+        domain="blackhole",
+        frames=3,
+        channels=1,
+        rows=8,
+        columns=8,
+        display="unit_range",
+        geometry={"field_of_view_uas": 128.0, "cadence_s": 360.0},
+        brightness={"mean": 20.0, "std": 2.0},
+        sampler={},
+    )
+    posterior = step.Posterior(
+        samples=rng.uniform(-1, 1, (2, 3, 1, 8, 8)).astype(np.float32),
+        weights=np.array([0.75, 0.25]),
+        misfit=np.ones(2),
+        chi_squares={},
+        facts=facts,
+        frames_with_data=np.ones(3, bool),
+        seconds=0.0,
+    )
+    folders = posterior.to_fits(tmp_path, "Sgr A*", 17.76, -29.0, 230e9, 57850, 12.5, flux_jy=2.0)
+    assert [folder.name for folder in folders] == ["mean", "spread", "sample000", "sample001"]
+    videos = {}
+    for folder in folders:
+        files = [fits.open(file)[0] for file in sorted(folder.glob("*.fits"))]
+        videos[folder.name] = np.array([file.data[::-1] for file in files])
+        assert files[1].header["CDELT2"] == pytest.approx(16 / 3.6e9)  # microarcsecond to degree
+        assert files[1].header["BUNIT"] == "JY/PIXEL"
+    for name in ("mean", "sample000", "sample001"):
+        assert videos[name].sum(axis=(1, 2)).mean() == pytest.approx(2)
+    per_brightness = videos["mean"] / ((posterior.mean[:, 0] + 1) / 2)
+    assert np.allclose(videos["spread"], per_brightness * posterior.spread[:, 0] / 2, rtol=1e-5)
+    with pytest.raises(step.InputError, match="videos of blackhole are no complex images; write them with to_fits"):
+        posterior.to_nifti(tmp_path)
+    assert posterior.show().frames.shape[0] == 3
 
 
 def test_the_sampler_is_the_priors_a_configurations_or_changed_by_its_keys(folder, tmp_path):

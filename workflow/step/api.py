@@ -18,14 +18,14 @@ from step.contracts import ForwardModel, Measurement, NoiseSource, PosteriorSamp
 from step.errors import InputError
 from step.figures.movies import write_movie
 from step.figures.observation import animate_observation
-from step.figures.posterior import SAMPLES_KEPT, Grid, frames_with_data, relative_light_curve
-from step.figures.posterior import Posterior as ShownPosterior
+from step.figures.posterior import as_brightness, frames_with_data
+from step.figures.rows import grid_of
 from step.io.prior_folders import PriorFacts
 from step.io.reconstructions import Reconstruction, write_reconstructions
 from step.models.prior import LatentDiffusionPrior, load_prior_folder
-from step.physics.display import to_unit_range
+from step.physics.display import in_jansky, to_unit_range
 from step.physics.forward_models import check_measurement
-from step.reconstruct import Reconstructor, shape_of_videos
+from step.reconstruct import Reconstructor
 from step.sampling.daps import Daps
 from step.sampling.generation import generate_videos
 from step.sampling.noise.sources import build_noise_source
@@ -112,8 +112,7 @@ def sample(
     chosen: PosteriorSampler = daps(prior) if sampler is None else sampler
     settings = getattr(chosen, "settings", None)
     chunks = (settings if isinstance(settings, Sampler) else daps(prior).settings).on(device.type)
-    shape = shape_of_videos(prior, device)
-    check_measurement(measurement, physics, shape, "the measurement")
+    check_measurement(measurement, physics, facts.shape, "the measurement")
     n_measured = len(next(iter(measurement.values())))
     if n_measured != 1:
         raise InputError(f"the measurement is of {n_measured} videos; give one at a time, a batch of one")
@@ -177,17 +176,10 @@ class Posterior:
 
     def show(self) -> "Video":
         """Return a video of mean, spread and the first samples, which a notebook plays; `Video.save` writes it."""
-        display = self.facts.display
-        channels = np.linalg.norm(self.spread, axis=1)
-        scale = np.linalg.norm(self.mean, axis=1).max() if display == "magnitude" else 2
-        shown = ShownPosterior(
-            grid=self._grid,
-            mean=self.brightness(self.mean),
-            std=channels / scale,
-            samples=self.brightness(self.samples[:SAMPLES_KEPT]),
-            light_curves=np.stack([relative_light_curve(one, display) for one in self.samples]),
-        )
-        return Video(animate_observation(shown, display))
+        facts = self.facts
+        grid = grid_of(facts.shape, facts.geometry, self.frames_with_data)
+        shown = as_brightness(self.mean, self.spread, self.samples, grid, facts.display)
+        return Video(animate_observation(shown, facts.display))
 
     def to_hdf5(self, path: str | Path) -> None:
         """Write all samples with weights, misfits and trace to an HDF5 file, as the workflow writes its own."""
@@ -202,16 +194,11 @@ class Posterior:
         `pixel_mm` is the side of a pixel, `frame_s` the time between frames; None is unknown. Raises `InputError` for a
         prior of other videos than complex images.
         """
-        from step.io.nifti import write_nifti
+        from step.io.nifti import write_magnitudes
 
         if self.facts.display != "magnitude":
             raise InputError(f"videos of {self.facts.domain} are no complex images; write them with to_fits or to_hdf5")
-        files = []
-        for name, video in self._named.items():
-            files.append(Path(folder) / f"{name}.nii.gz")
-            magnitude = np.sqrt(np.square(video, dtype=np.float64).sum(axis=1))
-            write_nifti(files[-1], magnitude, pixel_mm, frame_s, f"{name}: magnitude, units of the prior")
-        return files
+        return write_magnitudes(Path(folder), self._named, 1.0, "units of the prior", pixel_mm, frame_s)
 
     def to_fits(
         self,
@@ -238,15 +225,10 @@ class Posterior:
             raise InputError(f"videos of {self.facts.domain} are not on the sky; write them with to_nifti or to_hdf5")
         pixel_rad = geometry["field_of_view_uas"] / self.facts.columns * RAD_PER_UAS
         header = EhtMovieHeader(pixel_rad, source, right_ascension_h, declination_deg, frequency_hz, mjd)
-        of_mean = (self.mean[:, 0].astype(np.float64) + 1) / 2
         folders = []
         for name, video in self._named.items():
-            frames = (
-                video[:, 0].astype(np.float64) / 2 if name == "spread" else (video[:, 0].astype(np.float64) + 1) / 2
-            )
-            total = (of_mean if name == "spread" else frames).sum(axis=(1, 2)).mean()
             folders.append(Path(folder) / name)
-            for number, frame in enumerate(flux_jy / total * frames):
+            for number, frame in enumerate(in_jansky(video, flux_jy, self.mean if name == "spread" else None)):
                 time_h = start_utc_h + number * geometry["cadence_s"] / 3600
                 write_fits_frame(folders[-1] / f"frame_{number:03d}.fits", header, time_h, frame)
         return folders
@@ -255,15 +237,6 @@ class Posterior:
     def _named(self) -> dict[str, np.ndarray]:
         samples = {f"sample{number:03d}": video for number, video in enumerate(self.samples)}
         return {"mean": self.mean, "spread": self.spread, **samples}
-
-    @property
-    def _grid(self) -> Grid:
-        """When and how large the frames are, as far as the prior says."""
-        geometry, numbers = self.facts.geometry, np.arange(self.facts.frames, dtype=float)
-        times, unit = (numbers * geometry["cadence_s"], "s") if "cadence_s" in geometry else (numbers, "frame")
-        if "field_of_view_uas" in geometry:
-            return Grid(times, unit, geometry["field_of_view_uas"] / self.facts.columns, "uas", self.frames_with_data)
-        return Grid(times, unit, 1.0, "pixel", self.frames_with_data)
 
 
 class Video:

@@ -76,6 +76,11 @@ def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[P
             f"{len(grid.times)} frame_times and {len(grid.with_data)} measured frames, the videos {len(mean)} frames"
         )
         raise InputError(f"{measurement} has {lengths}; sample it again")
+    return as_brightness(mean, std, samples, grid, display)
+
+
+def as_brightness(mean: np.ndarray, std: np.ndarray, samples: np.ndarray, grid: Grid, display: Display) -> Posterior:
+    """Return what is shown of a posterior, of its videos `mean` and `std` (time, channel, y, x) and all `samples`."""
     return Posterior(
         grid=grid,
         mean=to_unit_range(mean, mean, display),

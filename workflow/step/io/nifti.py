@@ -1,12 +1,35 @@
 """Image sequences as NIfTI-1 files, which viewers and toolboxes of medical imaging read."""
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import nibabel
 import numpy as np
 
 from step.io.atomic import whole_file
+
+
+def write_magnitudes(
+    folder: Path,
+    videos: Mapping[str, np.ndarray],
+    scale: float,
+    units: str,
+    pixel_mm: float | None,
+    frame_s: float | None,
+) -> list[Path]:
+    """Write each of `videos` (time, channel, y, x) as ``NAME.nii.gz`` into `folder`, and return the files.
+
+    Values are the root of the sum of squares over channels, divided by `scale` and then in `units`, in words. For a
+    standard deviation per channel that is the root mean square distance of the complex samples from their mean.
+    """
+    files = []
+    for name, video in videos.items():
+        magnitude = np.sqrt(np.square(video, dtype=np.float64).sum(axis=1)) / scale
+        files.append(folder / f"{name}.nii.gz")
+        description = f"{name}: magnitude, {units}; orientation and thickness unknown"
+        write_nifti(files[-1], magnitude, pixel_mm, frame_s, description)
+    return files
 
 
 def write_nifti(

@@ -116,16 +116,12 @@ def export(
 ) -> None:
     """Write each of `videos` (time, 2, y, x) as ``<name>.nii.gz`` into `folder`, as `step.io.nifti` explains.
 
-    Values are magnitudes in the raw file's units: the root of the sum of squares over both channels. For a standard
-    deviation per channel that is the root mean square distance of the complex samples from their mean.
+    Values are magnitudes in the raw file's units.
     """
-    from step.io.nifti import write_nifti
+    from step.io.nifti import write_magnitudes
 
     scale = float(attributes["scale"])
-    for name, video in videos.items():
-        magnitude = np.sqrt(np.square(video, dtype=np.float64).sum(axis=1)) / scale
-        description = f"{name}: magnitude, raw units; orientation and thickness unknown"
-        write_nifti(folder / f"{name}.nii.gz", magnitude, settings.pixel_mm, settings.frame_s, description)
+    write_magnitudes(folder, videos, scale, "raw units", settings.pixel_mm, settings.frame_s)
 
 
 def _outside(settings: Settings, kspace: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float | None]:

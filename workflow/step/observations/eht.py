@@ -255,6 +255,7 @@ def export(
 
     from step.io.eht_movies import EhtMovieHeader, write_eht_movie
     from step.io.fits_images import write_fits_frame
+    from step.physics.display import in_jansky
     from step.units import RAD_PER_UAS
 
     measured = float(attributes["mean_flux_jy"])
@@ -269,9 +270,7 @@ def export(
     )
     times_h = np.asarray(attributes["frame_times"])
     for name, video in videos.items():
-        brightness = video[:, 0] / 2 if name == "std" else (video[:, 0] + 1) / 2
-        scaled_by = (videos["mean"][:, 0] + 1) / 2 if name == "std" else brightness
-        frames = flux_jy / scaled_by.sum(axis=(1, 2), dtype=np.float64).mean() * brightness.astype(np.float64)
+        frames = in_jansky(video, flux_jy, videos["mean"] if name == "std" else None)
         write_eht_movie(folder / f"{name}.h5", header, times_h, frames)
         for number, (time_h, frame) in enumerate(zip(times_h, frames, strict=True)):
             write_fits_frame(folder / name / f"frame_{number:03d}.fits", header, float(time_h), frame)

@@ -30,6 +30,16 @@ def to_unit_range(video: np.ndarray, reference: np.ndarray, display: Display) ->
     return np.clip((video.squeeze(-3) + 1) / 2, 0, 1)
 
 
+def in_jansky(video: np.ndarray, flux_jy: float, mean: np.ndarray | None = None) -> np.ndarray:
+    """Return `video` (time, 1, y, x) of ``unit_range`` in Jy per pixel (time, y, x), of the mean flux `flux_jy`.
+
+    With `mean` it is the deviation from that video, whose factor it has.
+    """
+    brightness = (video[:, 0] + 1) / 2 if mean is None else video[:, 0] / 2
+    scaled_by = brightness if mean is None else (mean[:, 0] + 1) / 2
+    return flux_jy / scaled_by.sum(axis=(1, 2), dtype=np.float64).mean() * brightness.astype(np.float64)
+
+
 @dataclass(frozen=True)
 class Brightness:
     """How bright videos are on average: a frame's brightness summed over its pixels, its mean over each video."""
