@@ -1,6 +1,7 @@
 """Complete priors of a few hundred weights, as the workflow would make them, for tests of what uses one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from step.cli import assemble_prior
@@ -8,6 +9,9 @@ from step.config.priors import Autoencoder
 from step.config.study import load_config
 from step.io.model_folders import weights_digest, write_model_folder
 from step.io.prior_folders import PriorFacts, write_prior_folder
+
+if TYPE_CHECKING:
+    from step.models.unet import DenoisingUNet
 
 SHAPE = (3, 2, 16, 16)  # of a video: (time, channel, y, x)
 SCHEDULE = {"timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
@@ -29,17 +33,11 @@ CHANGES = {
 }
 
 
-def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
-    """Write networks and a complete prior of videos of `SHAPE`, or with `changes` of its facts; return its folder."""
-    from step.models.autoencoder import build_autoencoder
+def tiny_denoiser(temporal: bool) -> "DenoisingUNet":
+    """Return a new network of latents with two channels."""
     from step.models.unet import DenoisingUNet
 
-    torch.manual_seed(0)
-    settings = Autoencoder(
-        latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=False
-    )
-    autoencoder = build_autoencoder(settings, channels=SHAPE[1])
-    denoiser = DenoisingUNet(
+    return DenoisingUNet(
         latent_channels=2,
         block_channels=(8, 16),
         layers_per_block=1,
@@ -47,8 +45,20 @@ def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
         attention_heads=2,
         context_width=4,
         condition_width=4,
-        temporal=True,
+        temporal=temporal,
     )
+
+
+def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
+    """Write networks and a complete prior of videos of `SHAPE`, or with `changes` of its facts; return its folder."""
+    from step.models.autoencoder import build_autoencoder
+
+    torch.manual_seed(0)
+    settings = Autoencoder(
+        latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=False
+    )
+    autoencoder = build_autoencoder(settings, channels=SHAPE[1])
+    denoiser = tiny_denoiser(temporal=True)
     facts = {
         "kind": "autoencoder",
         "domain": domain,

@@ -17,6 +17,7 @@ from step.config.study import load_config
 from step.errors import InputError
 from step.io.model_folders import weights_digest, write_model_folder
 from step.io.reconstructions import read_reconstructions
+from tiny_priors import tiny_denoiser
 
 STAGE = open_stage("plot generated")
 
@@ -30,7 +31,6 @@ NOT_TRAINED = ("# card", [{"step": 1, "loss": 1.0}], {"hours": 0.0})
 def models(tmp_path_factory) -> Path:
     """Return the folder of an autoencoder and two priors of the domain mri."""
     from step.models.autoencoder import build_autoencoder
-    from step.models.unet import DenoisingUNet
 
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
@@ -53,16 +53,7 @@ def models(tmp_path_factory) -> Path:
         "latent_shape": SHAPE,
     }
     for prior, temporal in PRIORS.items():
-        network = DenoisingUNet(
-            latent_channels=2,
-            block_channels=(8, 16),
-            layers_per_block=1,
-            norm_groups=4,
-            attention_heads=2,
-            context_width=4,
-            condition_width=4,
-            temporal=temporal,
-        )
+        network = tiny_denoiser(temporal)
         write_model_folder(folder / prior, network, facts, *NOT_TRAINED)
     return folder
 

@@ -12,6 +12,7 @@ from step.physics.masks import equispaced_mask
 from step.physics.mri import CartesianMri
 from step.sampling.batches import FixedBatches, arrange_batches
 from step.sampling.posterior import LatentLikelihood
+from tiny_priors import tiny_denoiser
 
 if TYPE_CHECKING:
     from step.models.prior import LatentDiffusionPrior
@@ -23,22 +24,12 @@ LOSSES = [{"step": 1, "loss": 1.0}]
 
 def networks():
     from step.models.autoencoder import build_autoencoder
-    from step.models.unet import DenoisingUNet
 
     torch.manual_seed(0)
     settings = Autoencoder(
         latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=True
     )
-    denoiser = DenoisingUNet(
-        latent_channels=2,
-        block_channels=(8, 16),
-        layers_per_block=1,
-        norm_groups=4,
-        attention_heads=2,
-        context_width=4,
-        condition_width=4,
-        temporal=True,
-    )
+    denoiser = tiny_denoiser(temporal=True)
     return build_autoencoder(settings, channels=2), denoiser
 
 
