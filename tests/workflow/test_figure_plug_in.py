@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from project_copy import copy_of_project
 
+pytestmark = pytest.mark.slow
+
 MINIATURE = "config/miniature.yaml"
 MODULE = """
 '''How much moves from frame to frame.'''
@@ -17,8 +19,6 @@ from step.figures import style
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 from step.products import Numbers, Pictures, Truths
-
-pytestmark = pytest.mark.slow
 
 CAPTION = Path(__file__).with_suffix(".rst")
 Settings = ViewSettings
