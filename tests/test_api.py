@@ -17,7 +17,7 @@ from step.config.tasks import MeasurementOfDomain
 from step.io.prior_folders import PriorFacts
 from step.io.reconstructions import read_reconstructions, write_measurement
 from step.physics.mri import CartesianMri
-from step.provenance import LIBRARY
+from step.plugins import LIBRARY
 from tiny_priors import SHAPE, write_tiny_prior
 
 PROJECT = LIBRARY.parents[1]

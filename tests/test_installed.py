@@ -8,7 +8,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from step.provenance import LIBRARY
+from step.plugins import LIBRARY
 
 PROJECT = LIBRARY.parents[1]
 

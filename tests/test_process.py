@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
+from step.plugins import LIBRARY
 from step.process import share_cores
-from step.provenance import LIBRARY
 
 
 @pytest.mark.parametrize(

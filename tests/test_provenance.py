@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from step import provenance
+from step import plugins, provenance
 from step.errors import InputError
 
 FILES = {
@@ -50,7 +50,7 @@ def digest_after(tmp_path, monkeypatch) -> Callable[..., str]:
     """Return the digest of some modules of a small library after an edit."""
     from textwrap import dedent
 
-    monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
+    monkeypatch.setattr(plugins, "LIBRARY", tmp_path)
     for file, text in FILES.items():
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(dedent(text))
@@ -119,7 +119,7 @@ def test_the_description_of_the_whole_configuration_does_not_count(digest_after)
 
 
 def test_the_forward_model_that_is_imported_by_name_counts(digest_after):
-    modules = ("step.cli.stage", provenance.forward_model_name("mri"))
+    modules = ("step.cli.stage", plugins.forward_model_name("mri"))
     assert modules[1] == "step.physics.mri"
     assert digest_after(*modules) != digest_after(*modules, file="physics/mri.py", old="return 1", new="return 2")
 
@@ -128,7 +128,7 @@ def test_a_forward_model_from_elsewhere_counts_with_what_it_uses_of_the_library(
     module = tmp_path / "my_instrument.py"
     module.write_text("from step.physics.mri import build")
     monkeypatch.syspath_prepend(tmp_path)
-    modules = ("step.cli.stage", provenance.forward_model_name("my_instrument"))
+    modules = ("step.cli.stage", plugins.forward_model_name("my_instrument"))
     before = digest_after(*modules)
     changed = digest_after(*modules, file="physics/mri.py", old="return 1", new="return 2")
     module.write_text("from step.physics.mri import build as make")
@@ -137,15 +137,15 @@ def test_a_forward_model_from_elsewhere_counts_with_what_it_uses_of_the_library(
 
 def test_a_forward_model_that_is_nowhere_is_named():
     with pytest.raises(InputError, match=r"measurement\.model is 'mro'"):
-        provenance.forward_model_name("mro")
+        plugins.forward_model_name("mro")
 
 
 def test_the_modules_of_functions_are_found_however_deep_they_are_named(tmp_path, monkeypatch):
     (tmp_path / "my_lens.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     values = {"operator": "my_lens:build", "others": [{"one": "step.physics.mri:build"}], "time": "noon:late", "n": 3}
-    assert provenance.modules_of_functions(values) == ["my_lens", "step.physics.mri"]
-    assert provenance.modules_of_functions({"text": "see my_lens:build", "module": "my_lens"}) == []
+    assert plugins.modules_of_functions(values) == ["my_lens", "step.physics.mri"]
+    assert plugins.modules_of_functions({"text": "see my_lens:build", "module": "my_lens"}) == []
 
 
 def test_every_module_that_a_stage_reaches_lies_in_the_library():

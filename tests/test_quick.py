@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from step.provenance import LIBRARY
+from step.plugins import LIBRARY
 
 TESTS = Path(__file__).parent
 

@@ -289,4 +289,4 @@ def test_files_of_something_else_are_refused(study):
 
 
 def test_the_geometry_of_black_holes_is_what_the_ring_looks_for():
-    assert set(load_config().data.blackhole.geometry) == {"field_of_view_uas", "cadence_s"}
+    assert set(load_config().data["blackhole"].geometry) == {"field_of_view_uas", "cadence_s"}

@@ -104,8 +104,8 @@ def test_a_file_laid_over_the_study_adds_no_key(name):
 
 def test_the_cine_archive_is_a_study_when_laid_over_the_demo():
     config = load_config(DEMO_CONFIG, BASE_CONFIG.with_name("cine_archive.yaml"))
-    assert (config.data.mri.source, str(config.results)) == ("cine_archive", "results/cine")
-    assert len(config.data.mri.split.test) == config.data.mri.test_videos
+    assert (config.data["mri"].source, str(config.results)) == ("cine_archive", "results/cine")
+    assert len(config.data["mri"].split.test) == config.data["mri"].test_videos
 
 
 def test_every_key_and_section_is_explained():

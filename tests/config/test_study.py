@@ -178,7 +178,7 @@ def test_a_file_that_only_the_project_has_is_the_project_s_from_any_folder(tmp_p
     assert config.weights.checksums == BASE_CONFIG.parents[1] / "resources/weights.csv"
     assert config.benchmark.sizes["demo"].overlays == (BASE_CONFIG.with_name("demo.yaml"),)
     assert str(config.tasks["blackhole"].measurement.array) == str(BASE_CONFIG.parents[1] / "resources/eht2017.csv")
-    assert config.data.mri.root == Path("data/cmrxrecon")
+    assert config.data["mri"].root == Path("data/cmrxrecon")
 
 
 def test_a_file_of_the_working_folder_goes_before_one_of_the_project(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from step.ingest import fits_frames
+from step.domains.blackhole import fits_frames
 from step.io.eht_movies import EhtMovieHeader
 from step.io.fits_images import write_fits_frame
 from step.physics.eht_imaging import eht_imaging

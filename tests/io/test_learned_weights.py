@@ -18,7 +18,7 @@ from step.io.learned_weights import (
     write_learned_weights,
     write_missing,
 )
-from step.provenance import LIBRARY
+from step.plugins import LIBRARY
 
 TENSORS = {
     "b.weight": np.arange(6, dtype=np.float64).reshape(2, 3).T,

@@ -9,15 +9,15 @@ import torch
 import yaml
 from raw_files import COMPLEX, random_image, to_kspace, write_mat
 from step.config.study import Config, load_config
+from step.domains.mri.cine import prepare_sequence
+from step.domains.mri.cmrxrecon import read_raw_file
+from step.domains.mri.cmrxrecon_tree import RawFile
+from step.domains.mri.video_format import CineFormat
 from step.errors import InputError
-from step.ingest.cmrxrecon import read_raw_file
-from step.ingest.cmrxrecon_tree import RawFile
 from step.io.videos import PreparedVideo
 from step.observations.cmrxrecon import Settings, export, files, read, settings_of
 from step.physics.forward_models import check_measurement, to_tensors
 from step.physics.mri import CartesianMri
-from step.prepare.cine import prepare_sequence
-from step.prepare.settings import CineFormat
 
 FULL, UNDERSAMPLED = "kspace_single_full", "kspace_single_sub08"
 FRAMES, SLICES = 3, 2

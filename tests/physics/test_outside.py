@@ -8,11 +8,11 @@ import pytest
 import torch
 from step.config.study import load_config
 from step.contracts import LeastSquaresModel, PreparedModel
-from step.ingest.simulate.anatomy import draw_patient
-from step.ingest.simulate.drawing import make_grid
-from step.ingest.simulate.mri import settings_of
-from step.ingest.simulate.patient import simulate_magnitudes
-from step.ingest.simulate.receiver import draw_object_phase
+from step.domains.mri.phantom.anatomy import draw_patient
+from step.domains.mri.phantom.drawing import make_grid
+from step.domains.mri.phantom.patient import simulate_magnitudes
+from step.domains.mri.phantom.receiver import draw_object_phase
+from step.domains.mri.simulate import settings_of
 from step.physics.fourier import fft2c, ifft2c
 from step.physics.masks import equispaced_mask
 from step.physics.mri import CartesianMri, fit_rows, transform_readout
@@ -31,7 +31,8 @@ def patient(n_lines: int, name: str, rows: int, n_columns: int, pixel_mm: float)
     """Return the whole field of view (time, y, x) of a simulated short-axis slice, as wide as the frame, peak 1."""
     generator = np.random.default_rng([n_lines, *name.encode()])
     grid = make_grid((n_lines, n_columns), pixel_mm)
-    settings = settings_of(load_config())
+    config = load_config()
+    settings = settings_of(config.data["mri"], config.seed)
     [magnitude] = simulate_magnitudes(settings, draw_patient(generator), "sax", 1, grid, generator)
     image = magnitude / magnitude.max() * np.exp(1j * draw_object_phase(grid, generator))
     noise = generator.standard_normal((2, *image.shape)) * settings.noise

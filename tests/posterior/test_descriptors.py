@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from step.domains.blackhole.accretion.flow import GRAVITATIONAL_TIME_S, draw_flow
+from step.domains.blackhole.accretion.images import FlowImages
 from step.errors import InputError
-from step.ingest.simulate.accretion import FlowImages
-from step.ingest.simulate.flow import GRAVITATIONAL_TIME_S, draw_flow
 from step.posterior.descriptors import general, heart, ring
 from step.posterior.descriptors.appearance import average_image, centre_flux, flux_centroid
 from step.posterior.descriptors.rotation import pattern_rotation, rates_deg, rotation_spectrum

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 from step.cli import inputs
+from step.cli.domains import module_name
 from step.cli.settings import dump_settings
 from step.cli.stages import open_stage
 from step.config.files import StudyFiles, made_of, sample_numbers, that_measure, words
@@ -146,7 +147,7 @@ def figure_files(figure, task):
 def subject_shards(domain):
     """Return the subjects of each ingestion job, and the raw files of each subject, by name."""
     data = CONFIG.video_format(domain)
-    files = checked(import_module(f"step.ingest.{domain}").find_files, data)
+    files = checked(import_module(checked(module_name, "ingest", data.module, f"data.{domain}.module")).find_files, data)
     return shards(sorted(files), data.subjects_per_job), files
 
 

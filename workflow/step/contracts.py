@@ -1,4 +1,4 @@
-"""The protocols that make a measurement, a prior, a noise source or a sampler pluggable, and what some offer besides.
+"""The protocols by which domains, measurements, priors, noise and samplers plug in, and what some offer besides.
 
 Axes are named throughout the library: videos are ``(batch, time, channel, y, x)``, latents are
 ``(batch, time, latent_channel, latent_y, latent_x)``.
@@ -6,7 +6,8 @@ Axes are named throughout the library: videos are ``(batch, time, channel, y, x)
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -109,6 +110,61 @@ class NoiseSource(Protocol):
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return unit-variance noise for one video: `shape` is (time, latent_channel, latent_y, latent_x)."""
         ...
+
+
+class DomainStep(Protocol):
+    """One step from raw files to videos: a module of a domain's package."""
+
+    Settings: type
+    """The section (`step.config.sections.Section`) of exactly what the step uses, which decides when it runs again."""
+
+    def settings_of(self, data: Any, seed: int) -> Any:
+        """Return the `Settings` cut from the domain's section `data` and the study's seed."""
+        ...
+
+
+class Ingestion(DomainStep, Protocol):
+    """The module ``ingest`` of a domain."""
+
+    def find_files(self, data: Any) -> dict[str, list[Path]]:
+        """Return the raw files of each subject, none of which is opened: the workflow asks whenever it plans.
+
+        Simulated ones are not listed. Raises `InputError` where there are no raw files.
+        """
+        ...
+
+    def ingest(self, settings: Any, root: Path, subjects: Sequence[str], output: Path) -> None:
+        """Write what the files of `subjects` under `root` hold to one raw store, in a format of the domain's own."""
+        ...
+
+
+class Preparation(DomainStep, Protocol):
+    """The module ``prepare`` of a domain."""
+
+    def prepare(self, settings: Any, store: Path, output: Path) -> None:
+        """Write the videos of a raw store, and single images if it has any, with `step.io.videos.write_videos`."""
+        ...
+
+
+class Simulation(DomainStep, Protocol):
+    """The module ``simulate`` of a domain, which it needs where its `Data` says `is_simulated`."""
+
+    def simulate(self, settings: Any, subjects: Sequence[str], root: Path) -> None:
+        """Write the raw files of `subjects` under `root`, as real ones are laid out."""
+        ...
+
+
+class Domain(Protocol):
+    """A kind of video and its raw files: a package of these modules, and one `data` whose `Data` checks its section.
+
+    `Data` is a `step.config.data.VideoFormat`. The library's domains are `step.domains.mri` and
+    `step.domains.blackhole`; another one is named by its dotted name, ``data.cells.module: my_lab.fluorescence``, and
+    nothing else is edited.
+    """
+
+    ingest: Ingestion
+    prepare: Preparation
+    simulate: Simulation
 
 
 class Likelihood(Protocol):

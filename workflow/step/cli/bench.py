@@ -16,8 +16,8 @@ from step.config.sections import Count, Name, Section
 from step.config.study import Config, load_config
 from step.config.tasks import MeasurementOfDomain, Sampler
 from step.errors import InputError
+from step.plugins import noise_source_name
 from step.process import keep_freed_memory
-from step.provenance import noise_source_name
 
 if TYPE_CHECKING:
     from step.benchmark.costs import Cost, Workload

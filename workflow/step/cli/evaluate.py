@@ -18,7 +18,7 @@ from step.config.sections import ModuleName, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.provenance import metric_name
+from step.plugins import metric_name
 
 if TYPE_CHECKING:
     import numpy as np

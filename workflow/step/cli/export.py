@@ -10,7 +10,7 @@ from step.cli.observe import open_door
 from step.cli.observe import select as select_observation
 from step.config.sections import Section
 from step.config.study import Config
-from step.provenance import door_name
+from step.plugins import format_name
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def select(config: Config, observation: str) -> Settings:
 
 def modules(settings: Settings) -> list[str]:
     """Return the modules that are imported by name."""
-    return [door_name(settings.format)]
+    return [format_name(settings.format)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

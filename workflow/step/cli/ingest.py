@@ -9,7 +9,7 @@ from step.config.study import Config
 
 logger = logging.getLogger(__name__)
 
-ROOM = "ingest"
+STEP = "ingest"
 
 
 class Settings(SettingsOfDomain):
@@ -18,12 +18,12 @@ class Settings(SettingsOfDomain):
 
 def select(config: Config, domain: str) -> Settings:
     """Return the settings of the ingestion of `domain`."""
-    return Settings(**select_of_domain(ROOM, config, domain))
+    return Settings(**select_of_domain(STEP, config, domain))
 
 
 def modules(settings: Settings) -> list[str]:
     """Return the modules that are imported by name."""
-    return [module_name(ROOM, settings.domain)]
+    return [module_name(STEP, settings.domain)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the raw store of the given subjects."""
-    module, values = module_of_domain(ROOM, settings)
+    module, values = module_of_domain(STEP, settings)
     module.ingest(values, arguments.root, arguments.subjects, arguments.output)
     logger.info("wrote %s with %d subjects", arguments.output, len(arguments.subjects))

@@ -14,7 +14,7 @@ from step.config.sections import Name, Section, paths_in
 from step.config.study import Config, check_section, describe_problem
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.provenance import door_name
+from step.plugins import format_name
 
 if TYPE_CHECKING:
     from step.physics.display import Brightness
@@ -35,7 +35,7 @@ class Settings(Section):
 def select(config: Config, observation: str) -> Settings:
     """Return the settings of one observation; the module of its format says which."""
     chosen = config.observations[observation]
-    door = import_module(door_name(chosen.data.format))
+    door = import_module(format_name(chosen.data.format))
     domain = config.tasks[chosen.task].domain
     video = config.video_format(domain)
     try:
@@ -53,7 +53,7 @@ def select(config: Config, observation: str) -> Settings:
 
 def modules(settings: Settings) -> list[str]:
     """Return the modules that are imported by name."""
-    return [door_name(settings.format), *modules_of_measurement(settings)]
+    return [format_name(settings.format), *modules_of_measurement(settings)]
 
 
 def files(settings: Settings) -> list[Path]:
@@ -124,5 +124,5 @@ def brightness_from(source: Path) -> "Brightness":
 
 def open_door(data_format: str, values: dict[str, Any]) -> tuple[ModuleType, Section]:
     """Return the module of a format of measured data, and its checked settings."""
-    door = import_module(door_name(data_format))
+    door = import_module(format_name(data_format))
     return door, check_section(door.Settings, values, f"--settings of format {data_format}")

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from step.config.sections import Section
 from step.errors import InputError
-from step.provenance import LIBRARY, module_called
+from step.plugins import LIBRARY, module_called
 
 STAGES = (
     "describe",

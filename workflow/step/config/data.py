@@ -1,11 +1,27 @@
 """The `data` section: where raw files lie and how they become videos."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    SerializeAsAny,
+    Tag,
+    TypeAdapter,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
+from typing_extensions import TypedDict
 
-from step.config.sections import Count, Fraction, NonNegative, Positive, Section
+from step.config.sections import Count, Fraction, ModuleName, Name, Positive, Section, section_tag
+from step.errors import InputError
+from step.plugins import LIBRARY, domain_name, source_of
 
 
 class Split(Section):
@@ -32,8 +48,13 @@ class Split(Section):
 
 
 class VideoFormat(Section):
-    """What every domain says of its videos (Table 3, "Dataset related")."""
+    """What every domain says of its raw files and videos (Table 3, "Dataset related")."""
 
+    module: ModuleName = Field(
+        description="the domain: a package of `step.domains`, or any importable one by its dotted name"
+    )
+    root: Path = Field(description="folder of the raw files, searched at any depth")
+    subjects_per_job: Count = Field(description="subjects (patients, simulations) ingested and prepared by one job")
     frames: Count = Field(description="T, frames of a video (Table 3: frames)")
     resolution: Count = Field(description="H = W, pixels of a frame along one side (Table 3: resolution)")
     videos: Count = Field(
@@ -44,6 +65,7 @@ class VideoFormat(Section):
         description="N_img, number of training images to use, at most (Table 3); those of "
         "held-out units are not among them"
     )
+    channels: Count = Field(description="C, channels of a frame")
     display: Literal["magnitude", "unit_range"] = Field(
         description="how frames are seen and compared in [0, 1]: `magnitude` over the reference video's "
         "maximum, or `unit_range`, (x + 1) / 2 clipped"
@@ -57,148 +79,82 @@ class VideoFormat(Section):
     )
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the workflow simulates the raw files."""
+        return False
+
+    @property
+    def simulated_subjects(self) -> list[str]:
+        """The names of the subjects that are simulated."""
+        return []
+
+    @property
     def geometry(self) -> dict[str, float]:
         """What a forward model may want to know of the videos beside their shape: by default nothing."""
         return {}
 
 
-class HeartSimulation(Section):
-    """A study of beating-heart phantoms, written as raw k-space in the layout of CMRxRecon 2023."""
+class OtherVideos(VideoFormat):
+    """The videos of a domain that is not the library's, whose own `Data` checks the keys beside these."""
 
-    patients: Count = Field(description="number of simulated patients")
-    short_axis_slices: Count = Field(description="slices in each patient's cine_sax.mat")
-    long_axis_slices: Annotated[int, Field(ge=0)] = Field(description="slices in each patient's cine_lax.mat")
-    matrix_sizes: tuple[tuple[Count, Count], ...] = Field(
-        min_length=1, description="(ky, kx) matrix sizes, one drawn for each file"
-    )
-    pixel_mm: Positive = Field(description="pixel size along both axes, mm")
-    coils: Literal["single", "multi"] = Field(description="one combined coil, or ten coils with smooth maps")
-    noise: NonNegative = Field(
-        description="standard deviation of the noise of real and imaginary part, relative to the image's peak"
-    )
+    model_config = ConfigDict(extra="allow")
 
 
-class SyntheticPhase(Section):
-    """The smooth random phase given to an archive of magnitude images."""
-
-    amplitude_rad: NonNegative = Field(description="standard deviation of the phase over a frame, rad")
-    orders: Count = Field(description="highest number of periods of the phase across the frame")
-
-
-class MriData(VideoFormat):
-    """Dynamic cardiac MRI."""
-
-    channels: Literal[2] = Field(description="C, channels of a frame: real and imaginary part")
-    source: Literal["cmrxrecon", "cine_archive", "simulation"] = Field(
-        description="what lies under `root`: a CMRxRecon 2023 tree, an archive of magnitude cines (.npz or "
-        "DICOM), or a CMRxRecon tree that the workflow itself simulates"
-    )
-    root: Path = Field(description="folder of the raw files; searched at any depth")
-    exclude: tuple[str, ...] = Field(description="glob patterns of files under `root` to leave out")
-    views: tuple[Literal["sax", "lax"], ...] = Field(
-        min_length=1, description="cardiac views to use: short axis (`sax`), long axis (`lax`)"
-    )
-    crop: Count = Field(
-        description="raw pixels kept around the centre along each side, zeros where there are fewer; resampled to "
-        "H = W where they differ (paper: 192, no resampling)"
-    )
-    scale: Positive | Literal["peak"] = Field(
-        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum becomes 1"
-    )
-    reference_phase: bool = Field(
-        description="whether each sequence is rotated so that its time-averaged k-space centre is real and positive"
-    )
-    window_stride: Count = Field(
-        description="frames from the start of one window of T frames to that of the next, in longer sequences"
-    )
-    subjects_per_job: Count = Field(description="subjects ingested and prepared by one job")
-    synthetic_phase: SyntheticPhase
-    simulation: HeartSimulation
-
-    @property
-    def simulated_subjects(self) -> list[str]:
-        """The patients of a simulated study, ``TrainingSet-P001`` on."""
-        return [f"TrainingSet-P{number:03d}" for number in range(1, self.simulation.patients + 1)]
+def domains() -> dict[str, type[VideoFormat]]:
+    """Return the `Data` of each of the library's domains by its name."""
+    names = sorted(path.name for path in (LIBRARY / "domains").iterdir() if (path / "data.py").is_file())
+    return {name: data_of_domain(name, "data.<domain>.module") for name in names}
 
 
-class MovieFiles(Section):
-    """Raw files of one kind: movies, or single images."""
+def data_of_domain(domain: str, key: str) -> type[VideoFormat]:
+    """Return the section that the package of `domain` checks, its `data.Data`; raises `InputError` without one.
 
-    folder: str = Field(description="folder below `root` that holds them, searched at any depth; `.` for all of it")
-    format: Literal["ehtim", "ipole", "fits", "npy"] = Field(
-        description="`ehtim` movies (.h5), or frames by `ipole` (.h5), as `fits` or as `npy`: a movie is then a "
-        "folder of frames, in the order of their times or, where they have none, of their names"
-    )
-    pixel_uas: Positive | None = Field(
-        description="side of a source pixel, microarcsecond, for files that do not say it (npy); null: as the files say"
-    )
-    cadence_s: Positive | None = Field(
-        description="time between frames, s, for files that do not say it (npy, fits); null: as the files say"
-    )
+    `key` is the one of the configuration that names it.
+    """
+    module = f"{domain_name(domain, key)}.data"
+    if not source_of(module) or not hasattr(import_module(module), "Data"):
+        raise InputError(f"{key} is {domain!r}, which is no domain: there is no {module} with `Data`")
+    return import_module(module).Data
 
 
-class AccretionSimulation(Section):
-    """A library of made-up accretion flows around Sgr A*, written as ehtim movies and ipole images."""
+class _OfItsDomain:
+    """Checks each section by the `Data` of the domain that it names, and describes the library's ones."""
 
-    movies: Count = Field(description="number of simulated flows with a movie")
-    frames: Count = Field(description="frames of a movie")
-    cadence_s: Positive = Field(description="time between frames of a movie, s")
-    image_sets: Annotated[int, Field(ge=0)] = Field(description="number of further flows with single images alone")
-    images: Count = Field(description="single images of each of these, far apart in time")
-    pixels: Count = Field(description="pixels of a raw frame along one side")
-    field_of_view_uas: Positive = Field(description="side of a raw frame, microarcsecond")
-    flux_jy: Positive = Field(description="mean flux density, Jy")
-    pattern_speed_deg_per_m: tuple[Positive, Positive] = Field(
-        description="smallest and largest speed of the brightness pattern at the ring, degree per GM/c^3; it turns "
-        "either way"
-    )
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(_by_their_domains, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        known = domains()
+        tagged = [Annotated[section, Tag(f"[{name}]")] for name, section in known.items()]
+        every = Union[(*tagged, Annotated[OtherVideos, Tag("[other]")])]
+        told_apart = section_tag([(name,) for name in known], "module")
+        of_any = handler(TypeAdapter(Annotated[every, told_apart]).core_schema)
+        return {
+            "type": "object",
+            # As config.yaml calls them; those with other names are told apart by the key `module`.
+            "properties": dict(zip(known, of_any["oneOf"], strict=False)),
+            "additionalProperties": of_any,
+            "propertyNames": handler(TypeAdapter(Name).core_schema),
+        }
 
 
-class BlackHoleData(VideoFormat):
-    """Movies of Sgr A* from GRMHD simulations."""
+def _by_their_domains(values: Any) -> Any:
+    """Return sections as those of the domains that they name."""
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        return values
+    sections = {name: _section_of(value, f"data.{name}.module") for name, value in values.items()}
+    return TypeAdapter(TypedDict("Data", sections)).validate_python(values)
 
-    channels: Literal[1] = Field(description="C, channels of a frame: brightness")
-    source: Literal["grmhd", "simulation"] = Field(
-        description="what lies under `root`: a library of movies and images, or one that the workflow itself simulates"
-    )
-    root: Path = Field(description="folder of the raw files")
-    exclude: tuple[str, ...] = Field(description="glob patterns of files and folders under `root` to leave out")
-    movies: MovieFiles = Field(description="the movies, of which videos are cut")
-    single_images: MovieFiles | None = Field(description="single images that the image set has beside the frames")
-    simulation_pattern: str | None = Field(
-        description="regular expression whose groups, searched in a file's path below `root`, name the simulation "
-        "(spin, magnetic flux, inclination, R_high), which is never split; null: each movie and each folder of "
-        "images is one"
-    )
-    field_of_view_uas: Positive = Field(description="side of a frame, microarcsecond (paper: 256 x 0.5)")
-    cadence_s: Positive = Field(description="time between frames of a video, s (paper: 102)")
-    windows_per_movie: Count = Field(description="videos cut from each movie, evenly spaced, at most")
-    subjects_per_job: Count = Field(description="simulations ingested and prepared by one job")
-    simulation: AccretionSimulation
 
-    @model_validator(mode="after")
-    def _simulation_is_read_as_it_is_written(self) -> "BlackHoleData":
-        written = {"movies": ("movies", "ehtim"), "single_images": ("images", "ipole")}
-        for key, (folder, written_format) in written.items():
-            files = getattr(self, key)
-            if self.source == "simulation" and files and (files.folder, files.format) != (folder, written_format):
-                raise ValueError(
-                    f"{key} says {files.format} in {files.folder}, a simulation writes {written_format} to {folder}; "
-                    "leave it as in config.yaml"
-                )
-        return self
+def _section_of(value: Any, key: str) -> type[VideoFormat]:
+    named = value.get("module") if isinstance(value, dict) else None
+    if isinstance(value, VideoFormat):
+        return type(value)
+    return data_of_domain(named, key) if isinstance(named, str) else VideoFormat
 
-    @property
-    def simulated_subjects(self) -> list[str]:
-        """The flows of a simulated study: ``flow0001`` on with a movie, ``still0001`` on with single images."""
-        n_stills = self.simulation.image_sets if self.single_images else 0
-        counts = {"flow": self.simulation.movies, "still": n_stills}
-        return [f"{name}{number:04d}" for name, count in counts.items() for number in range(1, count + 1)]
 
-    @property
-    def geometry(self) -> dict[str, float]:
-        """The side of a frame, microarcsecond, and the time between frames, s."""
-        return {"field_of_view_uas": self.field_of_view_uas, "cadence_s": self.cadence_s}
+VideosByDomain = Annotated[dict[Name, SerializeAsAny[VideoFormat]], _OfItsDomain()]
+"""What the configuration says of each domain, by a name of its own."""
 
 
 class Augmentation(Section):

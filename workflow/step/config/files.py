@@ -47,7 +47,7 @@ class StudyFiles:
     # Of raw data.
     def is_simulated(self, domain: str) -> bool:
         """Return whether the raw files of a domain are simulated."""
-        return self.config.video_format(domain).source == "simulation"
+        return self.config.video_format(domain).is_simulated
 
     def simulated_shards(self) -> dict[str, dict[str, list[str]]]:
         """Return the subjects of each job that simulates raw files, by domain and name of the job."""

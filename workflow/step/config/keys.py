@@ -150,9 +150,10 @@ def _walk(path: tuple[str, ...], section: dict, title: str, meaning: str, named:
         either = field.get("oneOf", field.get("anyOf", ()))
         admitted = [one for one in (field, *of_each.values(), *either) if "$ref" in one]
         sections = [named[one["$ref"].removeprefix("#/$defs/")] for one in admitted]
+        sections += [field] if "properties" in field else []
         for one in sections:
             title_of_one = _dotted(place) + (f" ({one['title']})" if len(sections) > 1 else "")
-            inner.append((place, one, title_of_one, field.get("description", one["description"]), named))
+            inner.append((place, one, title_of_one, field.get("description", one.get("description")), named))
         if not sections:
             [kind] = of_each.values() or [field]
             own.append(Key(place, in_words(kind), field.get("description", "")))

@@ -5,7 +5,7 @@ from step.config.sections import Name, Section
 from step.config.study import Config
 from step.config.tasks import AnySettings, MeasurementOfDomain, Sampler
 from step.errors import InputError
-from step.provenance import noise_source_name, sampler_name
+from step.plugins import noise_source_name, sampler_name
 
 
 class SampleSettings(Section):

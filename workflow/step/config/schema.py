@@ -48,7 +48,8 @@ def _told_apart(alternatives: list[dict[str, str]], named: dict[str, Any]) -> li
     (open_section,) = [section for section in sections if section["additionalProperties"]]
     taken = {
         key: [name for section in sections for name in _names(section["properties"].get(key, {}))]
-        for key in open_section["properties"]
+        for key, field in open_section["properties"].items()
+        if "pattern" in field  # the name of a module
     }
     refused = {key: {"not": {"enum": names}} for key, names in taken.items() if names}
     return [

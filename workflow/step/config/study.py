@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from step.config.ablations import EPOCH, Ablation, with_value
 from step.config.benchmark import Benchmark
 from step.config.calibration import Calibration, Uncertainty
-from step.config.data import BlackHoleData, MriData
+from step.config.data import VideoFormat, VideosByDomain
 from step.config.figures import Figures
 from step.config.generation import Generation
 from step.config.methods import OURS, Method
@@ -39,13 +39,6 @@ BASE_CONFIG = next((file for file in _PLACES if file.exists()), _FILE)
 S = TypeVar("S", bound=BaseModel)
 
 
-class Data(Section):
-    """The videos of each domain."""
-
-    mri: MriData
-    blackhole: BlackHoleData
-
-
 class Tour(Section):
     """What `snakemake tour` makes."""
 
@@ -69,7 +62,7 @@ class Config(Section):
     seed: int = Field(ge=0, description="the study's seed; every random draw derives from it")
     results: Path = Field(description="folder of all results, and of the state from which training goes on")
     targets: Targets
-    data: Data
+    data: VideosByDomain = Field(description="the raw files and videos of each domain")
     priors: dict[Name, DomainPriors] = Field(description="the priors of each domain")
     tasks: dict[Name, Task] = Field(description="the inverse problems; each has its folder of results")
     methods: dict[Name, Method] = Field(description="the ways to reconstruct, in the order of the tables")
@@ -93,7 +86,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
-        domains = set(Data.model_fields)
+        domains = set(self.data)
         for name, task in self.tasks.items():
             if task.domain not in domains:
                 raise ValueError(f"tasks.{name}.domain is {task.domain!r}; the domains are {sorted(domains)}")
@@ -188,9 +181,9 @@ class Config(Section):
         if not ablation.key.startswith(tuple(may_change)):
             raise ValueError(f"ablations.{name}.key is {ablation.key!r}; it may be epoch or begin with {may_change}")
 
-    def video_format(self, domain: str) -> MriData | BlackHoleData:
+    def video_format(self, domain: str) -> VideoFormat:
         """Return the `data` section of a domain."""
-        return getattr(self.data, domain)
+        return self.data[domain]
 
     def measurement_of(self, task: str) -> MeasurementOfDomain:
         """Return a task's measurement with the geometry of its domain's videos, as the stages use it."""

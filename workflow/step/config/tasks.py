@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag, model_validator
 
 from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
-from step.provenance import forward_model_name, modules_of_functions
+from step.plugins import forward_model_name, modules_of_functions
 
 Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
 

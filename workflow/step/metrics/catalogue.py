@@ -18,7 +18,7 @@ from step.metrics import (
     ssim_authors,
 )
 from step.metrics.metric import Metric
-from step.provenance import metric_name
+from step.plugins import metric_name
 
 OURS = tuple(module.METRIC for module in (psnr, ssim, lpips, d_psnr, d_ssim, difference_correlation, data_misfit))
 """Those of brightness in [0, 1], and of the data."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from step.config.data import MriData
 from step.config.observations import CmrxreconData
 from step.config.sections import Count, NonNegative, Positive
 from step.config.study import Config
+from step.domains.mri.data import MriData
 from step.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Settings(CmrxreconData):
-    """The observation's own values, and what its task and `step.config.data.MriData` say of noise and videos."""
+    """The observation's own values, and what its task and `step.domains.mri.data.MriData` say of noise and videos."""
 
     frames: Count
     resolution: Count

@@ -13,7 +13,7 @@ from step.config.sections import NonNegative, Section
 from step.contracts import Measurement
 from step.errors import InputError
 from step.physics.least_squares import LeastSquares
-from step.provenance import modules_of_functions
+from step.plugins import modules_of_functions
 
 if TYPE_CHECKING:
     from deepinv.physics import Physics

@@ -12,8 +12,8 @@ from step.config.study import check_section
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel, OutsideModel
 from step.errors import InputError
+from step.plugins import forward_model_name
 from step.progress import track
-from step.provenance import forward_model_name
 
 
 def build_forward_model(

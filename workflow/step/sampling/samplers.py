@@ -7,7 +7,7 @@ from step.config.sections import Section
 from step.config.study import check_section
 from step.config.tasks import AnySettings, Sampler
 from step.contracts import PosteriorSampler
-from step.provenance import sampler_name
+from step.plugins import sampler_name
 
 
 def build_sampler(name: str, ours: Sampler, own: AnySettings | None) -> PosteriorSampler:

@@ -7,7 +7,7 @@ from step.config.methods import AnyNoise
 from step.config.sections import Section
 from step.config.study import check_section
 from step.contracts import NoiseSource
-from step.provenance import noise_source_name
+from step.plugins import noise_source_name
 from step.sampling.flow import Flow
 
 

@@ -1,0 +1,42 @@
+"""What the scanner adds to magnitudes: smooth phase, receiver coils, noise."""
+
+import numpy as np
+import torch
+
+from step.domains.mri.phantom.drawing import Grid
+from step.physics.fourier import fft2c
+
+N_COILS = 10
+COIL_DISTANCE_MM = 170
+COIL_REACH_MM = 130
+
+
+def draw_object_phase(grid: Grid, generator: np.random.Generator) -> np.ndarray:
+    """Return a smooth phase (y, x) in rad: a constant, a slope and a curvature over 100 mm."""
+    y, x = grid.y / 100, grid.x / 100
+    constant = generator.uniform(-np.pi, np.pi)
+    slope, curvature = generator.normal(0, 0.5, 2), generator.normal(0, 0.25, 3)
+    linear = slope[0] * y + slope[1] * x
+    return constant + linear + curvature[0] * y**2 + curvature[1] * y * x + curvature[2] * x**2
+
+
+def draw_coil_maps(grid: Grid, generator: np.random.Generator) -> np.ndarray:
+    """Return the sensitivities (coil, y, x) of coils around the chest; their root sum of squares is 1."""
+    around = 2 * np.pi * (np.arange(N_COILS) + generator.uniform()) / N_COILS
+    around = around[:, None, None]
+    y, x = grid.y - COIL_DISTANCE_MM * np.sin(around), grid.x - COIL_DISTANCE_MM * np.cos(around)
+    magnitude = np.exp(-(y**2 + x**2) / (2 * COIL_REACH_MM**2))
+    slopes = generator.normal(0, 0.5, (2, N_COILS, 1, 1)) / 100
+    phase = around + slopes[0] * grid.y + slopes[1] * grid.x
+    return magnitude * np.exp(1j * phase) / np.sqrt((magnitude**2).sum(0))
+
+
+def to_kspace(image: np.ndarray, noise: float, generator: np.random.Generator) -> np.ndarray:
+    """Return noisy k-space (..., ky, kx), complex64, whose "backward" inverse FFT is `image` (..., y, x).
+
+    `noise` is the standard deviation of real and imaginary part in the image, in its units.
+    """
+    noisy = image.astype(np.complex64)
+    noisy.real += noise * generator.standard_normal(image.shape, np.float32)
+    noisy.imag += noise * generator.standard_normal(image.shape, np.float32)
+    return fft2c(torch.from_numpy(noisy)).numpy() * np.float32(np.sqrt(np.prod(image.shape[-2:])))
