@@ -95,6 +95,7 @@ def test_samples_are_those_of_the_command_line_bit_for_bit(folder, tmp_path, mea
         seed=7,
         task="hearts",
         domain="mri",
+        architecture="unet",
         method=Method(prior="joint", noise=FrameNoise(source="independent"), sampler="daps"),
         measurement=MeasurementOfDomain(model="mri", acceleration=4, acs_lines=4, noise_level=0.02, geometry={}),
         sampler=step.daps(prior).settings,

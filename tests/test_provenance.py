@@ -150,6 +150,6 @@ def test_the_modules_of_functions_are_found_however_deep_they_are_named(tmp_path
 
 def test_every_module_that_a_stage_reaches_lies_in_the_library():
     reached = provenance.reachable_modules("step.cli.sample")
-    assert {"step.sampling.posterior", "step.models.unet", "step.seeds"} < reached
+    assert {"step.sampling.posterior", "step.models.architectures", "step.seeds"} < reached
     assert not reached & provenance.WITHOUT_RESULT
     assert all(Path(provenance._source(name)).is_relative_to(provenance.LIBRARY) for name in reached)

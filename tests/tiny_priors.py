@@ -72,6 +72,7 @@ def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
         "kind": "denoiser",
         "domain": domain,
         "autoencoder": weights_digest(folder / "networks/autoencoder"),
+        "architecture": "unet",
         "noise_schedule": SCHEDULE,
         "latent_shape": (3, 2, 4, 4),
     }

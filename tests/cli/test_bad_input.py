@@ -234,6 +234,7 @@ def models(config, tmp_path) -> dict[str, Path]:
         "kind": "denoiser",
         "prior": "image",
         "autoencoder": weights_digest(folders["autoencoder"]),
+        "architecture": "unet",
         "noise_schedule": priors.noise_schedule.model_dump(),
         "latent_shape": list(config.latent_shape("mri")),
     }

@@ -347,6 +347,7 @@ def trained(config, tmp_path_factory) -> Path:
         "kind": "denoiser",
         "domain": "mri",
         "autoencoder": weights_digest(folder / "autoencoder"),
+        "architecture": "unet",
         "noise_schedule": priors.noise_schedule.model_dump(),
         "latent_shape": config.latent_shape("mri"),
     }

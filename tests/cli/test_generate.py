@@ -49,6 +49,7 @@ def models(tmp_path_factory) -> Path:
         "kind": "denoiser",
         "domain": "mri",
         "autoencoder": weights_digest(folder / "autoencoder"),
+        "architecture": "unet",
         "noise_schedule": {"timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
         "latent_shape": SHAPE,
     }
@@ -59,7 +60,8 @@ def models(tmp_path_factory) -> Path:
 
 
 def settings_of(prior: str, **changes) -> generate.Settings:
-    values = {"seed": 0, "domain": "mri", "prior": prior, "generation": GENERATION, "frames_at_once": 2}
+    values = {"seed": 0, "domain": "mri", "architecture": "unet", "prior": prior, "generation": GENERATION}
+    values["frames_at_once"] = 2
     return generate.Settings(**(values | changes))
 
 

@@ -89,6 +89,7 @@ def priors(config, tmp_path_factory) -> Path:
         "kind": "denoiser",
         "domain": "mri",
         "autoencoder": weights_digest(folder / "autoencoder"),
+        "architecture": "unet",
         "noise_schedule": chosen.noise_schedule.model_dump(),
         "latent_shape": config.latent_shape("mri"),
     }

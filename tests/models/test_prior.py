@@ -80,6 +80,7 @@ def folders(tmp_path):
         "kind": "denoiser",
         "domain": "mri",
         "autoencoder": weights_digest(tmp_path / "autoencoder"),
+        "architecture": "unet",
         "noise_schedule": SCHEDULE,
         "latent_shape": SHAPE,
     }

@@ -40,7 +40,7 @@ use rule train_denoiser as train_ablation with:
         settings=lambda w: settings_of_point(
             "train", w.ablation, w.point, domain=domain_of(ablation_of(w).task), prior=method_of_point(w).prior
         ),
-        code=code("train"),
+        code=lambda w: code("train", domain=domain_of(ablation_of(w).task), prior=method_of_point(w).prior),
 
 
 rule sample_ablation:

@@ -410,7 +410,7 @@ rule generate:
         runtime=growing(60),
     params:
         settings=lambda w: settings("generate", domain=w.domain, prior=w.prior),
-        code=code("generate"),
+        code=lambda w: code("generate", domain=w.domain, prior=w.prior),
     shell:
         "python -m step generate --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q} --output {output:q}"

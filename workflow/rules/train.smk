@@ -125,7 +125,7 @@ rule train_denoiser:
         state=lambda w: RESULTS / w.domain / "priors/.state",
         initial=lambda w, input: ["--initial", input.initial] if input.initial else [],
         settings=lambda w: settings("train", domain=w.domain, prior=w.prior),
-        code=code("train"),
+        code=lambda w: code("train", domain=w.domain, prior=w.prior),
     shell:
         "python -m step train --processes {resources.gpu} --settings {params.settings:q} --log {log:q}"
         " --index {input.index:q} --autoencoder {input.autoencoder:q} {params.initial:q}"

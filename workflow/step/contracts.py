@@ -103,6 +103,30 @@ class VideoPrior(Protocol):
         ...
 
 
+class DenoiserArchitecture(Protocol):
+    """What kind of network predicts the noise: a module of `step.models`, or one of your own by its dotted name.
+
+    Its networks are diffusers' `ModelMixin`, which writes and reads their folders, and are called with a latent
+    (batch, time, latent_channel, y, x), the timestep `t` in training's count, one for each or for all, and the switch
+    `temporal`: they return the noise in the latent, same shape, and with the switch OFF treat every frame by itself.
+    Their `config` has `temporal`, whether the network has anything for the switch to turn on.
+    """
+
+    Settings: type
+    """The section (`step.config.sections.Section`) that checks its settings."""
+
+    Network: type
+    """The class of its networks."""
+
+    def build(self, settings: Any, latent_channels: int, temporal: bool) -> Any:
+        """Return an untrained network; its weights are of torch's global generator."""
+        ...
+
+    def inflate(self, image_network: Any) -> Any:
+        """Return a video network that equals `image_network` frame by frame, from which fine-tuning starts."""
+        ...
+
+
 @runtime_checkable
 class NoiseSource(Protocol):
     """Where the noise of the sampler (`n_init` and `n_k` of Algorithm 1) comes from."""

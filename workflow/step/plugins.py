@@ -62,6 +62,11 @@ def metric_name(metric: str) -> str:
     return module_called(metric, "metrics", "evaluation.metrics")
 
 
+def architecture_name(architecture: str) -> str:
+    """Return the module that the `architecture` of a domain's priors names."""
+    return module_called(architecture, "models", "architecture")
+
+
 def descriptor_name(descriptor: str) -> str:
     """Return the module that a domain's entry in `modes.descriptors` names."""
     return module_called(descriptor, "posterior.descriptors", "modes.descriptors")

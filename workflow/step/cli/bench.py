@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from step.cli.settings import dump_settings, modules_of_measurement, parse_settings
 from step.config.benchmark import BenchmarkSize
 from step.config.methods import Method
-from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
+from step.config.priors import Autoencoder, ChosenDenoiser, NoiseSchedule
 from step.config.sections import Count, Name, Section
 from step.config.study import Config, load_config
 from step.config.tasks import MeasurementOfDomain, Sampler
 from step.errors import InputError
-from step.plugins import noise_source_name
+from step.plugins import architecture_name, noise_source_name
 from step.process import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Settings(Section):
     channels: Count
     resolution: Count
     autoencoder: Autoencoder
-    denoiser: Denoiser
+    denoiser: ChosenDenoiser
     noise_schedule: NoiseSchedule
     method: Method
     measurement: MeasurementOfDomain
@@ -66,7 +66,7 @@ def select(config: Config, size: str, task: str) -> Settings:
         channels=video.channels,
         resolution=video.resolution,
         autoencoder=priors.autoencoder,
-        denoiser=priors.denoiser,
+        denoiser=priors.chosen_denoiser,
         noise_schedule=priors.noise_schedule,
         method=study.methods[name],
         measurement=study.measurement_of(task),
@@ -76,8 +76,9 @@ def select(config: Config, size: str, task: str) -> Settings:
 
 
 def modules(settings: Settings) -> list[str]:
-    """Return the modules that the stage imports by name: of the forward model, and of the noise."""
-    return [*modules_of_measurement(settings), noise_source_name(settings.method.noise.source)]
+    """Return the modules that the stage imports by name: of forward model, noise and denoiser."""
+    by_name = [noise_source_name(settings.method.noise.source), architecture_name(settings.denoiser.architecture)]
+    return [*modules_of_measurement(settings), *by_name]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -206,7 +207,7 @@ def _workload(settings: Settings, n_frames: int, side: int) -> "Workload":
     from step.sampling.noise.sources import build_noise_source
     from step.seeds import derive_seed
 
-    factor = settings.autoencoder.downsampling * 2 ** (len(settings.denoiser.block_channels) - 1)
+    factor = settings.autoencoder.downsampling * settings.denoiser.downsampling
     if side % factor:
         raise InputError(f"benchmark.sizes.{settings.size}.scaling.sides has {side}; give multiples of {factor}")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

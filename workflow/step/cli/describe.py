@@ -85,19 +85,15 @@ def as_text(description: dict) -> str:
 def _describe_domain(config: Config, domain: str) -> dict:
     import torch
 
+    from step.models.architectures import build_denoiser
     from step.models.autoencoder import build_autoencoder
-    from step.models.unet import DenoisingUNet
 
     video, priors = config.video_format(domain), config.priors[domain]
     networks = {}
     with torch.device("meta"):  # shapes without memory
         networks["autoencoder"] = build_autoencoder(priors.autoencoder, video.channels)
         for name, temporal in (("image_denoiser", False), ("video_denoiser", True)):
-            networks[name] = DenoisingUNet(
-                latent_channels=priors.autoencoder.latent_channels,
-                temporal=temporal,
-                **priors.denoiser.model_dump(),
-            )
+            networks[name] = build_denoiser(priors.chosen_denoiser, priors.autoencoder.latent_channels, temporal)
     parameters = {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
     return {
         "video_shape": [video.frames, video.channels, video.resolution, video.resolution],

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from step.config.generation import Generation
-from step.config.sections import Count, Name, Section
+from step.config.sections import Count, ModuleName, Name, Section
 from step.config.study import Config
 from step.errors import InputError
+from step.plugins import architecture_name
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Settings(Section):
 
     seed: int
     domain: Name
+    architecture: ModuleName
     prior: Prior
     generation: Generation
     frames_at_once: Count  # that are decoded: as many as the autoencoder was trained on at once
@@ -36,8 +38,18 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         raise InputError(f"no samples can be drawn of {prior!r}; give one of {', '.join(get_args(Prior))}")
     frames_at_once = config.priors[domain].autoencoder_training.optimisation.batch_size
     return Settings(
-        seed=config.seed, domain=domain, prior=prior, generation=config.generation, frames_at_once=frames_at_once
+        seed=config.seed,
+        domain=domain,
+        architecture=config.priors[domain].architecture,
+        prior=prior,
+        generation=config.generation,
+        frames_at_once=frames_at_once,
     )
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [architecture_name(settings.architecture)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from step.cli.settings import dump_settings
-from step.config.priors import Autoencoder, AutoencoderTraining, Denoiser, NoiseSchedule, VideoTraining
+from step.config.priors import Autoencoder, AutoencoderTraining, ChosenDenoiser, NoiseSchedule, VideoTraining
 from step.config.priors import DenoiserTraining as ImageTraining
 from step.config.sections import Count, Name, Section
 from step.config.study import Config
 from step.errors import InputError
+from step.plugins import architecture_name
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Settings(Section):
     standardise_latents: bool
     frames_at_once: Count  # that the trained autoencoder encodes: as many as it was trained on at once
     noise_schedule: NoiseSchedule | None
-    denoiser: Denoiser | None
+    denoiser: ChosenDenoiser | None
     training: AutoencoderTraining | VideoTraining | ImageTraining
 
     @property
@@ -62,9 +63,14 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         standardise_latents=priors.standardise_latents,
         frames_at_once=priors.autoencoder_training.optimisation.batch_size,
         noise_schedule=None if is_autoencoder else priors.noise_schedule,
-        denoiser=None if is_autoencoder else priors.denoiser,
+        denoiser=None if is_autoencoder else priors.chosen_denoiser,
         training=training,
     )
+
+
+def modules(settings: Settings) -> list[str]:
+    """Return the modules that are imported by name."""
+    return [architecture_name(settings.denoiser.architecture)] if settings.denoiser else []
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,7 +165,7 @@ def _run_key(arguments: argparse.Namespace, settings: Settings, training) -> str
     files = [folder / name for name in sorted({record.file for record in training.records})]
     parts = [
         dump_settings(settings),
-        code_digest("step.cli.train"),
+        code_digest("step.cli.train", *modules(settings)),
         arguments.index.read_text(),
         *(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files),
         *(weights_digest(model) for model in (arguments.autoencoder, arguments.initial) if model),
@@ -225,10 +231,10 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     import torch
 
     from step.diffusion.schedule import LinearBetaSchedule
-    from step.io.model_folders import load_network, read_facts, weights_digest
+    from step.io.model_folders import weights_digest
     from step.io.videos import VideoStore
+    from step.models.architectures import build_denoiser, load_denoiser, open_architecture
     from step.models.prior import load_autoencoder
-    from step.models.unet import DenoisingUNet, inflate
     from step.physics.display import DARK
     from step.seeds import derive_seed
     from step.training.batches import VideoSet
@@ -245,14 +251,11 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     )
     torch.manual_seed(derive_seed(settings.training_seed, settings.prior, "weights"))
     if settings.prior == "joint":
-        read_facts(arguments.initial, "denoiser", settings.domain)
-        network = inflate(load_network(arguments.initial, DenoisingUNet))
+        inflate = open_architecture(settings.denoiser.architecture).inflate
+        network = inflate(load_denoiser(arguments.initial, settings.domain))
     else:
-        network = DenoisingUNet(
-            latent_channels=settings.autoencoder.latent_channels,
-            temporal=settings.prior == "video",
-            **settings.denoiser.model_dump(),
-        )
+        latent_channels, temporal = settings.autoencoder.latent_channels, settings.prior == "video"
+        network = build_denoiser(settings.denoiser, latent_channels, temporal)
     kept = {}
     if settings.prior == "image":
         network, history = train_image_denoiser(
@@ -274,6 +277,7 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     side = validation.shape[-1] // settings.autoencoder.downsampling
     facts = {
         "kind": "denoiser",
+        "architecture": settings.denoiser.architecture,
         "autoencoder": weights_digest(arguments.autoencoder),
         "noise_schedule": settings.noise_schedule.model_dump(),
         "latent_shape": [settings.frames, settings.autoencoder.latent_channels, side, side],

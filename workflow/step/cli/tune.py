@@ -16,9 +16,9 @@ from step.cli.files import add_truths, pair_truths
 from step.cli.sample import add_problem, read_files
 from step.cli.settings import dump_settings
 from step.config.sampling import SampleSettings, sample_settings
-from step.config.sections import Section
+from step.config.sections import AnySettings, Section
 from step.config.study import Config
-from step.config.tasks import AnySettings, Sampler
+from step.config.tasks import Sampler
 from step.config.tuning import OWN, Search
 from step.errors import InputError
 

@@ -126,7 +126,7 @@ class _OfItsDomain:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         known = domains()
         tagged = [Annotated[section, Tag(f"[{name}]")] for name, section in known.items()]
-        every = Union[(*tagged, Annotated[OtherVideos, Tag("[other]")])]
+        every: Any = Union[(*tagged, Annotated[OtherVideos, Tag("[other]")])]
         told_apart = section_tag([(name,) for name in known], "module")
         of_any = handler(TypeAdapter(Annotated[every, told_apart]).core_schema)
         return {
@@ -143,7 +143,8 @@ def _by_their_domains(values: Any) -> Any:
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         return values
     sections = {name: _section_of(value, f"data.{name}.module") for name, value in values.items()}
-    return TypeAdapter(TypedDict("Data", sections)).validate_python(values)
+    by_name: Any = TypedDict("Data", sections)  # type: ignore[misc]  # of names that are known now alone
+    return TypeAdapter(by_name).validate_python(values)
 
 
 def _section_of(value: Any, key: str) -> type[VideoFormat]:

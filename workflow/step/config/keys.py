@@ -81,6 +81,7 @@ NAMES_OF = {
     "frames": "<task>",
     "sides": "<task>",
     "samplers": "<sampler>",
+    "architectures": "<architecture>",
     "own": "<key>",
 }
 

@@ -1,11 +1,14 @@
 """The `priors` section: the networks of each domain and how they are trained (Table 3)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from step.config.data import Augmentation
-from step.config.sections import Count, Fraction, NonNegative, Positive, Section
+from step.config.sections import AnySettings, Count, Fraction, ModuleName, NonNegative, Positive, Section
+
+OURS = "unet"
+"""The architecture of denoisers that is the paper's."""
 
 
 class Optimisation(Section):
@@ -96,6 +99,18 @@ class Denoiser(Section):
         return self
 
 
+class ChosenDenoiser(Section):
+    """The architecture of a denoiser and its settings, which the architecture's own `Settings` checks."""
+
+    architecture: ModuleName
+    values: dict[str, Any]
+
+    @property
+    def downsampling(self) -> int:
+        """Factor by which the latent shrinks within the network, whose sides it divides; 1 where we do not know."""
+        return 2 ** (len(self.values["block_channels"]) - 1) if self.architecture == OURS else 1
+
+
 class NoiseSchedule(Section):
     """Linear betas of the variance-preserving training process (Eq. 17)."""
 
@@ -133,7 +148,8 @@ class DomainPriors(Section):
 
     pretrained: str | None = Field(
         description="a prior that is used instead of training one: the folder of one that `snakemake priors` made, or "
-        "`owner/name@revision` on a hub; null: train. The sections of the networks below are then without effect"
+        "`owner/name@revision` on a hub; null: train. The sections of the networks below are then without effect, but "
+        "for `architecture`, which says what code the samples depend on"
     )
     autoencoder: Autoencoder
     autoencoder_training: AutoencoderTraining
@@ -142,12 +158,34 @@ class DomainPriors(Section):
         "channel, with statistics stored in the model folder"
     )
     noise_schedule: NoiseSchedule
+    architecture: ModuleName = Field(
+        description="the network that predicts the noise: `unet`, whose settings are `denoiser`, or any importable "
+        "module (`step.contracts.DenoiserArchitecture`), whose settings are under `architectures`"
+    )
     denoiser: Denoiser
+    architectures: dict[ModuleName, AnySettings] = Field(
+        description="settings of other architectures than `unet`, by their names; their own `Settings` check them"
+    )
     image: DenoiserTraining = Field(description="the image prior (IDM), trained from scratch on images (Eq. 17)")
     video: VideoTraining = Field(description="the spatiotemporal prior trained from scratch on videos alone (Eq. 17)")
     joint: VideoTraining = Field(
         description="the spatiotemporal prior fine-tuned from the image prior, on videos and pseudo-videos (Eq. 17)"
     )
+
+    @property
+    def chosen_denoiser(self) -> ChosenDenoiser:
+        """The architecture of the denoiser, and its settings."""
+        chosen = self.denoiser if self.architecture == OURS else self.architectures[self.architecture]
+        return ChosenDenoiser(architecture=self.architecture, values=chosen.model_dump(mode="json"))
+
+    @model_validator(mode="after")
+    def _architecture_has_settings(self) -> "DomainPriors":
+        if self.architecture not in (OURS, *self.architectures):
+            raise ValueError(
+                f"architecture is {self.architecture!r}, of which architectures has no settings; add them, or {{}} if "
+                "there are none"
+            )
+        return self
 
 
 def _check_groups(widths: tuple[int, ...], groups: int) -> None:

@@ -1,11 +1,11 @@
 """What decides the posterior samples of a task's videos by one method: cut from several sections."""
 
 from step.config.methods import OURS, Method
-from step.config.sections import Name, Section
+from step.config.sections import AnySettings, ModuleName, Name, Section
 from step.config.study import Config
-from step.config.tasks import AnySettings, MeasurementOfDomain, Sampler
+from step.config.tasks import MeasurementOfDomain, Sampler
 from step.errors import InputError
-from step.plugins import noise_source_name, sampler_name
+from step.plugins import architecture_name, noise_source_name, sampler_name
 
 
 class SampleSettings(Section):
@@ -14,6 +14,7 @@ class SampleSettings(Section):
     seed: int
     task: Name
     domain: Name
+    architecture: ModuleName  # of the prior's denoiser
     method: Method
     measurement: MeasurementOfDomain
     sampler: Sampler
@@ -21,9 +22,10 @@ class SampleSettings(Section):
 
     @property
     def modules(self) -> list[str]:
-        """The modules that sampling imports by name: of the forward model, the noise and the sampler."""
+        """The modules that sampling imports by name: of forward model, denoiser, noise and sampler."""
         return [
             *self.measurement.modules,
+            architecture_name(self.architecture),
             noise_source_name(self.method.noise.source),
             sampler_name(self.method.sampler),
         ]
@@ -36,6 +38,7 @@ def sample_settings(config: Config, task: str, method: str) -> SampleSettings:
         seed=config.seed,
         task=task,
         domain=section.domain,
+        architecture=config.priors[section.domain].architecture,
         method=config.methods[method],
         measurement=config.measurement_of(task),
         sampler=section.sampler,

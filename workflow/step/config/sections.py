@@ -19,6 +19,10 @@ class OpenSection(Section):
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
 
+class AnySettings(OpenSection):
+    """The settings of a module from elsewhere, which that module's own `Settings` check."""
+
+
 def paths_in(value: object) -> list[Path]:
     """Return the paths among the values of a section, however deep in sections, mappings and lists they lie."""
     if isinstance(value, Path):

@@ -142,7 +142,7 @@ class Config(Section):
         for domain, priors in self.priors.items():
             if domain not in domains:
                 raise ValueError(f"priors.{domain}: the domains are {sorted(domains)}")
-            factor = priors.autoencoder.downsampling * 2 ** (len(priors.denoiser.block_channels) - 1)
+            factor = priors.autoencoder.downsampling * priors.chosen_denoiser.downsampling
             resolution = self.video_format(domain).resolution
             if resolution % factor:
                 raise ValueError(

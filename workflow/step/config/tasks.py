@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
+from step.config.sections import (
+    AnySettings,
+    Count,
+    ModuleName,
+    Name,
+    NonNegative,
+    OpenSection,
+    Positive,
+    Section,
+    section_tag,
+)
 from step.plugins import forward_model_name, modules_of_functions
 
 Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
@@ -219,10 +229,6 @@ class Sampler(Section):
         if device == "cpu":
             return self
         return self.model_copy(update={"frames_per_chunk": self.networks.frames_per_chunk})
-
-
-class AnySettings(OpenSection):
-    """The settings of a module from elsewhere, which that module's own `Settings` check."""
 
 
 class TotalVariation(Section):

@@ -23,7 +23,7 @@ EPOCHS = "epochs"
 
 NEEDED = {
     "autoencoder": {"latent_mean", "latent_std", "patch_size"},
-    "denoiser": {"autoencoder", "noise_schedule", "latent_shape"},
+    "denoiser": {"architecture", "autoencoder", "noise_schedule", "latent_shape"},
 }
 """The facts without which a model of a kind cannot be used."""
 

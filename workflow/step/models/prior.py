@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL
+from diffusers.models.modeling_utils import ModelMixin
 
 from step.config.tasks import Networks
 from step.diffusion.denoiser import denoise_from_noise_prediction
@@ -11,8 +12,8 @@ from step.diffusion.schedule import LinearBetaSchedule
 from step.errors import InputError
 from step.io.model_folders import load_network, read_facts, weights_digest
 from step.io.prior_folders import AUTOENCODER, PriorFacts, networks_of_prior, read_prior_facts, verify_prior
+from step.models.architectures import load_denoiser
 from step.models.autoencoder import FrameAutoencoder
-from step.models.unet import DenoisingUNet
 
 
 class LatentDiffusionPrior:
@@ -21,7 +22,7 @@ class LatentDiffusionPrior:
     def __init__(
         self,
         autoencoder: FrameAutoencoder,
-        network: DenoisingUNet,
+        network: ModelMixin,
         schedule: LinearBetaSchedule,
         latent_shape: tuple[int, int, int, int],
         facts: PriorFacts | None = None,
@@ -124,7 +125,7 @@ def load_prior(autoencoder_folder: Path, folder: Path, domain: str) -> LatentDif
         raise InputError(f"{folder} was trained on the latents of another autoencoder than {autoencoder_folder}")
     return LatentDiffusionPrior(
         load_autoencoder(autoencoder_folder, domain),
-        load_network(folder, DenoisingUNet),
+        load_denoiser(folder, domain),
         LinearBetaSchedule(**facts["noise_schedule"]),
         tuple(facts["latent_shape"]),
     )

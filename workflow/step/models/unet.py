@@ -20,6 +20,8 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import nn
 
+from step.config.priors import Denoiser
+
 EPS = 1e-5
 
 
@@ -238,6 +240,15 @@ class DenoisingUNet(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
                 else:
                     hidden = layer(hidden)
         return self.conv_out(nn.functional.silu(self.norm_out(hidden)))
+
+
+Settings = Denoiser
+Network = DenoisingUNet
+
+
+def build(settings: Denoiser, latent_channels: int, temporal: bool) -> DenoisingUNet:
+    """Return an untrained network of latents of `latent_channels`; `temporal` is whether it is one of videos."""
+    return DenoisingUNet(latent_channels=latent_channels, temporal=temporal, **settings.model_dump())
 
 
 def inflate(image_network: DenoisingUNet) -> DenoisingUNet:

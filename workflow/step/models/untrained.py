@@ -2,16 +2,16 @@
 
 import torch
 
-from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
+from step.config.priors import Autoencoder, ChosenDenoiser, NoiseSchedule
 from step.diffusion.schedule import LinearBetaSchedule
+from step.models.architectures import build_denoiser
 from step.models.autoencoder import FrameAutoencoder, build_autoencoder
 from step.models.prior import LatentDiffusionPrior
-from step.models.unet import DenoisingUNet
 
 
 def untrained_prior(
     autoencoder: Autoencoder,
-    denoiser: Denoiser,
+    denoiser: ChosenDenoiser,
     schedule: NoiseSchedule,
     video_shape: tuple[int, int, int, int],
     temporal: bool,
@@ -27,7 +27,7 @@ def untrained_prior(
         torch.manual_seed(seed)
         networks = (
             build_autoencoder(autoencoder, channels),
-            DenoisingUNet(latent_channels=n_latent, temporal=temporal, **denoiser.model_dump()),
+            build_denoiser(denoiser, n_latent, temporal),
         )
     return LatentDiffusionPrior(
         FrameAutoencoder(networks[0], [0.0] * n_latent, [1.0] * n_latent, autoencoder.patch_size),

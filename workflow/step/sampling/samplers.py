@@ -3,9 +3,9 @@
 import importlib
 from types import ModuleType
 
-from step.config.sections import Section
+from step.config.sections import AnySettings, Section
 from step.config.study import check_section
-from step.config.tasks import AnySettings, Sampler
+from step.config.tasks import Sampler
 from step.contracts import PosteriorSampler
 from step.plugins import sampler_name
 

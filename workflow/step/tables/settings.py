@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from step.config.priors import DomainPriors
+from step.config.priors import OURS, DomainPriors
 from step.config.tasks import Sampler
 from step.errors import InputError
 from step.figures import style
@@ -230,7 +230,7 @@ def _training_values(of: TrainedDomain) -> dict[str, str]:
         "autoencoder_block_channels": str(list(priors.autoencoder.block_channels)),
         "downsampling": str(priors.autoencoder.downsampling),
         "kl_weight": _short(priors.autoencoder_training.kl_weight),
-        "denoiser_block_channels": str(list(priors.denoiser.block_channels)),
+        "denoiser_block_channels": str(list(priors.denoiser.block_channels)) if priors.architecture == OURS else "",
         "p_joint": _short(priors.joint.p_joint),
     }
     trainings = {"autoencoder": priors.autoencoder_training}

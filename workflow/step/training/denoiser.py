@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from diffusers.models.modeling_utils import ModelMixin
 
 from step.config.priors import DenoiserTraining, VideoTraining
 from step.diffusion.schedule import LinearBetaSchedule
 from step.frames import by_frames
 from step.models.autoencoder import FrameAutoencoder
-from step.models.unet import DenoisingUNet
 from step.seeds import derive_seed
 from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, transform
 from step.training.loop import Objective, train
@@ -22,14 +22,14 @@ Example = tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]
 
 
 def train_image_denoiser(
-    network: DenoisingUNet,
+    network: ModelMixin,
     images: ImageSet,
     validation: torch.Tensor,
     latents: "LatentBatches",
     training: DenoiserTraining,
     state_file: Path,
     accelerator: Accelerator,
-) -> tuple[DenoisingUNet, History]:
+) -> tuple[ModelMixin, History]:
     """Return the image network trained on `images`, and the history of its losses.
 
     `validation` (video, time, channel, y, x) are held-out videos, whose frames' loss is recorded.
@@ -50,7 +50,7 @@ def train_image_denoiser(
 
 
 def train_video_denoiser(
-    network: DenoisingUNet,
+    network: ModelMixin,
     videos: VideoSet,
     images: ImageSet,
     p_joint: float,
@@ -59,7 +59,7 @@ def train_video_denoiser(
     training: VideoTraining,
     state_file: Path,
     accelerator: Accelerator,
-) -> tuple[DenoisingUNet, dict[str, DenoisingUNet], History]:
+) -> tuple[ModelMixin, dict[str, ModelMixin], History]:
     """Return the video network trained on `videos` and pseudo-videos, what it was earlier, and its losses.
 
     What it was after each of ``training.kept_epochs`` is a network by that epoch, as text.

@@ -1,0 +1,47 @@
+"""From the `architecture` of a domain's priors to the network that predicts the noise.
+
+An architecture is a module (`step.contracts.DenoiserArchitecture`): `step.models.unet`, or one of your own by its
+dotted name. A trained network says in its folder which one it is of.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+from diffusers.models.modeling_utils import ModelMixin
+
+from step.config.priors import ChosenDenoiser
+from step.config.study import check_section
+from step.contracts import DenoiserArchitecture
+from step.errors import InputError
+from step.io.model_folders import load_network, read_facts
+from step.plugins import architecture_name
+
+PARTS = ("Settings", "Network", "build", "inflate")
+
+
+def open_architecture(name: str) -> DenoiserArchitecture:
+    """Return the architecture `name`; raises `InputError` where there is no such module, or it lacks a part."""
+    module = import_module(architecture_name(name))
+    missing = [part for part in PARTS if not hasattr(module, part)]
+    if missing:
+        raise InputError(
+            f"{module.__name__} has no {missing[0]}, so that it is no architecture of a denoiser; see "
+            "step.contracts.DenoiserArchitecture"
+        )
+    return module
+
+
+def build_denoiser(chosen: ChosenDenoiser, latent_channels: int, temporal: bool) -> ModelMixin:
+    """Return an untrained network of latents of `latent_channels`; `temporal` is whether it is one of videos.
+
+    Raises `InputError` for settings that its architecture does not take.
+    """
+    architecture = open_architecture(chosen.architecture)
+    where = f"settings of the architecture {chosen.architecture}"
+    return architecture.build(check_section(architecture.Settings, chosen.values, where), latent_channels, temporal)
+
+
+def load_denoiser(folder: Path, domain: str) -> ModelMixin:
+    """Return the trained network in a model folder; raises `InputError` unless it is a denoiser of `domain`."""
+    facts = read_facts(folder, "denoiser", domain)
+    return load_network(folder, open_architecture(facts["architecture"]).Network)
