@@ -3,15 +3,21 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
+from step.config.sections import ModuleName, Name, Section
+from step.config.study import Config
 from step.errors import InputError
 from step.figures import style
-from step.metrics.catalogue import AUTHORS, BY_NAME, OF_SOME_MEASUREMENTS
+from step.io.tables import read_table
+from step.metrics.catalogue import AUTHORS, BY_NAME, OF_SOME_MEASUREMENTS, own_metrics
 from step.metrics.caveats import ORACLE_MARK, ORACLE_NOTE, STILL_NOTE, is_oracle
 from step.metrics.metric import Metric
 from step.metrics.significance import smallest_p
-from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells
-from step.tables.paper import IN_THE_PAPER, Score, task_label
+from step.products import About, Documents, PairedWith, Paper
+from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells, title_of, write_document
+from step.tables.paper import IN_THE_PAPER, Score, read_paper_scores, task_label
 
 Row = Mapping[str, str]
 """One row of a task's table of metrics, as text."""
@@ -48,6 +54,57 @@ SIGNIFICANT_DIGITS = 3  # at least so many of a data misfit, whose size depends 
 
 REFERENCES_HEADING = "References, which are not ranked"
 UNDEFINED = "undefined"
+
+
+class TaskOfTable(Section):
+    """One task of the table."""
+
+    task: Name
+    model: ModuleName
+
+
+class Settings(Section):
+    """What the table shows, in its order."""
+
+    table: Name
+    tasks: tuple[TaskOfTable, ...]
+    methods: tuple[Name, ...]
+    metrics: tuple[ModuleName, ...]  # of your own, beside the library's
+
+
+def select(config: Config, table: str) -> Settings:
+    """Return the tasks and methods of one table."""
+    tasks = tuple(TaskOfTable(task=task, model=config.tasks[task].measurement.model) for task in config.tables[table])
+    return Settings(table=table, tasks=tasks, methods=tuple(config.methods), metrics=config.evaluation.metrics)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The tables of some tasks, and the one of them all."""
+
+    tasks: Annotated[
+        Mapping[str, Path], About(help="a task and its table of metrics; once per task", words=("NAME", "CSV"))
+    ]
+    paper: Paper
+    output: Documents
+    paired_with: PairedWith | None = None
+
+
+def tabulate(files: Files, settings: Settings) -> None:
+    """Write the table; raises `InputError` unless the files given are those of its tasks."""
+    names = [chosen.task for chosen in settings.tasks]
+    if sorted(files.tasks) != sorted(names):
+        raise InputError(
+            f"{settings.table} has the tasks {names}, given are {list(files.tasks)}; give each with --task"
+        )
+    own, methods = own_metrics(settings.metrics), settings.methods
+    tables = [
+        arrange(of.task, of.model, read_table(files.tasks[of.task]), methods, str(files.tasks[of.task]), own)
+        for of in settings.tasks
+    ]
+    paper = read_paper_scores(read_table(files.paper), str(files.paper))
+    document = method_document(f"{title_of(settings.table)}: all methods", tables, paper, files.paired_with)
+    write_document(document, files.output)
 
 
 @dataclass(frozen=True)
