@@ -10,9 +10,11 @@ from step.errors import InputError
 from step.io.tables import read_table
 from step.metrics.catalogue import AUTHORS, BY_NAME
 from step.tables.costs import SAMPLING, SampledTask, add_costs, cost_document
+from step.tables.differences import stars
 from step.tables.document import Cell, Document, Part, as_latex, as_markdown, title_of, write_document
-from step.tables.methods import COLUMNS, arrange, method_document, ranks, stars
+from step.tables.methods import method_document, ranks
 from step.tables.paper import read_paper_scores, read_paper_settings
+from step.tables.task_table import COLUMNS, arrange
 from step.tables.training import TRAINING, TrainedDomain, training_document
 
 RESOURCES = Path(__file__).parents[2] / "resources"

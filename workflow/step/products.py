@@ -5,7 +5,7 @@ A figure is one module, in `step.figures` or anywhere; a table is one in `step.t
 * ``Settings``, a section of what it uses of the configuration, and ``select(config, ...)``, which cuts that out of a
   study: further parameters are called `task`, `domain`, `observation` or `table`;
 * ``Files``, a frozen dataclass of the files that it reads and writes: each field is an option of the command line, its
-  type one of those below, or another one `Annotated` with `About`;
+  type one of those below, or another one `Annotated` with `About`; that of a mapping is given once for each entry;
 * ``plot(files, settings)`` if it is a figure, ``tabulate(files, settings)`` if it is a table: they write the files;
 * ``modules(settings)``, if it imports modules by name: their dotted names;
 * ``CAPTION``, if it is a figure of your own that has one in the report: a file of reStructuredText.
