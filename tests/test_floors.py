@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Set
 from pathlib import Path
 
+import pytest
 from step.cli.stages import PRODUCTS, STAGES, open_stage, product_names, stage_names
 from step.plugins import LIBRARY
 from step.provenance import _source, imported_modules, reachable_modules
@@ -173,7 +174,8 @@ def test_no_module_outside_the_command_line_knows_its_parser():
     assert {room_of(name) for name in parsers} == {"cli", "__main__"}
 
 
-def test_an_edit_of_one_figure_is_none_of_another():
-    figures = {f"step.figures.{name}" for name in product_names("plot")}
-    assert len(figures) == 20
-    assert {name: reachable_modules(name) & figures for name in figures} == {name: {name} for name in figures}
+@pytest.mark.parametrize(("command", "number"), [("plot", 20), ("table", 7)])
+def test_an_edit_of_one_figure_or_table_is_none_of_another(command, number):
+    products = {f"step.{PRODUCTS[command]}.{name}" for name in product_names(command)}
+    assert len(products) == number
+    assert {name: reachable_modules(name) & products for name in products} == {name: {name} for name in products}

@@ -132,7 +132,7 @@ def test_every_row_says_what_it_was_measured_on(rows):
 def test_the_table_and_the_picture_are_made_of_it(table, tmp_path):
     files = [str(tmp_path / name) for name in ("costs.png", "table.md", "table.csv")]
     assert main(["plot", "benchmark", "--settings", "{}", "--benchmarks", str(table), "--output", files[0]]) == 0
-    assert main(["table_benchmark", "--settings", "{}", "--benchmarks", str(table), "--output", *files[1:]]) == 0
+    assert main(["table", "benchmark", "--settings", "{}", "--benchmarks", str(table), "--output", *files[1:]]) == 0
     assert Path(files[0]).stat().st_size > 10_000
     text = Path(files[1]).read_text()
     assert "tiny, mri8" in text

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from step.__main__ import main
-from step.cli import evaluate, measure, prepare, reference, sample, split, tabulate, train
+from step.cli import evaluate, measure, prepare, reference, sample, split, train
 from step.cli.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, load_config
 from step.figures import losses, movie
@@ -24,6 +24,7 @@ from step.io.reconstructions import Reconstruction, write_measurement, write_rec
 from step.io.sequences import RawSequence, write_sequences
 from step.io.truths import write_truth
 from step.io.videos import PreparedVideo, VideoRecord, write_index, write_videos
+from step.tables import metrics
 
 SIZE = 8
 N_FRAMES = 12
@@ -312,7 +313,7 @@ def test_a_table_of_something_else_is_one_line_and_leaves_the_older_table(tmp_pa
     write_features(tmp_path / "none.h5", missing_features("weights.i3d is null"))
     names = ["--inputs", tmp_path / "bis.csv", "--methods", "bis", "--output", out / "older"]
     names += ["--features", tmp_path / "none.h5", "--true-features", tmp_path / "none.h5"]
-    assert str(tmp_path / "bis.csv") in error_of("tabulate", tabulate.select(config, "mri8"), names)
+    assert str(tmp_path / "bis.csv") in error_of("table metrics", metrics.select(config, "mri8"), names)
 
 
 def test_losses_that_are_no_numbers_are_one_line(tmp_path, config, out, error_of):

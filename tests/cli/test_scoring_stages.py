@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from step.__main__ import main
-from step.cli import evaluate, featurise, reference, tabulate
+from step.cli import evaluate, featurise, reference
 from step.cli.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
@@ -26,6 +26,7 @@ from step.io.truths import write_truth
 from step.metrics import catalogue
 from step.metrics.i3d import I3D
 from step.physics.forward_models import build_forward_model
+from step.tables import metrics
 from torchvision.models import vgg16
 
 METRICS = tuple(metric.name for metric in catalogue.METRICS)
@@ -129,8 +130,8 @@ def test_references_become_a_table_with_one_row_each(config, measurements, no_we
     write_features(tmp_path / "none.h5", missing_features("weights.i3d is null"))
     none = str(tmp_path / "none.h5")
     arguments += ["--features", *[none] * len(names), "--true-features", none]
-    settings = settings_of(tabulate, config, TASK)
-    assert main(["tabulate", *settings, *arguments, "--output", str(tmp_path / "metrics.csv")]) == 0
+    settings = settings_of(metrics, config, TASK)
+    assert main(["table", "metrics", *settings, *arguments, "--output", str(tmp_path / "metrics.csv")]) == 0
     with (tmp_path / "metrics.csv").open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
     assert list(rows) == names

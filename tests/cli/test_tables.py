@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from step.__main__ import main
-from step.cli import table_costs, table_methods, table_training, tabulate
 from step.cli.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.io.features import VideoFeatures, missing_features, write_features
 from step.io.tables import read_table, write_table
 from step.metrics import catalogue
+from step.tables import costs, methods, metrics, training
 
 METRICS = tuple(metric.name for metric in catalogue.METRICS)
 
@@ -56,7 +56,7 @@ def tabulate_task(config: Config, folder: Path, task: str, missing: str = "") ->
     arguments += ["--features", *(str(folder / f"{method}.h5") for method in methods)]
     arguments += ["--true-features", str(folder / "truth.h5"), "--methods", *methods, "--references", "dirty"]
     arguments += ["--paired-with", "step_joint", "--output", str(folder / "metrics.csv")]
-    return main(["tabulate", *settings_of(tabulate, config, task), *arguments])
+    return main(["table", "metrics", *settings_of(metrics, config, task), *arguments])
 
 
 def outputs(folder: Path, name: str) -> list[str]:
@@ -71,7 +71,7 @@ def test_the_table_of_all_methods_is_made_of_files_alone(config, tmp_path):
         assert tabulate_task(config, tmp_path / task, task) == 0
         tasks += ["--task", task, str(tmp_path / task / "metrics.csv")]
     arguments = [*tasks, *SCORES, "--paired-with", "step_joint", *outputs(tmp_path, "table1")]
-    assert main(["table_methods", *settings_of(table_methods, config, "table1"), *arguments]) == 0
+    assert main(["table", "methods", *settings_of(methods, config, "table1"), *arguments]) == 0
     text = (tmp_path / "table1.md").read_text()
     assert text.startswith("# Table 1")
     assert text.count("STeP (image-video joint), in the paper") == 2
@@ -92,8 +92,8 @@ def test_without_weights_cells_are_empty_and_the_table_says_why(config, tmp_path
         assert {row[column] for row in rows} == {""}
     assert {row["frames"] for row in rows} == {str(config.video_format("mri").frames)}
     arguments = ["--task", "mri6", str(tmp_path / "metrics.csv"), *SCORES, "--paired-with", "step_joint"]
-    settings = settings_of(table_methods, config, "table4")
-    assert main(["table_methods", *settings, *arguments, *outputs(tmp_path, "table4")]) == 0
+    settings = settings_of(methods, config, "table4")
+    assert main(["table", "methods", *settings, *arguments, *outputs(tmp_path, "table4")]) == 0
     assert f"no LPIPS: {REASON}; no FVD: {REASON} (all rows)" in (tmp_path / "table4.tex").read_text().replace(
         r"\_", "_"
     )
@@ -113,14 +113,14 @@ def test_files_that_do_not_go_with_the_methods_are_refused(config, tmp_path, cap
     write_method(tmp_path, "bis", 0)
     files = ["--inputs", str(tmp_path / "bis.csv"), "--features", str(tmp_path / "bis.h5")]
     arguments = [*files, "--true-features", str(tmp_path / "bis.h5"), "--output", str(tmp_path / "metrics.csv")]
-    settings = settings_of(tabulate, config, "mri8")
-    assert main(["tabulate", *settings, *arguments, "--methods", "bis", "bcs"]) == 1
+    settings = settings_of(metrics, config, "mri8")
+    assert main(["table", "metrics", *settings, *arguments, "--methods", "bis", "bcs"]) == 1
     assert "give --methods one name per file" in capsys.readouterr().err
     arguments += ["--methods", "bis", "--references"]
-    assert main(["tabulate", *settings, *arguments]) == 0
-    settings = settings_of(table_methods, config, "table4")
+    assert main(["table", "metrics", *settings, *arguments]) == 0
+    settings = settings_of(methods, config, "table4")
     task = ["--task", "mri8", str(tmp_path / "metrics.csv")]
-    assert main(["table_methods", *settings, *task, *SCORES, *outputs(tmp_path, "table4")]) == 1
+    assert main(["table", "methods", *settings, *task, *SCORES, *outputs(tmp_path, "table4")]) == 1
     assert "table4 has the tasks ['mri6'], given are ['mri8']" in capsys.readouterr().err
 
 
@@ -133,13 +133,13 @@ def cost_arguments(config: Config, folder: Path) -> list[str]:
             files = [folder / task / method / f"{shard}-cost.csv" for shard in ("000", "001")]
             for file in files:
                 write_table(file, [row])
-            arguments += ["--costs", task, method, *map(str, files)]
+            arguments += ["--cost", task, method, *map(str, files)]
     return arguments
 
 
 def test_the_table_of_costs(config, tmp_path, capsys):
-    settings, costs = settings_of(table_costs, config), cost_arguments(config, tmp_path)
-    assert main(["table_costs", *settings, *costs, *SETTINGS, *outputs(tmp_path, "table2")]) == 0
+    settings, given = settings_of(costs, config), cost_arguments(config, tmp_path)
+    assert main(["table", "costs", *settings, *given, *SETTINGS, *outputs(tmp_path, "table2")]) == 0
     rows = {(row["column"], row["method"], row["row"]): row for row in read_table(tmp_path / "table2.csv")}
     assert rows["mri6", "step_joint", "seconds_per_sample"]["ours"] == "3.5"
     assert (
@@ -148,10 +148,17 @@ def test_the_table_of_costs(config, tmp_path, capsys):
     )
     assert rows["blackhole", "step_joint", "memory"]["paper"] == "48"
     assert "Time per sample" in (tmp_path / "table2.md").read_text()
-    assert main(["table_costs", *settings, *costs[:5], *SETTINGS, *outputs(tmp_path, "table2")]) == 1
+    assert main(["table", "costs", *settings, *given[:5], *SETTINGS, *outputs(tmp_path, "table2")]) == 1
     assert "there are no costs of mri6" in capsys.readouterr().err
-    assert main(["table_costs", *settings, "--costs", "knee", "bis", "x", *SETTINGS, *outputs(tmp_path, "t")]) == 1
-    assert "--costs knee bis" in capsys.readouterr().err
+    assert main(["table", "costs", *settings, "--cost", "knee", "bis", "x", *SETTINGS, *outputs(tmp_path, "t")]) == 1
+    assert "--cost knee bis" in capsys.readouterr().err
+    twice = [*given[:5], *given[:5]]
+    assert main(["table", "costs", *settings, *twice, *SETTINGS, *outputs(tmp_path, "t")]) == 1
+    assert (
+        f"--cost names {' '.join(given[1:3])}, {' '.join(given[1:3])}; give each cost once" in capsys.readouterr().err
+    )
+    assert main(["table", "costs", *settings, *given[:3], *SETTINGS, *outputs(tmp_path, "t")]) == 1
+    assert f"--cost {' '.join(given[1:3])} has no file" in capsys.readouterr().err
 
 
 def test_the_table_of_training(config, tmp_path, capsys):
@@ -163,18 +170,18 @@ def test_the_table_of_training(config, tmp_path, capsys):
             folder = tmp_path / domain / network
             write_table(folder / "training.csv", [record | {"hours": 0.125, "device": "1 x CPU, 1 threads"}])
             networks += ["--network", domain, network, str(folder)]
-    settings = settings_of(table_training, config)
-    assert main(["table_training", *settings, *networks, *SETTINGS, *outputs(tmp_path, "table3")]) == 0
+    settings = settings_of(training, config)
+    assert main(["table", "training", *settings, *networks, *SETTINGS, *outputs(tmp_path, "table3")]) == 0
     rows = {(row["column"], row["row"]): row for row in read_table(tmp_path / "table3.csv")}
     assert rows["mri", "denoiser_parameters"]["ours"] == "4"
     assert rows["mri", "autoencoder_parameters"]["ours"] == "2"
     assert (rows["blackhole", "images"]["ours"], rows["blackhole", "images"]["paper"]) == ("7", "50000")
     assert "# Table 3" in (tmp_path / "table3.md").read_text()
-    assert main(["table_training", *settings, *networks[:4], *SETTINGS, *outputs(tmp_path, "table3")]) == 1
+    assert main(["table", "training", *settings, *networks[:4], *SETTINGS, *outputs(tmp_path, "table3")]) == 1
     assert "there is no network of blackhole" in capsys.readouterr().err
 
 
 def test_a_table_is_chosen_by_its_name(config, tmp_path, capsys):
     arguments = ["--task", "mri6", "x.csv", *SCORES, *outputs(tmp_path, "t")]
-    assert main(["table_methods", "--config", "config/demo.yaml", "--table", "table9", *arguments]) == 1
+    assert main(["table", "methods", "--config", "config/demo.yaml", "--table", "table9", *arguments]) == 1
     assert "--table is 'table9'; the study has table1, table4" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from step.metrics import catalogue
 
 METRICS = tuple(metric.name for metric in catalogue.METRICS)
 
-STAGE, TABLE = open_stage("plot ablation"), open_stage("tabulate_ablation")
+STAGE, TABLE = open_stage("plot ablation"), open_stage("table ablation")
 
 HARDNESS = np.array([0.0, 3.0, 9.0])  # of three videos, the same for all points
 GAIN = {"0": np.zeros(3), "10": np.array([1.0, 2.0, 3.0]), "100": np.array([2.0, 2.0, 2.0])}
@@ -133,7 +133,7 @@ def test_points_that_do_not_fit_are_refused_before_anything_is_written(tmp_path)
         tabulate(tmp_path, "--study", "20")
     with pytest.raises(InputError, match="--point 10 has the value 'ten'"):
         tabulate(tmp_path, values={"0": "0", "10": "ten", "100": "100"})
-    with pytest.raises(InputError, match="--point has the labels 0, 10, 100, 10; give each point once"):
+    with pytest.raises(InputError, match="--point names 0, 10, 100, 10; give each point once"):
         tabulate(tmp_path, "--point", "10", "10", tmp_path / "10.csv")
     write_metrics(tmp_path / "other.csv", GAIN["0"], first_video=1)
     with pytest.raises(InputError, match=r"point other has the videos .*video003.*; evaluate the same"):

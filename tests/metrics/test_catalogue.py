@@ -11,7 +11,8 @@ from step.errors import InputError
 from step.metrics import catalogue
 from step.metrics.metric import Metric, ScoredVideo
 from step.metrics.summary import format_table, read_scores, summarise
-from step.tables.methods import arrange, method_document
+from step.tables.methods import method_document
+from step.tables.task_table import arrange
 
 MODULE = """
 import numpy as np

@@ -9,18 +9,13 @@ from step.config.study import load_config
 from step.errors import InputError
 from step.io.tables import read_table
 from step.metrics.catalogue import AUTHORS, BY_NAME
+from step.tables.costs import SAMPLING, SampledTask, add_costs, cost_document
+from step.tables.differences import stars
 from step.tables.document import Cell, Document, Part, as_latex, as_markdown, title_of, write_document
-from step.tables.methods import COLUMNS, arrange, method_document, ranks, stars
+from step.tables.methods import method_document, ranks
 from step.tables.paper import read_paper_scores, read_paper_settings
-from step.tables.settings import (
-    SAMPLING,
-    TRAINING,
-    SampledTask,
-    TrainedDomain,
-    add_costs,
-    cost_document,
-    training_document,
-)
+from step.tables.task_table import COLUMNS, arrange
+from step.tables.training import TRAINING, TrainedDomain, training_document
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 METHODS = ["bis", "bilinear", "step_video", "step_joint", "my_own"]

@@ -5,12 +5,20 @@ import csv
 from pathlib import Path
 
 import pytest
-from step.cli import table_modes
+from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.errors import InputError
 from step.io.tables import read_table, write_table
 from step.tables.document import Cell, as_html, as_latex, as_markdown
-from step.tables.modes import check_modes, feature_label, mode_document, read_paper_modes
+from step.tables.modes import (
+    Settings,
+    check_modes,
+    feature_label,
+    mode_document,
+    read_paper_modes,
+    say_criterion,
+    select,
+)
 
 PAPER = Path(__file__).parents[2] / "resources" / "paper_modes.csv"
 CRITERION = "the criterion of several"
@@ -124,11 +132,12 @@ def test_all_formats_hold_together(rows, paper):
 def run(folder: Path, rows: list[dict[str, str]]) -> None:
     write_table(folder / "modes.csv", rows)
     parser = argparse.ArgumentParser()
-    table_modes.add_arguments(parser)
+    stage = open_stage("table modes")
+    stage.add_arguments(parser)
     files = [str(folder / f"table5{suffix}") for suffix in (".csv", ".md", ".tex", ".html")]
     words = ["--table", str(folder / "modes.csv"), "--paper", str(PAPER), "--output", *files]
     settings = {"max_modes": 6, "fewest_samples": 5, "evidence": 10, "gap_level": 0.05, "least_stability": 0.8}
-    table_modes.run(parser.parse_args(words), table_modes.Settings(**settings, interval=0.95))
+    stage.run(parser.parse_args(words), Settings(**settings, interval=0.95))
 
 
 def test_the_stage_writes_every_value_of_both(rows, tmp_path):
@@ -154,8 +163,8 @@ def test_what_is_no_table_of_modes_is_refused(rows, tmp_path):
 
 
 def test_the_criterion_of_the_notes_is_the_studys():
-    settings = table_modes.select(load_config())
-    text = table_modes.say_criterion(settings)
+    settings = select(load_config())
+    text = say_criterion(settings)
     modes = load_config().modes
     for value in (modes.max_modes, modes.evidence, modes.gap_level, modes.least_stability, modes.fewest_samples):
         assert f" {value:g}" in text

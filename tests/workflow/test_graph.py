@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from project_copy import ONE_THREAD
-from step.cli import tabulate_ablation
+from step.cli.stages import open_stage
 from step.io.reconstructions import read_reconstructions
 
 MINIATURE = "config/miniature.yaml"
@@ -325,9 +325,9 @@ def test_the_curve_over_words_is_tabulated_with_all_its_points(project_copy):
     target = f"{RESULTS}/ablations/prior_score/curve.csv"
     run = project_copy.snakemake("-n", "-p", target, overlays=(MINIATURE,))
     assert run.status == 0, run.stdout + run.stderr
-    [command] = [line for line in (run.stdout + run.stderr).splitlines() if "step tabulate_ablation" in line]
+    [command] = [line for line in (run.stdout + run.stderr).splitlines() if "step table ablation" in line]
     parser = argparse.ArgumentParser()
-    tabulate_ablation.add_arguments(parser)
+    open_stage("table ablation").add_arguments(parser)
     points = parser.parse_known_args(shlex.split(command))[0].points
     assert [point[:2] for point in points] == [["exact", "-"], ["frozen", "-"], ["gaussian", "-"]]
 

@@ -123,10 +123,10 @@ rule tabulate_ablation:
     params:
         points=lambda w, input: words("--point", point_arguments(points(w.ablation).values(), input)),
         study=lambda w: checked(study_arguments, points(w.ablation).values()),
-        settings=settings("tabulate_ablation"),
-        code=code("tabulate_ablation"),
+        settings=settings("table ablation"),
+        code=code("table ablation"),
     shell:
-        "python -m step tabulate_ablation --settings {params.settings:q} --log {log:q}"
+        "python -m step table ablation --settings {params.settings:q} --log {log:q}"
         " --axis {wildcards.ablation:q} {params.points:q} {params.study:q} --output {output:q}"
 
 

@@ -37,10 +37,10 @@ rule table_benchmark:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        settings=settings("table_benchmark"),
-        code=code("table_benchmark"),
+        settings=settings("table benchmark"),
+        code=code("table benchmark"),
     shell:
-        "python -m step table_benchmark --settings {params.settings:q} --log {log:q}"
+        "python -m step table benchmark --settings {params.settings:q} --log {log:q}"
         " --benchmarks {input:q} --output {output:q}"
 
 

@@ -112,10 +112,10 @@ rule tabulate:
         rows=lambda w: rows(w.task),
         references=lambda w: references_arguments(w.task),
         paired=COMPARED_METHOD,
-        settings=lambda w: settings("tabulate", task=w.task),
-        code=code("tabulate"),
+        settings=lambda w: settings("table metrics", task=w.task),
+        code=code("table metrics"),
     shell:
-        "python -m step tabulate --settings {params.settings:q} --log {log:q}"
+        "python -m step table metrics --settings {params.settings:q} --log {log:q}"
         " --inputs {input.metrics:q} --features {input.features:q} --true-features {input.truth:q}"
         " --methods {params.rows:q} {params.references:q} --paired-with {params.paired:q} --output {output:q}"
 
@@ -141,8 +141,8 @@ use rule tabulate as tabulate_tour with:
         rows=lambda w: tour_rows(w.task),
         references=lambda w: references_arguments(w.task),
         paired=CONFIG.targets.tour.methods[-1],
-        settings=lambda w: settings("tabulate", task=w.task),
-        code=code("tabulate"),
+        settings=lambda w: settings("table metrics", task=w.task),
+        code=code("table metrics"),
 
 
 rule table_methods:
@@ -169,10 +169,10 @@ rule table_methods:
     params:
         tasks=lambda w: words("--task", [(task, RESULTS / task / "metrics.csv") for task in CONFIG.tables[w.table]]),
         paired=COMPARED_METHOD,
-        settings=lambda w: settings("table_methods", table=w.table),
-        code=code("table_methods"),
+        settings=lambda w: settings("table methods", table=w.table),
+        code=code("table methods"),
     shell:
-        "python -m step table_methods --settings {params.settings:q} --log {log:q}"
+        "python -m step table methods --settings {params.settings:q} --log {log:q}"
         " {params.tasks:q} --paper {input.paper:q} --paired-with {params.paired:q} --output {output:q}"
 
 
@@ -196,11 +196,11 @@ rule table_costs:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        costs=words("--costs", [(task, method, *files) for task, method, files in COSTS]),
-        settings=settings("table_costs"),
-        code=code("table_costs"),
+        costs=words("--cost", [(task, method, *files) for task, method, files in COSTS]),
+        settings=settings("table costs"),
+        code=code("table costs"),
     shell:
-        "python -m step table_costs --settings {params.settings:q} --log {log:q}"
+        "python -m step table costs --settings {params.settings:q} --log {log:q}"
         " {params.costs:q} --paper {input.paper:q} --output {output:q}"
 
 
@@ -225,8 +225,8 @@ rule table_training:
         runtime=growing(10),
     params:
         networks=words("--network", NETWORKS),
-        settings=settings("table_training"),
-        code=code("table_training"),
+        settings=settings("table training"),
+        code=code("table training"),
     shell:
-        "python -m step table_training --settings {params.settings:q} --log {log:q}"
+        "python -m step table training --settings {params.settings:q} --log {log:q}"
         " {params.networks:q} --paper {input.paper:q} --output {output:q}"

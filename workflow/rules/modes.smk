@@ -107,10 +107,10 @@ rule table_modes:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        settings=settings("table_modes"),
-        code=code("table_modes"),
+        settings=settings("table modes"),
+        code=code("table modes"),
     shell:
-        "python -m step table_modes --settings {params.settings:q} --log {log:q}"
+        "python -m step table modes --settings {params.settings:q} --log {log:q}"
         " --table {input.table:q} --paper {input.paper:q} --output {output:q}"
 
 

@@ -5,7 +5,7 @@ A figure is one module, in `step.figures` or anywhere; a table is one in `step.t
 * ``Settings``, a section of what it uses of the configuration, and ``select(config, ...)``, which cuts that out of a
   study: further parameters are called `task`, `domain`, `observation` or `table`;
 * ``Files``, a frozen dataclass of the files that it reads and writes: each field is an option of the command line, its
-  type one of those below, or another one `Annotated` with `About`;
+  type one of those below, or another one `Annotated` with `About`; that of a mapping is given once for each entry;
 * ``plot(files, settings)`` if it is a figure, ``tabulate(files, settings)`` if it is a table: they write the files;
 * ``modules(settings)``, if it imports modules by name: their dotted names;
 * ``CAPTION``, if it is a figure of your own that has one in the report: a file of reStructuredText.
@@ -28,7 +28,7 @@ class About:
     """What is said of a field of ``Files``."""
 
     help: str
-    words: tuple[str, ...] = ()  # of a field that is given in several words, such as ("NAME", "FILE")
+    words: tuple[str, ...] = ()  # what it is given in, if not a file or files, such as ("NAME", "FILE")
     makes: tuple[str, ...] = ()  # suffixes of the files that the workflow asks for, of one that is written
 
 
@@ -45,6 +45,10 @@ Methods = Annotated[
     ),
 ]
 Benchmarks = Annotated[tuple[Path, ...], About(help="tables of benchmarks, CSV, in their order")]
+Paper = Annotated[Path, About(help="what the paper prints, CSV", words=("CSV",))]
+PairedWith = Annotated[
+    str, About(help="also give each method's metrics minus this one's, video by video", words=("NAME",))
+]
 Pictures = Annotated[
     tuple[Path, ...],
     About(help="the picture; the suffix (.png, .pdf, .svg) names the format", makes=(".png", ".pdf")),
@@ -52,6 +56,7 @@ Pictures = Annotated[
 Movie = Annotated[Path, About(help="the movie: .mp4 (H.264), or .gif", makes=(".mp4",))]
 Numbers = Annotated[Path, About(help="the numbers that are drawn", makes=(".npz",))]
 Rows = Annotated[Path, About(help="the numbers that are drawn, CSV", makes=(".csv",))]
+Sheet = Annotated[Path, About(help="the table, CSV", words=("CSV",), makes=(".csv",))]
 Documents = Annotated[
     tuple[Path, ...],
     About(
@@ -94,9 +99,8 @@ class FileField:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether it is given once for each of its entries: a mapping, or a tuple of tuples."""
-        inner = get_args(self.kind)
-        return get_origin(self.kind) is Mapping or (bool(inner) and get_origin(inner[0]) is tuple)
+        """Whether it is given once for each of its entries: a mapping."""
+        return get_origin(self.kind) is Mapping
 
     @property
     def option(self) -> str:

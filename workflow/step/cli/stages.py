@@ -29,24 +29,17 @@ STAGES = (
     "fetch_weights",
     "evaluate",
     "featurise",
-    "tabulate",
-    "table_methods",
-    "table_costs",
-    "table_training",
     "summarise",
     "modes",
-    "table_modes",
     "calibrate",
     "generate",
     "tune",
-    "tabulate_ablation",
     "bench",
-    "table_benchmark",
     "account",
     "export",
 )
 
-PRODUCTS = {"plot": "figures"}
+PRODUCTS = {"plot": "figures", "table": "tables"}
 """Stages that make one of several things, each a module of the package named here or of another one."""
 
 

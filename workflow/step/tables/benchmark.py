@@ -1,9 +1,13 @@
-"""What the sampler costs, as a table."""
+"""What the sampler costs, as a table of all sizes and tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from step.figures.benchmark import MACHINE, MARK, Benchmark, Measured
-from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells
+from step.config.views import NoSettings, select_nothing
+from step.figures.benchmark import MACHINE, MARK, Benchmark, Measured, read_benchmark
+from step.io.tables import read_table
+from step.products import Benchmarks, Documents
+from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells, write_document
 
 Row = Mapping[str, object]
 
@@ -38,6 +42,25 @@ MEMORY = {
     "peak_memory": "whole process [GiB]",
 }
 POINTS = {"frames": "frames", "side": "pixels"}
+
+Settings = NoSettings
+select = select_nothing
+
+
+@dataclass(frozen=True)
+class Files:
+    """Tables of benchmarks, and the one of them all."""
+
+    benchmarks: Benchmarks
+    output: Documents
+
+
+def tabulate(files: Files, settings: NoSettings) -> None:
+    """Write the table; as CSV it has the rows of all benchmarks."""
+    tables = {path: read_table(path) for path in files.benchmarks}
+    benchmarks = [read_benchmark(rows, str(path)) for path, rows in tables.items()]
+    document = benchmark_document(benchmarks, [row for rows in tables.values() for row in rows])
+    write_document(document, files.output)
 
 
 def benchmark_document(benchmarks: Sequence[Benchmark], rows: Sequence[Row]) -> Document:

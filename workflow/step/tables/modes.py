@@ -2,9 +2,16 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
+from step.config.sections import Count, Fraction, NonNegative, Section
+from step.config.study import Config
 from step.errors import InputError
-from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells
+from step.io.tables import read_table
+from step.products import About, Documents, Paper
+from step.tables.document import NOTHING, Cell, Document, Line, Part, label_cells, write_document
 from step.tables.paper import IN_THE_PAPER
 
 Row = Mapping[str, str]
@@ -51,6 +58,50 @@ LOST_NOTE = (
     "second log closure amplitudes is presumed; the third is the data misfit, as it is Eq. 13 of the other two."
 )
 ANOTHER_NOTE = "The paper's modes are of its own video and networks: they are not the modes of the same numbers above."
+
+
+class Settings(Section):
+    """When there are said to be several modes, for the table's notes."""
+
+    max_modes: Count
+    fewest_samples: Count
+    evidence: NonNegative
+    gap_level: Fraction
+    least_stability: Fraction
+    interval: Fraction
+
+
+def select(config: Config) -> Settings:
+    """Return the criterion of the study's modes."""
+    return Settings(**{name: getattr(config.modes, name) for name in Settings.model_fields})
+
+
+@dataclass(frozen=True)
+class Files:
+    """The modes of a posterior, and their table."""
+
+    table: Annotated[Path, About(help="the modes, one row each", words=("CSV",))]
+    paper: Paper
+    output: Documents
+
+
+def tabulate(files: Files, settings: Settings) -> None:
+    """Write the table; raises `InputError` where a table lacks a column."""
+    rows = read_table(files.table)
+    check_modes(rows, str(files.table))
+    paper = read_paper_modes(read_table(files.paper), str(files.paper))
+    document = mode_document(rows, paper, say_criterion(settings), settings.interval)
+    write_document(document, files.output)
+
+
+def say_criterion(settings: Settings) -> str:
+    """Return in words when there are several modes."""
+    return (
+        f"the Bayesian information criterion of a mixture of 2 to {settings.max_modes} Gaussians is the lowest, and "
+        f"below that of one by {settings.evidence:g}; there is a gap between any two of them at the level "
+        f"{settings.gap_level:g}; the stability is {settings.least_stability:g} or more; and each has "
+        f"{settings.fewest_samples} samples or more"
+    )
 
 
 def check_modes(rows: Sequence[Row], source: str) -> None:
