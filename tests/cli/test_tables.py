@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from step.__main__ import main
 from step.cli import table_costs, table_methods, table_training, tabulate
-from step.cli.settings import dump_settings, parse_settings
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.io.features import VideoFeatures, missing_features, write_features
 from step.io.tables import read_table, write_table

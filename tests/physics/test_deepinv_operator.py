@@ -8,8 +8,8 @@ import yaml
 from deepinv.physics import Blur, Denoising, Downsampling, GaussianNoise, Inpainting, PoissonNoise
 from deepinv.physics.functional import gaussian_blur
 from step.cli.inputs import files_of_measurement
-from step.cli.settings import modules_of_measurement
 from step.config.sampling import sample_settings
+from step.config.settings import modules_of_measurement
 from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel, LeastSquaresModel

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 from step.cli import inputs
-from step.cli.settings import dump_settings
+from step.config.settings import dump_settings
 from step.cli.stages import open_stage
 from step.config.files import StudyFiles, made_of, sample_numbers, that_measure, words
 from step.config.metrics import Network

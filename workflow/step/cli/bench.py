@@ -8,11 +8,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from step.cli.settings import dump_settings, modules_of_measurement, parse_settings
 from step.config.benchmark import BenchmarkSize
 from step.config.methods import Method
 from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
 from step.config.sections import Count, Name, Section
+from step.config.settings import dump_settings, modules_of_measurement, parse_settings
 from step.config.study import Config, load_config
 from step.config.tasks import MeasurementOfDomain, Sampler
 from step.errors import InputError

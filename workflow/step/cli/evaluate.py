@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from step.cli.files import add_measurements, add_reconstructions, add_truths, add_weights, pair_truths
-from step.cli.settings import modules_of_measurement
 from step.config.sections import ModuleName, Section
+from step.config.settings import modules_of_measurement
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError

@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 from step.cli import sample, split, train
-from step.cli.settings import dump_settings
 from step.config.ablations import EPOCH, Ablation
 from step.config.files import StudyFiles
 from step.config.methods import Method
 from step.config.sections import Section
+from step.config.settings import dump_settings
 from step.config.study import Config, varied
 
 

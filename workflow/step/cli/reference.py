@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from step.cli.files import add_measurements, add_truths
-from step.cli.settings import dump_settings, modules_of_measurement
 from step.config.sections import Count, Name, Section
+from step.config.settings import dump_settings, modules_of_measurement
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain, Reference, TotalVariation
 from step.errors import InputError

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from step.cli.files import add_reconstructions
-from step.cli.settings import modules_of_measurement
 from step.config.sections import Fraction, Section
+from step.config.settings import modules_of_measurement
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from step.cli.files import add_truths, pair_truths
 from step.cli.sample import add_problem, read_files
-from step.cli.settings import dump_settings
 from step.config.sampling import SampleSettings, sample_settings
 from step.config.sections import Section
+from step.config.settings import dump_settings
 from step.config.study import Config
 from step.config.tasks import AnySettings, Sampler
 from step.config.tuning import OWN, Search
