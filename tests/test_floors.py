@@ -159,7 +159,7 @@ def test_a_heavy_import_is_found():
 
 def test_every_stage_has_its_module():
     files = {path.stem for path in Path(LIBRARY / "cli").glob("*.py")}
-    parts = {"__init__", "arguments", "domains", "files", "options", "points", "stages"}
+    parts = {"__init__", "arguments", "domains", "files", "options", "stages"}
     assert {*STAGES, *PRODUCTS} == files - parts
 
 
