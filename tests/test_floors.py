@@ -15,7 +15,7 @@ FLOORS = (
     {"io", "physics", "diffusion", "optical_flow", "products"},
     {"ingest", "prepare", "observations", "models"},
     {"training", "sampling"},
-    {"metrics", "reconstruct"},
+    {"description", "metrics", "reconstruct", "references"},
     {"posterior", "benchmark"},
     {"figures", "tuning"},
     {"tables", "api"},
