@@ -12,7 +12,7 @@ import pytest
 import torch
 from raw_files import random_image, to_kspace, write_mat
 from step.__main__ import main
-from step.cli.settings import dump_settings
+from step.config.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, lay_over, load_config
 from step.io.flows import VideoFlow, write_flows
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder

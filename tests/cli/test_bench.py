@@ -9,9 +9,6 @@ import torch
 import yaml
 from step.__main__ import main
 from step.benchmark.costs import fastest, time_in_turn
-from step.cli.bench import Settings, _workload, select
-from step.config.study import load_config
-from step.errors import InputError
 from step.io.tables import read_table
 
 PROJECT = Path(__file__).parents[2]
@@ -138,39 +135,3 @@ def test_the_table_and_the_picture_are_made_of_it(table, tmp_path):
     assert "tiny, mri8" in text
     assert "†" in text
     assert read_table(Path(files[2])) == read_table(table)
-
-
-def settings(folder: Path, **changed) -> Settings:
-    return select(load_config(benchmark(folder, TINY | changed)), "tiny", "mri8")
-
-
-def test_a_longer_video_repeats_the_measurement(tmp_path):
-    workload = _workload(settings(tmp_path), 6, 16)
-    kspace = workload.measurement["kspace"]
-    assert kspace.shape[1] == 6
-    assert (kspace[:, 4:] == kspace[:, :2]).all()
-
-
-def test_the_size_is_a_study_of_its_own_whatever_is_laid_over_the_paper(tmp_path):
-    chosen = select(load_config(MINIATURE), "paper", "mri8")
-    assert (chosen.frames, chosen.resolution, chosen.sampler.annealing.levels) == (12, 192, 20)
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"overlays": ["config/nothing.yaml"]}, ["benchmark.sizes.tiny.overlays", "config/nothing.yaml", "existing"]),
-        ({"overlays": [str(PROJECT / "README.md")]}, ["benchmark.sizes.tiny.overlays", "README.md"]),
-    ],
-    ids=["missing", "no configuration"],
-)
-def test_an_overlay_that_cannot_be_used_is_one_line(tmp_path, changed, words):
-    with pytest.raises(InputError) as error:
-        settings(tmp_path, **changed)
-    assert "\n" not in str(error.value)
-    assert all(word in str(error.value) for word in words)
-
-
-def test_a_side_that_the_networks_cannot_halve_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"scaling\.sides has 20; give multiples of 8"):
-        _workload(settings(tmp_path), 2, 20)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from step.cli import calibrate, summarise
-from step.cli.settings import dump_settings, parse_settings
 from step.config.calibration import Judgement
+from step.config.settings import dump_settings, parse_settings
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
 from step.io.reconstructions import Reconstruction, read_quantiles, write_measurement, write_reconstructions

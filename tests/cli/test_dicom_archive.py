@@ -9,7 +9,7 @@ import pytest
 from dicom_series import frames_of, write_cine
 from step.__main__ import main
 from step.cli import ingest
-from step.cli.settings import dump_settings
+from step.config.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, lay_over, load_config
 from step.domains.mri.ingest import find_files
 from step.io.sequences import read_sequences

@@ -12,7 +12,7 @@ import pytest
 import torch
 from step.__main__ import main
 from step.cli import fetch_weights
-from step.cli.settings import dump_settings, parse_settings
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import load_config
 from step.io.learned_weights import KnownWeights, read_learned_weights, sha256
 from step.io.tables import write_table

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from step.__main__ import main
 from step.cli import evaluate, measure, prepare, reference, sample, split, train
-from step.cli.settings import dump_settings
+from step.config.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, load_config
 from step.figures import losses, movie
 from step.io.features import missing_features, write_features

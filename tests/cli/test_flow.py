@@ -8,7 +8,7 @@ import pytest
 import torch
 from step.__main__ import main
 from step.cli import flow
-from step.cli.settings import dump_settings, parse_settings
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
 from step.io.flows import read_flow_attributes, read_flows

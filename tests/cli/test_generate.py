@@ -9,10 +9,10 @@ import pytest
 import torch
 from matplotlib.image import imread
 from step.cli import generate
-from step.cli.settings import dump_settings, parse_settings
 from step.cli.stages import open_stage
 from step.config.generation import Generation
 from step.config.priors import Autoencoder
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import load_config
 from step.errors import InputError
 from step.io.model_folders import weights_digest, write_model_folder

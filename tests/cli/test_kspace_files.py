@@ -9,8 +9,8 @@ import pytest
 from scipy.io import savemat
 from step.__main__ import main
 from step.cli import observe
-from step.cli.settings import dump_settings
 from step.config.keys import DEMO_CONFIG
+from step.config.settings import dump_settings
 from step.config.study import load_config
 from step.io.reconstructions import read_attributes, read_measurement
 from step.io.videos import write_index

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from step.__main__ import main
 from step.cli import observe, summarise
-from step.cli.settings import dump_settings, parse_settings
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
 from step.io.reconstructions import Reconstruction, read_summary, write_measurement, write_reconstructions

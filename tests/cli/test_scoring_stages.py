@@ -9,7 +9,7 @@ import pytest
 import torch
 from step.__main__ import main
 from step.cli import evaluate, featurise, reference
-from step.cli.settings import dump_settings, parse_settings
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
 from step.figures import comparison, masks, movie

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from step.__main__ import main
-from step.cli.settings import dump_settings, parse_settings
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.io.features import VideoFeatures, missing_features, write_features
 from step.io.tables import read_table, write_table

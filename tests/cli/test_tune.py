@@ -20,6 +20,7 @@ from step.io.tables import read_table
 from step.io.truths import write_truth
 from step.prepare.settings import SplitSettings
 from step.prepare.split import Candidate, split_videos
+from step.tuning.validation import VALIDATION_VIDEO, search_key
 
 SHAPE = (12, 2, 8, 8)  # time, channel, y, x
 TASK = "mri8"
@@ -211,7 +212,7 @@ def test_validation_videos_are_of_other_subjects_than_test_videos():
         seed=0, domain="mri", frames=2, videos=9, images=99, split=split, test_videos=4, validation_videos=3
     )
     records = split_videos(candidates, settings)
-    tuned_on = {record.subject for record in records if tune.VALIDATION_VIDEO.fullmatch(record.use)}
+    tuned_on = {record.subject for record in records if VALIDATION_VIDEO.fullmatch(record.use)}
     others = {record.subject for record in records if record.use.startswith("video")}
     assert len(tuned_on) == 3
     assert not tuned_on & others
@@ -261,14 +262,8 @@ def test_more_trials_go_on_and_another_study_starts_anew(tmp_path, config, prior
 
 def test_other_weights_measurements_or_truths_start_anew(tmp_path, config, priors, measurements):
     def key() -> str:
-        arguments = argparse.Namespace(
-            measurements=measurements,
-            truths=[truth_of(file) for file in measurements],
-            flow=None,
-            autoencoder=tmp_path / "vae",
-            denoiser=tmp_path / "unet",
-        )
-        return tune._search_key(arguments, tune.select(config, TASK))
+        files = [*measurements, *(truth_of(file) for file in measurements)]
+        return search_key(tune.select(config, TASK), files, (tmp_path / "vae", tmp_path / "unet"))
 
     for folder in ("vae", "unet"):
         (tmp_path / folder).mkdir()

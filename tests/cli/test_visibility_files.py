@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from step.__main__ import main
 from step.cli import observe
-from step.cli.settings import dump_settings
+from step.config.settings import dump_settings
 from step.config.study import load_config
 from step.io.reconstructions import read_attributes, read_measurement
 from step.io.videos import PreparedVideo, VideoRecord, write_index, write_videos

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from step.__main__ import main
-from step.cli.settings import dump_settings
 from step.cli.train import select
+from step.config.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, check_config, lay_over, lay_over_base, load_config
 from step.errors import InputError
 

@@ -1,6 +1,6 @@
 import pytest
 from step.cli import ingest, prepare, simulate, split
-from step.cli.settings import dump_settings, parse_settings
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import BASE_CONFIG, Config, load_config
 from step.domains.mri.ingest import read_subjects, settings_of
 from step.errors import InputError

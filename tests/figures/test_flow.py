@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from step.__main__ import main
-from step.cli.settings import dump_settings
 from step.cli.stages import open_stage
+from step.config.settings import dump_settings
 from step.config.study import load_config
 from step.figures.flow import (
     FlowPicture,

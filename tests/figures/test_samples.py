@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
-from step.cli.settings import dump_settings, parse_settings
 from step.cli.stages import open_stage
+from step.config.settings import dump_settings, parse_settings
 from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError

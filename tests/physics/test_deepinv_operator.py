@@ -7,15 +7,15 @@ import torch
 import yaml
 from deepinv.physics import Blur, Denoising, Downsampling, GaussianNoise, Inpainting, PoissonNoise
 from deepinv.physics.functional import gaussian_blur
-from step.cli.inputs import files_of_measurement
-from step.cli.settings import modules_of_measurement
 from step.config.sampling import sample_settings
+from step.config.settings import modules_of_measurement
 from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel, LeastSquaresModel
 from step.errors import InputError
 from step.physics.deepinv_operator import DeepinvOperator
 from step.physics.forward_models import build_forward_model, check_measurement, open_measurement
+from step.sampling.named_files import files_of_measurement
 from step.sampling.pixel_space import draw_video
 from step.sampling.posterior import LatentLikelihood
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 from step.__main__ import main
-from step.cli.settings import dump_settings
 from step.cli.train import select
+from step.config.settings import dump_settings
 from step.config.study import BASE_CONFIG, load_config
 from step.io.videos import PreparedVideo, VideoRecord, write_index, write_videos
 

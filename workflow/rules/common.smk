@@ -17,9 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
-from step.cli import inputs
 from step.cli.domains import module_name
-from step.cli.settings import dump_settings
+from step.config.settings import dump_settings
 from step.cli.stages import open_stage
 from step.config.files import StudyFiles, made_of, sample_numbers, that_measure, words
 from step.config.metrics import Network
@@ -30,6 +29,7 @@ from step.config.targets import Targets
 from step.errors import InputError
 from step.products import Given, arguments_of, awaited_files, written_files
 from step.provenance import code_digest
+from step.sampling import named_files
 
 
 def checked(function, *arguments, **words):
@@ -172,13 +172,13 @@ def raw_files(w):
 @cache
 def files_of_measurement(task):
     """Return the files that the measurement of a task is described in: whatever builds its forward model reads them."""
-    return checked(inputs.files_of_measurement, CONFIG, task)
+    return checked(named_files.files_of_measurement, CONFIG, task)
 
 
 @cache
 def files_of_sampling(task, method):
     """Return the files that the measurement of a task and the noise of a method are described in."""
-    return files_of_measurement(task) + checked(inputs.files_of_method, CONFIG, task, method)
+    return files_of_measurement(task) + checked(named_files.files_of_method, CONFIG, task, method)
 
 
 # Domains whose priors are pretrained, and those whose priors are trained.

@@ -1,5 +1,5 @@
-# The points of an ablation, by their names: step.cli.points says what each can share with the study.
-from step.cli.points import point_arguments, points_of, study_arguments
+# The points of an ablation, by their names: step.config.points says what each can share with the study.
+from step.config.points import point_arguments, points_of, study_arguments
 
 
 def ablation_of(w):
@@ -10,7 +10,7 @@ def ablation_of(w):
 @cache
 def points(ablation):
     """Return the points of an ablation by the names of their folders."""
-    return points_of(CONFIG, ablation)
+    return points_of(CONFIG, ablation, lambda stage: stage_module(stage).select)
 
 
 def of_point(name):

@@ -170,6 +170,29 @@ def sample_problem(
     )
 
 
+def cost_of(sampled: Sampled, device: torch.device) -> dict[str, object]:
+    """Return what `sampled` took, as one row of a table, with the peak memory of this process, in GB, so far.
+
+    It is that of the GPU where `device` is one.
+    """
+    import resource  # which Windows does not have
+
+    if device.type == "cuda":
+        memory, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
+    else:
+        memory, name = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "CPU"
+    return {
+        "videos": len(sampled.samples),
+        "samples": len(next(iter(sampled.samples.values()))),
+        "seconds": sampled.seconds,
+        "peak_memory_gb": memory / 1e9,
+        "device": name,
+        "threads": torch.get_num_threads(),
+        "decoder_evaluations": sampled.decoder_evaluations,
+        "denoiser_evaluations": sampled.denoiser_evaluations,
+    }
+
+
 def _noise_sources(
     flow_file: Path | None, settings: SampleSettings, videos: list[str], latent_shape: tuple[int, int, int, int]
 ) -> tuple[list[NoiseSource], str]:

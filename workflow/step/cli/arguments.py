@@ -6,10 +6,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from step.cli.settings import parse_settings
 from step.config.methods import Method
 from step.config.metrics import Network
 from step.config.sections import Section
+from step.config.settings import parse_settings
 from step.config.study import Config, load_config
 from step.config.tasks import Reference
 from step.errors import InputError

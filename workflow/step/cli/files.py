@@ -1,10 +1,7 @@
 """Arguments that name the files of several stages."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-
-from step.errors import InputError
 
 
 def add_measurements(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -34,15 +31,6 @@ def add_truths(parser: argparse.ArgumentParser, required: bool = True) -> None:
 def add_truth(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Declare `--truth`, the true video of one measurement."""
     parser.add_argument("--truth", required=required, type=Path, metavar="FILE", help="the true video, HDF5")
-
-
-def pair_truths(measurements: Sequence[Path], truths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Return each measurement with the truth of the same name; raises `InputError` for one without."""
-    truth_of = {path.stem: path for path in truths}
-    for path in measurements:
-        if path.stem not in truth_of:
-            raise InputError(f"{path} has no truth among those of {', '.join(truth_of)}; give its file with --truths")
-    return [(path, truth_of[path.stem]) for path in measurements]
 
 
 def add_reconstructions(parser: argparse.ArgumentParser, what: str) -> None:

@@ -7,50 +7,24 @@ estimator, and how far that estimator is off where the motion is known.
 import argparse
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from step.cli.files import add_measurements, add_truths
-from step.cli.settings import modules_of_measurement
-from step.config.sections import Section
-from step.config.study import Config
-from step.config.tasks import Flow, MeasurementOfDomain
+from step.config.settings import modules_of_measurement
+from step.config.tasks import Flow
 from step.errors import InputError
 from step.metrics.caveats import ORACLE_FLOW
+from step.sampling.video_flows import FlowSettings, flow_settings
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from step.optical_flow.estimators import Estimator
+    from step.io.learned_weights import LearnedWeights
 
 log = logging.getLogger(__name__)
 
 SOURCES = {"truth": ORACLE_FLOW, "naive_inverse": "naive inverse"}
-TV_L1 = "TV-L1"
 
-
-class Settings(Section):
-    """What the flow is estimated from and how."""
-
-    flow: Flow
-    measurement: MeasurementOfDomain | None  # null unless the flow is that of its naive inverse, and so the shape
-    shape: tuple[int, int, int, int] | None  # time, channel, y, x
-    display: Literal["magnitude", "unit_range"]
-
-
-def select(config: Config, task: str) -> Settings:
-    """Return the settings of the flow of `task`; raises `InputError` where it has none."""
-    chosen = config.tasks[task]
-    if chosen.flow is None:
-        raise InputError(f"task {task} has no flow, which its methods move noise with; give it tasks.{task}.flow")
-    video, inverse = config.video_format(chosen.domain), chosen.flow.source == "naive_inverse"
-    return Settings(
-        flow=chosen.flow,
-        measurement=config.measurement_of(task) if inverse else None,
-        shape=(video.frames, video.channels, video.resolution, video.resolution) if inverse else None,
-        display=video.display,
-    )
-
-
+Settings = FlowSettings
+select = flow_settings
 modules = modules_of_measurement
 
 
@@ -65,27 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the flow of each video; raises `InputError` where the files are not given that the flow is taken from."""
-    from step.io.flows import VideoFlow, write_flows
-    from step.optical_flow.estimators import check_estimator, estimate_flow
-    from step.progress import track
+    from step.io.flows import write_flows
+    from step.sampling.video_flows import flows_of_files
 
-    name, estimator = _estimator(arguments, settings.flow)
-    flows = []
-    for path in track(_files(arguments, settings.flow), "optical flow", "video"):
-        frames = _frames(path, settings)
-        flows.append(VideoFlow(path.stem, *estimate_flow(frames, estimator)))
-    size = min(frames.shape[1:])
-    error = check_estimator(estimator, size)
-    text = f"{SOURCES[settings.flow.source]}, {name}"
-    log.info("flow of %d videos: %s", len(flows), text)
-    log.info("end-point error on a rotated and shifted texture of %d x %d pixels: %.2f pixel", size, size, error)
+    weights = _weights(arguments, settings.flow)
+    found = flows_of_files(_files(arguments, settings.flow), weights, settings)
+    side, error = found.texture_side, found.end_point_error_px
+    text = f"{SOURCES[settings.flow.source]}, {found.estimator}"
+    log.info("flow of %d videos: %s", len(found.flows), text)
+    log.info("end-point error on a rotated and shifted texture of %d x %d pixels: %.2f pixel", side, side, error)
     attributes = {
         "flow": text,
         "source": settings.flow.source,
-        "estimator": "tvl1" if name.startswith(TV_L1) else "raft",
+        "estimator": "raft" if found.is_raft else "tvl1",
         "end_point_error_px": error,
     }
-    write_flows(arguments.output, flows, attributes)
+    write_flows(arguments.output, found.flows, attributes)
 
 
 def _files(arguments: argparse.Namespace, flow: Flow) -> list[Path]:
@@ -98,40 +67,12 @@ def _files(arguments: argparse.Namespace, flow: Flow) -> list[Path]:
     return files
 
 
-def _frames(path: Path, settings: Settings) -> "np.ndarray":
-    """Return the frames (time, y, x) in [0, 1] whose motion is estimated, of the measurement or truth in `path`."""
-    from step.io.reconstructions import read_measurement
-    from step.io.truths import read_truth
-    from step.physics.display import to_unit_range
-    from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
-
-    if settings.measurement is None:
-        video = read_truth(path, path.stem)
-    else:
-        forward_model = build_forward_model(settings.measurement, settings.shape)
-        measured = to_tensors(read_measurement(path))
-        check_measurement(measured, forward_model, settings.shape, path)
-        video = forward_model.naive_inverse(measured)[0].numpy(force=True)
-    return to_unit_range(video, video, settings.display)
-
-
-def _estimator(arguments: argparse.Namespace, flow: Flow) -> "tuple[str, Estimator]":
-    """Return the estimator and its name in tables, which says why it is not RAFT where it should be."""
-    import torch
-
+def _weights(arguments: argparse.Namespace, flow: Flow) -> "LearnedWeights | None":
+    """Return the weights of RAFT, None where none are given or none are needed."""
     from step.io.learned_weights import read_learned_weights
-    from step.optical_flow.estimators import raft_estimator, tvl1_estimator
 
-    if flow.estimator == "tvl1":
-        return TV_L1, tvl1_estimator(flow.tvl1)
-    reason = "no weights given"
-    if arguments.weights is not None and arguments.checksums is None:
+    if flow.estimator == "tvl1" or arguments.weights is None:
+        return None
+    if arguments.checksums is None:
         raise InputError(f"--weights {arguments.weights} is not checked; give the table of known weights, --checksums")
-    if arguments.weights is not None:
-        weights = read_learned_weights(arguments.weights, "raft", arguments.checksums)
-        reason = weights.missing
-        if not reason:
-            log.info("RAFT: %s", weights.description)
-            return "RAFT", raft_estimator(weights.tensors, "cuda" if torch.cuda.is_available() else "cpu")
-    log.warning("no RAFT: %s; the flow is estimated by TV-L1", reason)
-    return f"{TV_L1} (no RAFT: {reason})", tvl1_estimator(flow.tvl1)
+    return read_learned_weights(arguments.weights, "raft", arguments.checksums)

@@ -4,8 +4,8 @@ import argparse
 import logging
 from pathlib import Path
 
-from step.cli.settings import modules_of_measurement
 from step.config.sections import Name, Section
+from step.config.settings import modules_of_measurement
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError

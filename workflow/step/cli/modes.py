@@ -1,55 +1,15 @@
 """Find the modes among the posterior samples of one measurement, simulated or real, and what tells them apart."""
 
 import argparse
-import logging
-import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 from step.cli.files import add_reconstructions, add_truth
-from step.cli.settings import modules_of_measurement
-from step.config.modes import Clustering
-from step.config.sections import ModuleName, Section
-from step.config.study import Config
-from step.config.tasks import MeasurementOfDomain
-from step.errors import InputError
+from step.config.settings import modules_of_measurement
 from step.plugins import descriptor_name
+from step.posterior.sample_modes import ModesSettings, modes_settings
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from step.posterior.descriptors.description import Description
-    from step.posterior.modes import Clusters
-
-log = logging.getLogger(__name__)
-
-
-class Settings(Section):
-    """What decides the modes: how well samples fit the data, how they are described, and when they are told apart."""
-
-    seed: int
-    measurement: MeasurementOfDomain
-    display: Literal["magnitude", "unit_range"]
-    descriptor: ModuleName
-    modes: Clustering
-
-
-def select(config: Config, task: str) -> Settings:
-    """Return the settings of the modes of `task`; raises `InputError` where its domain has no descriptor."""
-    domain = config.tasks[task].domain
-    if domain not in config.modes.descriptors:
-        raise InputError(
-            f"modes.descriptors has {list(config.modes.descriptors)}, not the domain {domain} of {task}; give it one, "
-            "`general` goes for any video"
-        )
-    return Settings(
-        seed=config.seed,
-        measurement=config.measurement_of(task),
-        display=config.video_format(domain).display,
-        descriptor=config.modes.descriptors[domain],
-        modes=config.modes.model_dump(exclude={"descriptors"}),
-    )
+Settings = ModesSettings
+select = modes_settings
 
 
 def modules(settings: Settings) -> list[str]:
@@ -68,109 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Write the modes and their table; raises `InputError` for samples that are not of the measurement, or too few."""
-    from step.io.modes import Modes, write_modes
-    from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
+    from step.io.modes import write_modes
+    from step.io.reconstructions import read_attributes, read_measurement, samples_of_video
     from step.io.tables import write_table
     from step.io.truths import read_truth
-    from step.physics.forward_models import fit_to_data
-    from step.posterior.modes import find_modes, in_words, reduce
-    from step.seeds import derive_seed
+    from step.posterior.sample_modes import modes_of_samples
 
     name = arguments.measurement.stem
-    reconstructions = read_reconstructions(arguments.reconstructions)
-    if name not in reconstructions:
-        raise InputError(f"{name} is not among the reconstructed {list(reconstructions)}; sample it")
-    samples = reconstructions[name].samples
+    samples = samples_of_video(arguments.reconstructions, name)
     measurement = read_measurement(arguments.measurement)
     truth = None if arguments.truth is None else read_truth(arguments.truth, name)
-    if truth is not None and truth.shape != samples.shape[1:]:
-        shapes = f"{samples.shape[1:]}, it is {truth.shape}"
-        raise InputError(f"{name} was reconstructed as {shapes}; sample it again")
-    misfits, chi_squares = fit_to_data(samples, measurement, settings.measurement, arguments.measurement)
-    description = _describe(samples, truth, settings)
-    reduced = reduce(description, settings.modes)
-    clusters = find_modes(reduced, settings.modes, derive_seed(settings.seed, "modes", name))
-    criterion = in_words(clusters, settings.modes)
-    log.info("%s: %s", name, criterion)
     origin = read_attributes(arguments.reconstructions[0])
     attributes = {key: str(origin[key]) for key in ("task", "method") if key in origin}
-    features = description.features
-    modes = Modes(
-        labels=clusters.labels,
-        representatives=clusters.representatives,
-        shares=clusters.shares,
-        share_low=clusters.share_low,
-        share_high=clusters.share_high,
-        misfits=misfits,
-        chi_squares=chi_squares,
-        features={key: feature.values for key, feature in features.items()},
-        units={key: feature.unit for key, feature in features.items()},
-        truth_features=None if truth is None else {key: feature.truth for key, feature in features.items()},
-        reduced=reduced.samples,
-        truth_reduced=reduced.truth,
-        scores=clusters.scores,
-        stability=clusters.stability,
-        attributes={"video": name, **attributes, "descriptor": settings.descriptor, "criterion": criterion},
-    )
+    modes, rows = modes_of_samples(name, samples, measurement, truth, settings, attributes, arguments.measurement)
     write_modes(arguments.output, modes)
-    rows = _rows(clusters, description, misfits, chi_squares, settings.modes.sense_agreement)
     write_table(arguments.table, rows)
-
-
-def _describe(samples: "np.ndarray", truth: "np.ndarray | None", settings: Settings) -> "Description":
-    """Return what the descriptor says of the samples' frames; without a truth their mean gives the brightness' unit."""
-    import importlib
-
-    import numpy as np
-
-    from step.physics.display import to_unit_range
-
-    reference = samples.mean(axis=0) if truth is None else truth
-    frames = np.stack([to_unit_range(sample, reference, settings.display) for sample in samples])
-    true_frames = None if truth is None else to_unit_range(truth, truth, settings.display)
-    descriptor = importlib.import_module(descriptor_name(settings.descriptor))
-    return descriptor.describe(frames, true_frames, settings.measurement.geometry)
-
-
-def _rows(
-    clusters: "Clusters",
-    description: "Description",
-    misfits: "np.ndarray",
-    chi_squares: "Mapping[str, np.ndarray]",
-    sense_agreement: float,
-) -> list[dict[str, object]]:
-    """Return one row of the table for each mode, the largest first."""
-    stability = clusters.stability[len(clusters.shares) - 1]
-    rows = []
-    for mode, representative in enumerate(clusters.representatives):
-        members = clusters.labels == mode
-        row: dict[str, object] = {"mode": mode, "samples": int(members.sum()), "share": clusters.shares[mode]}
-        row |= {"share_low": clusters.share_low[mode], "share_high": clusters.share_high[mode]}
-        row |= {"representative": int(representative), "data_misfit": misfits[members].mean()}
-        row |= {"data_misfit_std": _spread(misfits[members]), "data_misfit_representative": misfits[representative]}
-        row |= {f"chi2_{kind}": values[members].mean() for kind, values in chi_squares.items()}
-        for name, feature in description.features.items():
-            row[_column(name, feature.unit)] = feature.mean(members)
-        if "rotation_rate" in description.features:
-            rates = description.features["rotation_rate"].values[members]
-            row["rotation_sense"] = _sense(rates, sense_agreement)
-        row["contains_truth"] = "" if clusters.truth is None else mode == clusters.truth
-        rows.append(row | {"stability": stability})
-    return rows
-
-
-def _spread(values: "np.ndarray") -> float:
-    """Return the sample standard deviation, nan of a single value."""
-    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
-
-
-def _column(name: str, unit: str) -> str:
-    return f"{name}_{unit.replace('/', '_per_')}" if unit else name
-
-
-def _sense(rates: "np.ndarray", agreement: float) -> str:
-    """Return which way the samples of a mode turn, of which a share of `agreement` must; rates as of `ring`."""
-    for sense, turns in (("counter-clockwise", rates > 0), ("clockwise", rates < 0)):
-        if turns.mean() >= agreement:
-            return sense
-    return "unclear"

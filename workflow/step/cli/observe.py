@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from step.cli.settings import modules_of_measurement
 from step.config.sections import Name, Section, paths_in
+from step.config.settings import modules_of_measurement
 from step.config.study import Config, check_section, describe_problem
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError

@@ -8,8 +8,6 @@ from step.config.sampling import SampleSettings, sample_settings
 from step.errors import InputError
 
 if TYPE_CHECKING:
-    import torch
-
     from step.reconstruct import Problem
 
 Settings = SampleSettings
@@ -69,7 +67,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     """Sample all measurements at once and write the reconstructions with their traces."""
     from step.io.reconstructions import Reconstruction, write_reconstructions
     from step.io.tables import write_table
-    from step.reconstruct import sample_problem
+    from step.reconstruct import cost_of, sample_problem
 
     problem = read_files(arguments, settings)
     videos, numbers = list(problem.measurements), range(*arguments.samples)
@@ -83,19 +81,4 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     attributes = {"task": settings.task, "method": settings.method.model_dump_json(), "seed": settings.seed}
     write_reconstructions(arguments.output, reconstructions, attributes | {"flow": problem.flow})
     if arguments.cost:
-        evaluations = {name: getattr(sampled, name) for name in ("decoder_evaluations", "denoiser_evaluations")}
-        record = {"videos": len(videos), "samples": len(numbers), "seconds": sampled.seconds}
-        write_table(arguments.cost, [record | _machine(problem.device) | evaluations])
-
-
-def _machine(device: "torch.device") -> dict[str, object]:
-    """Return the peak memory of this process in GB (of the GPU where there is one), the device and its threads."""
-    import resource
-
-    import torch
-
-    if device.type == "cuda":
-        memory, name = torch.cuda.max_memory_allocated(), torch.cuda.get_device_name()
-    else:
-        memory, name = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "CPU"
-    return {"peak_memory_gb": memory / 1e9, "device": name, "threads": torch.get_num_threads()}
+        write_table(arguments.cost, [cost_of(sampled, problem.device)])

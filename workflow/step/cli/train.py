@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from step.cli.settings import dump_settings
 from step.config.priors import Autoencoder, AutoencoderTraining, ChosenDenoiser, NoiseSchedule, VideoTraining
 from step.config.priors import DenoiserTraining as ImageTraining
 from step.config.sections import Count, Name, Section
+from step.config.settings import dump_settings
 from step.config.study import Config
 from step.errors import InputError
 from step.plugins import architecture_name

@@ -117,3 +117,11 @@ def read_reconstructions(paths: list[Path], videos: Collection[str] | None = Non
         )
         for video, group in sorted(parts.items())
     }
+
+
+def samples_of_video(paths: list[Path], video: str) -> np.ndarray:
+    """Return the samples (sample, time, channel, y, x) of `video` in `paths`; raises `InputError` where it has none."""
+    reconstructions = read_reconstructions(paths)
+    if video not in reconstructions:
+        raise InputError(f"{video} is not among the reconstructed {list(reconstructions)}; sample it")
+    return reconstructions[video].samples

@@ -1,6 +1,6 @@
 """True videos of simulated measurements, each in a file of its own, so that no reconstruction is given one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,3 +28,12 @@ def read_truth(path: Path, video: str) -> np.ndarray:
                 "the measure stage wrote into its folder of truths"
             )
         return read_dataset(file, "truth")[()]
+
+
+def pair_truths(measurements: Sequence[Path], truths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Return each measurement with the truth of the same name; raises `InputError` for one without."""
+    truth_of = {path.stem: path for path in truths}
+    for path in measurements:
+        if path.stem not in truth_of:
+            raise InputError(f"{path} has no truth among those of {', '.join(truth_of)}; give its file with --truths")
+    return [(path, truth_of[path.stem]) for path in measurements]

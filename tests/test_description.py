@@ -4,8 +4,9 @@ import json
 
 import pytest
 from step.__main__ import main
-from step.cli import describe, split
+from step.cli import split
 from step.config.study import BASE_CONFIG, load_config
+from step.description import as_text, describe
 from step.io.videos import write_index
 from step.prepare.split import Candidate, split_videos
 
@@ -14,7 +15,7 @@ MEBI = 2**20  # the paper's M
 
 @pytest.fixture(scope="module")
 def description() -> dict:
-    return describe.describe(load_config(BASE_CONFIG))
+    return describe(load_config(BASE_CONFIG))
 
 
 def test_the_command_prints_it_as_json(description, capsys):
@@ -79,7 +80,7 @@ def test_once_the_videos_are_split_it_says_how_many_can_be_used_and_how_many_are
     config = load_config(overlay)
     candidates = [Candidate(f"P{p}-{s}", f"P{p}", f"P{p}-{s}", "part.h5", 0, "video") for p in range(5) for s in "abc"]
     write_index(tmp_path / "results/mri/index.csv", split_videos(candidates, split.select(config, "mri")))
-    found = describe.describe(config)["domains"]["mri"]["training_data"]
+    found = describe(config)["domains"]["mri"]["training_data"]
     # Three of five patients are trained on, with three videos of four frames each.
     assert found == {
         "videos_at_most": 9,
@@ -90,5 +91,5 @@ def test_once_the_videos_are_split_it_says_how_many_can_be_used_and_how_many_are
         "used_videos": 9,
         "used_images": 36,
     }
-    text = describe.as_text({"domains": {"mri": {"training_data": found}}, "tasks": {}})
+    text = as_text({"domains": {"mri": {"training_data": found}}, "tasks": {}})
     assert "there are 9 videos and 36 images to train on, 9 videos and 36 images are used" in text

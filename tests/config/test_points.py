@@ -1,10 +1,14 @@
 """The points of an ablation: what of the study each shares, and what is made for it."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from step.cli.points import Point, label_of, point_arguments, points_of, study_arguments
+from step.cli.stages import open_stage
+from step.config.points import Point, label_of, point_arguments, points_of, study_arguments
+from step.config.sections import Section
 from step.config.study import BASE_CONFIG, load_config
 from step.errors import InputError
 
@@ -28,7 +32,11 @@ def points(tmp_path_factory) -> dict[str, dict[str, Point]]:
     axis = {"task": "blackhole", "method": "step_joint", "videos": 2}
     file.write_text(yaml.safe_dump({"ablations": {name: axis | chosen for name, chosen in AXES.items()}}))
     study = load_config(BASE_CONFIG, MINIATURE, file)
-    return {name: points_of(study, name) for name in AXES}
+    return {name: points_of(study, name, select_of) for name in AXES}
+
+
+def select_of(stage: str) -> Callable[..., Section]:
+    return open_stage(stage).module.select
 
 
 def made_for(point: Point) -> list[Path]:
@@ -77,6 +85,6 @@ def test_numbers_are_places_on_an_axis_and_words_and_seeds_are_names(points):
 
 
 def test_a_value_that_the_key_cannot_have_is_an_error_of_the_point(points):
-    point = points["steps"]["00"]
+    point = replace(points["steps"]["00"], name="02", value=-1)
     with pytest.raises(InputError, match=r"steps"):
-        _ = Point(point.study, "steps", "02", -1).index
+        _ = point.index

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from step.cli import sample, split, train
-from step.cli.settings import dump_settings
 from step.config.ablations import EPOCH, Ablation
 from step.config.files import StudyFiles
 from step.config.methods import Method
 from step.config.sections import Section
+from step.config.settings import dump_settings
 from step.config.study import Config, varied
+
+SelectOf = Callable[[str], Callable[..., Section]]
+"""From the name of a stage to the function that cuts its settings out of a study, given also what it is about."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Point:
     ablation: str
     name: str
     value: bool | int | float | str
+    select_of: SelectOf
 
     @cached_property
     def config(self) -> Config:
@@ -52,21 +55,17 @@ class Point:
     @cached_property
     def has_study_split(self) -> bool:
         """Whether the point learns from the videos that the study learns from."""
-        return self._as_study(lambda config: split.select(config, domain=self._domain))
+        return self._as_study("split", domain=self._domain)
 
     @cached_property
     def has_study_prior(self) -> bool:
         """Whether the prior of the point is the study's own, perhaps as it was after some epochs."""
-        return self.has_study_split and self._as_study(
-            lambda config: train.select(config, domain=self._domain, prior=self.method.prior)
-        )
+        return self.has_study_split and self._as_study("train", domain=self._domain, prior=self.method.prior)
 
     @cached_property
     def is_study(self) -> bool:
         """Whether the point is the study itself."""
-        same_samples = self._as_study(
-            lambda config: sample.select(config, task=self.chosen.task, method=self.chosen.method)
-        )
+        same_samples = self._as_study("sample", task=self.chosen.task, method=self.chosen.method)
         return same_samples and self.has_study_prior and not self.epoch
 
     @property
@@ -97,15 +96,19 @@ class Point:
     def _folder(self) -> Path:
         return self.study.results / "ablations" / self.ablation / self.name
 
-    def _as_study(self, select: Callable[[Config], Section]) -> bool:
+    def _as_study(self, stage: str, **selectors: str) -> bool:
         """Return whether a stage is told for the point what it is told for the study."""
-        return dump_settings(select(self.config)) == dump_settings(select(self.study))
+        select = self.select_of(stage)
+        return dump_settings(select(self.config, **selectors)) == dump_settings(select(self.study, **selectors))
 
 
-def points_of(study: Config, ablation: str) -> dict[str, Point]:
-    """Return the points of an ablation by the names of their folders, in the order of its values."""
+def points_of(study: Config, ablation: str, select_of: SelectOf) -> dict[str, Point]:
+    """Return the points of an ablation by the names of their folders, in the order of its values.
+
+    `select_of` gives the functions by which the stages `split`, `train` and `sample` are told what to do.
+    """
     names = {f"{number:02d}": value for number, value in enumerate(study.ablations[ablation].values)}
-    return {name: Point(study, ablation, name, value) for name, value in names.items()}
+    return {name: Point(study, ablation, name, value, select_of) for name, value in names.items()}
 
 
 def point_arguments(points: Iterable[Point], files: Iterable[Path]) -> list[tuple[str, object, Path]]:

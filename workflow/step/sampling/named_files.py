@@ -17,7 +17,8 @@ def files_of_measurement(config: Config, task: str) -> list[Path]:
     if isinstance(measurement, OpenSection):
         from step.physics.forward_models import open_measurement
 
-        _, measurement = open_measurement(config.measurement_of(task))
+        _, opened = open_measurement(config.measurement_of(task))
+        return paths_in(opened)
     return paths_in(measurement)
 
 
@@ -27,7 +28,8 @@ def files_of_method(config: Config, task: str, method: str) -> list[Path]:
     if isinstance(noise, OpenSection):
         from step.sampling.noise.sources import open_noise
 
-        _, noise = open_noise(noise)
+        _, opened = open_noise(noise)
+        return paths_in(opened) + _files_of_sampler(config, task, method)
     return paths_in(noise) + _files_of_sampler(config, task, method)
 
 
