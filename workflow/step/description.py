@@ -40,7 +40,7 @@ def _describe_domain(config: Config, domain: str) -> dict:
     from step.models.autoencoder import build_autoencoder
 
     video, priors = config.video_format(domain), config.priors[domain]
-    networks = {}
+    networks: dict[str, torch.nn.Module] = {}
     with torch.device("meta"):  # shapes without memory
         networks["autoencoder"] = build_autoencoder(priors.autoencoder, video.channels)
         for name, temporal in (("image_denoiser", False), ("video_denoiser", True)):
