@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
-FORWARD_MODELS = Path(__file__).parents[2] / "docs/forward-models.md"
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+FORWARD_MODELS = DOCUMENTS / "forward-models.md"
+DOMAINS = DOCUMENTS / "domains.md"
+DENOISERS = DOCUMENTS / "denoisers.md"
 
 
 def blocks(path: Path, language: str) -> list[str]:

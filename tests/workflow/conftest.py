@@ -1,5 +1,7 @@
 """A miniature study, run once through the real graph from a copy of the project that tests may edit."""
 
+import shutil
+
 import pytest
 from project_copy import Copy, Run, copy_of_project, run_miniature
 
@@ -31,6 +33,12 @@ def tour(tmp_path_factory) -> Copy:
     run = run_miniature(copy, "tour")
     assert run.status == 0, run.stdout + run.stderr
     return copy
+
+
+@pytest.fixture(scope="module")
+def tour_to_edit(tour, tmp_path_factory) -> Copy:
+    """The finished tour once more, which the tests of a module may change."""
+    return Copy(shutil.copytree(tour.folder, tmp_path_factory.mktemp("tour_to_edit"), dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")
