@@ -8,7 +8,7 @@ from gaussians import SHAPE, GaussianPrior, LinearGaussianModel
 from step.benchmark import costs
 from step.benchmark.costs import Workload, draw_samples, draw_straightforward, reduced
 from step.benchmark.reference_implementation import sample_straightforward
-from step.config.priors import Autoencoder, Denoiser, NoiseSchedule
+from step.config.priors import Autoencoder, ChosenDenoiser, NoiseSchedule
 from step.config.study import load_config
 from step.config.tasks import Annealing, Likelihood, Ode, PixelSpace, Sampler
 from step.physics.mri import CartesianMri
@@ -57,13 +57,16 @@ def network_workload() -> Workload:
         Autoencoder(
             latent_channels=2, patch_size=2, block_channels=(8, 8), layers_per_block=1, norm_groups=2, attention=True
         ),
-        Denoiser(
-            block_channels=(8, 16),
-            layers_per_block=1,
-            norm_groups=2,
-            attention_heads=2,
-            context_width=4,
-            condition_width=4,
+        ChosenDenoiser(
+            architecture="unet",
+            values={
+                "block_channels": (8, 16),
+                "layers_per_block": 1,
+                "norm_groups": 2,
+                "attention_heads": 2,
+                "context_width": 4,
+                "condition_width": 4,
+            },
         ),
         NoiseSchedule(timesteps=1000, beta_start=1e-4, beta_end=0.02),
         video_shape,

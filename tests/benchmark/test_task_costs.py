@@ -6,7 +6,6 @@ import pytest
 from step.benchmark.task_costs import BenchmarkSettings, benchmark_settings, build_workload
 from step.config.study import Config, load_config
 from step.errors import InputError
-from step.models.untrained import untrained_prior
 
 PROJECT = Path(__file__).parents[2]
 MINIATURE = PROJECT / "tests/workflow/miniature.yaml"
@@ -21,6 +20,8 @@ def settings(**changed) -> BenchmarkSettings:
 
 
 def test_a_longer_video_repeats_the_measurement():
+    from step.models.untrained import untrained_prior
+
     workload = build_workload(settings(), 6, 16, untrained_prior)
     kspace = workload.measurement["kspace"]
     assert kspace.shape[1] == 6
@@ -48,5 +49,7 @@ def test_an_overlay_that_cannot_be_used_is_one_line(changed, words):
 
 
 def test_a_side_that_the_networks_cannot_halve_is_refused():
+    from step.models.untrained import untrained_prior
+
     with pytest.raises(InputError, match=r"scaling\.sides has 20; give multiples of 8"):
         build_workload(settings(), 2, 20, untrained_prior)
