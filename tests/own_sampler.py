@@ -20,7 +20,7 @@ class Descent:
 
     def sample(self, prior, likelihood, noise_sources, generators, device, describe):
         pairs = zip(noise_sources, generators, strict=True)
-        latent = torch.stack([source.draw(prior.latent_shape, generator) for source, generator in pairs]).to(device)
+        latent = torch.stack([source.noise(prior.latent_shape, generator) for source, generator in pairs]).to(device)
         misfits = []
         for _ in range(self.settings.steps):
             gradient, video = likelihood.gradient(latent)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from gaussians import SHAPE, GaussianPrior, LinearGaussianModel
 from step.benchmark import costs
-from step.benchmark.costs import Workload, draw_samples, draw_straightforward, reduced
+from step.benchmark.costs import Workload, reduced, sample_by_reference_implementation, take_samples
 from step.benchmark.reference_implementation import sample_straightforward
 from step.config.priors import Autoencoder, ChosenDenoiser, NoiseSchedule
 from step.config.study import load_config
@@ -90,16 +90,16 @@ LANGEVIN_BOUNDED = {"damping": 0.0, "gradient_bound": 0.3125}
 )
 def test_both_samplers_draw_the_same_samples(workload, settings):
     chosen, problem = sampler(**settings), workload()
-    ours = draw_samples(problem, chosen, N_SAMPLES)
-    theirs = draw_straightforward(problem, chosen, N_SAMPLES)
+    ours = take_samples(problem, chosen, N_SAMPLES)
+    theirs = sample_by_reference_implementation(problem, chosen, N_SAMPLES)
     torch.testing.assert_close(ours.latents, theirs, rtol=1e-4, atol=1e-4 * theirs.abs().max().item())
     # The test can fail: with the score of every second step the samples are others.
-    other = draw_samples(problem, sampler(**settings, prior_score_every=2), N_SAMPLES)
+    other = take_samples(problem, sampler(**settings, prior_score_every=2), N_SAMPLES)
     assert not torch.allclose(other.latents, theirs, rtol=1e-4, atol=1e-4 * theirs.abs().max().item())
 
 
 def test_evaluations_are_counted_per_sample():
-    drawn = draw_samples(gaussian_workload(), sampler(), N_SAMPLES)
+    drawn = take_samples(gaussian_workload(), sampler(), N_SAMPLES)
     assert (drawn.n_drawn, drawn.decoder_evaluations, drawn.denoiser_evaluations) == (4, 3 * 5, 3 * (2 + 5))
 
 

@@ -13,7 +13,7 @@ import torch
 from raw_files import random_image, to_kspace, write_mat
 from step.__main__ import main
 from step.config.settings import dump_settings
-from step.config.study import BASE_CONFIG, Config, lay_over, load_config
+from step.config.study import BASE_CONFIG, Config, load_config, overlaid
 from step.io.flows import VideoFlow, write_flows
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
 from step.io.reconstructions import write_measurement
@@ -42,7 +42,7 @@ def config() -> Config:
         },
         "tasks": {"mri8": {"measurement": {"acceleration": 4, "acs_lines": 4}}},
     }
-    return Config.model_validate(lay_over(load_config().model_dump(mode="json"), tiny))
+    return Config.model_validate(overlaid(load_config().model_dump(mode="json"), tiny))
 
 
 def settings(stage: str, config: Config, *selectors: str) -> list[str]:

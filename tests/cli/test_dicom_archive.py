@@ -10,7 +10,7 @@ from dicom_series import frames_of, write_cine
 from step.__main__ import main
 from step.cli import ingest
 from step.config.settings import dump_settings
-from step.config.study import BASE_CONFIG, Config, lay_over, load_config
+from step.config.study import BASE_CONFIG, Config, load_config, overlaid
 from step.domains.mri.ingest import find_files
 from step.io.sequences import read_sequences
 
@@ -26,7 +26,7 @@ def run(config, tmp_path, capfd) -> Callable[..., tuple[int, str]]:
 
     def run_stage(root: Path, *subjects: str) -> tuple[int, str]:
         mri = {"data": {"mri": {"root": str(root), "frames": 12}}}
-        study = Config.model_validate(lay_over(config.model_dump(mode="json"), mri))
+        study = Config.model_validate(overlaid(config.model_dump(mode="json"), mri))
         subjects = subjects or tuple(find_files(study.data["mri"]))
         command = ["ingest", "--settings", dump_settings(ingest.select(study, "mri"))]
         command += ["--root", str(root), "--subjects", *subjects, "--output", str(tmp_path / "out/000.h5")]

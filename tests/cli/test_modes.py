@@ -58,7 +58,7 @@ CLUSTERING = {
     "regularisation": 1e-3,
     "evidence": 10,
     "gap_level": 0.05,
-    "gap_draws": 99,
+    "gap_resamples": 99,
     "neighbours": 8,
     "stability_resamples": 5,
     "least_stability": 0.9,

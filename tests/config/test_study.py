@@ -9,7 +9,7 @@ import pytest
 from step.__main__ import main
 from step.cli.train import select
 from step.config.settings import dump_settings
-from step.config.study import BASE_CONFIG, Config, check_config, lay_over, lay_over_base, load_config
+from step.config.study import BASE_CONFIG, Config, check_config, load_config, overlaid, overlaid_on_base
 from step.errors import InputError
 
 LIBRARY = BASE_CONFIG.parents[1] / "workflow"
@@ -161,7 +161,7 @@ def test_files_are_laid_over_each_other_in_their_order(tmp_path):
 
 
 def test_a_list_replaces_the_whole_list():
-    assert lay_over({"a": {"b": [1, 2], "c": 3}}, {"a": {"b": [4]}}) == {"a": {"b": [4], "c": 3}}
+    assert overlaid({"a": {"b": [1, 2], "c": 3}}, {"a": {"b": [4]}}) == {"a": {"b": [4], "c": 3}}
 
 
 def test_the_order_of_keys_does_not_change_the_settings_of_a_stage():
@@ -195,5 +195,5 @@ def test_in_the_project_s_own_folder_its_files_are_named_as_they_stand(monkeypat
 
 def test_values_are_laid_over_the_paper_s_study_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = check_config(lay_over_base({"seed": 7}), source="here")
+    config = check_config(overlaid_on_base({"seed": 7}), source="here")
     assert config == load_config().model_copy(update={"seed": 7})

@@ -60,7 +60,7 @@ def test_a_processor_evaluates_the_networks_as_they_are(prior):
     networks = Networks(precision="bfloat16", channels_last=True, compile=True, frames_per_chunk=1)
     latent = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(0))
     before = prior.decode(latent), prior.denoise(latent, 0.3)
-    prepared = prior.prepare(networks)
+    prepared = prior.place(networks)
     assert torch.equal(prepared.decode(latent), before[0])
     assert torch.equal(prepared.denoise(latent, 0.3), before[1])
 

@@ -16,7 +16,7 @@ from step.errors import InputError
 from step.physics.deepinv_operator import DeepinvOperator
 from step.physics.forward_models import build_forward_model, check_measurement, open_measurement
 from step.sampling.named_files import files_of_measurement
-from step.sampling.pixel_space import draw_video
+from step.sampling.pixel_space import sample_video
 from step.sampling.posterior import LatentLikelihood
 
 FRAME = (2, 16, 12)
@@ -115,7 +115,7 @@ def test_a_draw_in_pixel_space_has_the_mean_and_spread_of_a_gaussian_posterior()
     """Of a video of zero: in the hole the spread before, elsewhere that of two Gaussians."""
     model, centre = DeepinvOperator(inpainting(), FRAME, NOISE), torch.zeros(1, 400, *FRAME)
     measurement = model.with_noise_level(0.0).measure(centre, seed=0)
-    sample = draw_video(model, centre, measurement, 0.3, 4, [torch.Generator().manual_seed(1)])[0]
+    sample = sample_video(model, centre, measurement, 0.3, 4, [torch.Generator().manual_seed(1)])[0]
     seen = hole().bool()
     assert sample[:, ~seen].std().item() == pytest.approx(0.3, rel=0.03)
     assert sample[:, seen].std().item() == pytest.approx((1 / 0.3**2 + 1 / NOISE**2) ** -0.5, rel=0.03)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from step.config.study import load_config
-from step.contracts import LeastSquaresModel, PreparedModel
-from step.domains.mri.phantom.anatomy import draw_patient
-from step.domains.mri.phantom.drawing import make_grid
+from step.contracts import LeastSquaresModel, PrecomputingModel
+from step.domains.mri.phantom.anatomy import sample_patient
+from step.domains.mri.phantom.canvas import make_grid
 from step.domains.mri.phantom.patient import simulate_magnitudes
-from step.domains.mri.phantom.receiver import draw_object_phase
+from step.domains.mri.phantom.receiver import sample_object_phase
 from step.domains.mri.simulate import settings_of
 from step.physics.fourier import fft2c, ifft2c
 from step.physics.masks import equispaced_mask
@@ -33,8 +33,8 @@ def patient(n_lines: int, name: str, rows: int, n_columns: int, pixel_mm: float)
     grid = make_grid((n_lines, n_columns), pixel_mm)
     config = load_config()
     settings = settings_of(config.data["mri"], config.seed)
-    [magnitude] = simulate_magnitudes(settings, draw_patient(generator), "sax", 1, grid, generator)
-    image = magnitude / magnitude.max() * np.exp(1j * draw_object_phase(grid, generator))
+    [magnitude] = simulate_magnitudes(settings, sample_patient(generator), "sax", 1, grid, generator)
+    image = magnitude / magnitude.max() * np.exp(1j * sample_object_phase(grid, generator))
     noise = generator.standard_normal((2, *image.shape)) * settings.noise
     image = torch.from_numpy(image + noise[0] + 1j * noise[1])
     return fit_rows(image.mT, rows).mT.contiguous()
@@ -176,8 +176,8 @@ def test_the_truth_fits_data_whose_lines_change_with_time(changing):
 def test_the_likelihood_is_a_sum_over_chunks_of_frames(changing, prepared):
     video, measurement = changing
     forward = model(48)
-    assert isinstance(forward, PreparedModel)
-    given = forward.prepare(measurement, video.dtype) if prepared else measurement
+    assert isinstance(forward, PrecomputingModel)
+    given = forward.precompute(measurement, video.dtype) if prepared else measurement
     parts = [
         forward.negative_log_likelihood(video[:, part], {name: array[:, part] for name, array in given.items()})
         for part in (slice(0, 5), slice(5, 6), slice(6, None))
@@ -227,7 +227,7 @@ def test_single_precision_gives_the_same_chi_square(changing):
     single = {name: array.to(torch.complex64) if array.is_complex() else array for name, array in measurement.items()}
     single["outside_scale"] = single["outside_scale"].float()
     forward = model(48)
-    found = forward.chi_squares(video.float(), forward.prepare(single, torch.float32))["kspace"]
+    found = forward.chi_squares(video.float(), forward.precompute(single, torch.float32))["kspace"]
     assert found.item() == pytest.approx(forward.chi_squares(video, measurement)["kspace"].item(), rel=1e-4)
 
 
@@ -235,7 +235,7 @@ def test_with_as_many_lines_as_rows_nothing_is_prepared_and_nothing_is_outside()
     forward = CartesianMri(equispaced_mask(16, 4, 4), NOISE)
     video = torch.randn(1, 2, 2, 16, 12, generator=torch.Generator().manual_seed(0))
     measurement = forward.measure(video, torch.Generator().manual_seed(0))
-    assert forward.prepare(measurement, video.dtype) is measurement
+    assert forward.precompute(measurement, video.dtype) is measurement
     assert not measurement["outside_scale"].any()
     assert forward.outside_energy(video, measurement).item() == 0
 
@@ -267,7 +267,7 @@ def posterior_mean(measurement: dict, shape: torch.Size) -> torch.Tensor:
     def residuals(white: torch.Tensor) -> torch.Tensor:
         return forward.residuals(colour(white), prepared)
 
-    prepared = forward.prepare(measurement, torch.float64)
+    prepared = forward.precompute(measurement, torch.float64)
     white = torch.zeros(shape, dtype=torch.float64)
     for _ in range(4):
         found, transposed = torch.func.vjp(residuals, white)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from eht_observations import N_PIXELS, PROJECT, crescent, eht_image, forward_model, schedule, table_of
-from step.contracts import PreparedModel
+from step.contracts import PrecomputingModel
 from step.errors import InputError
 from step.physics.array import by_sensitivity, read_array
 from step.physics.closures import closure_phase, log_closure_amplitude, to_measurement
@@ -139,8 +139,8 @@ def test_the_likelihood_is_the_chi_squares(model, video, measured):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_what_is_prepared_once_changes_no_result(model, measured, dtype):
-    assert isinstance(model, PreparedModel)
-    other, prepared = crescent(64, seed=5).to(dtype), model.prepare(measured, dtype)
+    assert isinstance(model, PrecomputingModel)
+    other, prepared = crescent(64, seed=5).to(dtype), model.precompute(measured, dtype)
     assert {array.shape[:2] for array in prepared.values()} == {(1, 64)}
     assert prepared["waves_x"].dtype == dtype
     for method in (model.negative_log_likelihood, model.residuals, model.misfit):

@@ -238,7 +238,7 @@ def test_steps_with_a_momentum_that_lasts_leave_the_distribution_too():
 
 
 def test_without_the_test_of_metropolis_the_distribution_changes(monkeypatch):
-    monkeypatch.setattr(mcmc, "draw_uniform", lambda generator: -1.0)
+    monkeypatch.setattr(mcmc, "sample_uniform", lambda generator: -1.0)
     start, end = moved(damping=0.0, steps=1)
     assert change(start, end) > 8
     assert asymmetry(start, end) > 8

@@ -43,7 +43,7 @@ def draw(name: str, flow: Flow | None, n_channels: int = DRAWS, seed: int = 0) -
     """Return noise (time, channel, y, x) on the grid of `flow`; without one, three frames of SIDE x SIDE."""
     n_flows, _, height, width = flow.forward.shape if flow else (2, 2, SIDE, SIDE)
     shape = (n_flows + 1, n_channels, height, width)
-    return build(name, flow, shape).draw(shape, torch.Generator().manual_seed(seed))
+    return build(name, flow, shape).noise(shape, torch.Generator().manual_seed(seed))
 
 
 def shift(x: float, y: float, n_frames: int = 3, side: int = SIDE) -> Flow:
@@ -237,7 +237,7 @@ def test_many_subcells_approach_infinite_pieces():
     shape = (2, DRAWS, SIDE, SIDE)
     section = {"source": "integral", "subcells": 9}
     source = build_noise_source(TypeAdapter(AnyNoise).validate_python(section), flow, shape)
-    noise = source.draw(shape, torch.Generator().manual_seed(0))
+    noise = source.noise(shape, torch.Generator().manual_seed(0))
     areas = hat_areas(flow, 0)
     expected = areas / areas.sum(dim=0).clamp(min=1e-12).sqrt()
     rounding = 2 / 9
@@ -270,7 +270,7 @@ def test_gaussian_process_noise_has_unit_variance_under_any_flow_and_number_of_f
     section = {"source": "gp_warp", "length": 0.8, "features": 3}
     shape = (3, DRAWS, SIDE, SIDE)
     source = build_noise_source(TypeAdapter(AnyNoise).validate_python(section), random_flow(), shape)
-    for frame in source.draw(shape, torch.Generator().manual_seed(0)):
+    for frame in source.noise(shape, torch.Generator().manual_seed(0)):
         assert (correlation(frame, frame).diagonal() - 1).abs().max() < 5 * math.sqrt(2 / DRAWS)
 
 
@@ -301,11 +301,11 @@ def test_a_source_serves_many_draws(name):
     shape = (3, 2, SIDE, SIDE)
     source = build(name, random_flow(), shape)
     generator = torch.Generator().manual_seed(0)
-    first, second = source.draw(shape, generator), source.draw(shape, generator)
+    first, second = source.noise(shape, generator), source.noise(shape, generator)
     assert first.shape == shape
     assert first.dtype == torch.float32
     assert not torch.equal(first, second)
-    assert torch.equal(source.draw(shape, torch.Generator().manual_seed(0)), first)
+    assert torch.equal(source.noise(shape, torch.Generator().manual_seed(0)), first)
     assert isinstance(source, NoiseSource)
 
 
@@ -318,7 +318,7 @@ def test_a_video_of_one_frame_is_drawn_too(name):
 @pytest.mark.parametrize("name", MOVING)
 def test_noise_of_latents_moves_by_the_flow_of_pixels_in_latent_pixels(name):
     shape = (3, 2, 12, 12)
-    noise = build(name, shift(8, -4, side=48), shape).draw(shape, torch.Generator().manual_seed(0))
+    noise = build(name, shift(8, -4, side=48), shape).noise(shape, torch.Generator().manual_seed(0))
     assert torch.allclose(noise[1, :, :-1, 2:], noise[0, :, 1:, :-2], atol=1e-6)
 
 
@@ -339,7 +339,7 @@ def test_a_module_elsewhere_is_found_by_its_dotted_name_and_checks_its_own_keys(
         "    level: Positive\n"
         "class Constant:\n"
         "    def __init__(self, level): self.level = level\n"
-        "    def draw(self, shape, generator): return torch.full(shape, self.level)\n"
+        "    def noise(self, shape, generator): return torch.full(shape, self.level)\n"
         "def build(settings, flow, latent_shape): return Constant(settings.level)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
@@ -349,7 +349,7 @@ def test_a_module_elsewhere_is_found_by_its_dotted_name_and_checks_its_own_keys(
         section = {"source": "my_noise", "uses_flow": False, "level": level}
         return build_noise_source(TypeAdapter(AnyNoise).validate_python(section), None, shape)
 
-    assert torch.equal(source(2.0).draw(shape, torch.Generator()), torch.full(shape, 2.0))
+    assert torch.equal(source(2.0).noise(shape, torch.Generator()), torch.full(shape, 2.0))
     with pytest.raises(InputError, match=r"noise of source my_noise: level: .*greater than 0, not -1"):
         source(-1.0)
 

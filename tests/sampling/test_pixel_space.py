@@ -16,7 +16,7 @@ from step.contracts import LeastSquaresModel
 from step.errors import InputError
 from step.sampling.daps import sample_posterior
 from step.sampling.noise.independent import IndependentNoise
-from step.sampling.pixel_space import conjugate_gradients, draw_in_pixel_space, uses_pixel_space
+from step.sampling.pixel_space import conjugate_gradients, sample_in_pixel_space, uses_pixel_space
 from step.sampling.posterior import LatentLikelihood
 from test_daps import CPU, generators, one_measurement, sampler
 
@@ -62,7 +62,7 @@ def test_one_draw_is_exact_for_a_linear_measurement(prior, model, scale):
     measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))
     one_row = torch.randn(1, 2, 1, 1, 3, generator=torch.Generator().manual_seed(7))
     start = one_row.repeat(1, 1, 1, ROWS, 1)
-    samples, videos = draw_in_pixel_space(
+    samples, videos = sample_in_pixel_space(
         likelihood(prior, model, measurement, N_VIDEOS),
         start.expand(N_VIDEOS, *SHAPE),
         SIGMA,
@@ -84,10 +84,10 @@ def test_a_draw_is_the_same_whatever_is_drawn_with_it():
     model, prior = LinearGaussianModel(NOISE_LEVEL), GaussianPrior()
     measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))
     start = torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(7))
-    together, _ = draw_in_pixel_space(
+    together, _ = sample_in_pixel_space(
         likelihood(prior, model, measurement, 4), start, SIGMA, settings(), generators(range(4))
     )
-    alone, _ = draw_in_pixel_space(
+    alone, _ = sample_in_pixel_space(
         likelihood(prior, model, measurement, 2), start[2:], SIGMA, settings(), generators(range(4))[2:]
     )
     assert torch.equal(together[2:], alone)
@@ -137,4 +137,4 @@ def test_a_measurement_without_residuals_is_one_clear_line():
 
     measured = likelihood(GaussianPrior(), OtherModel(), {"y": torch.zeros(1, 2, ROWS, 2)}, 2)
     with pytest.raises(InputError, match=r"OtherModel has none; set above_sigma to null"):
-        draw_in_pixel_space(measured, torch.zeros(2, *SHAPE), SIGMA, settings(), generators(range(2)))
+        sample_in_pixel_space(measured, torch.zeros(2, *SHAPE), SIGMA, settings(), generators(range(2)))

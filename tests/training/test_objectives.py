@@ -10,7 +10,7 @@ from step.config.study import load_config
 from step.diffusion.schedule import LinearBetaSchedule
 from step.io.videos import PreparedVideo, VideoRecord, VideoStore, write_videos
 from step.physics.display import DARK, to_unit_range
-from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, prefetch, transform
+from step.training.batches import ImageSet, ShuffledBatches, VideoSet, prefetch, sample_transforms, transform
 from step.training.objectives import autoencoder_loss, denoising_loss, mean_in_parts
 
 NO_CHANGE = Augmentation(flips=False, zoom=(1.0, 1.0), probability=0.0)
@@ -77,23 +77,23 @@ def test_joint_training_keeps_the_ratio_of_video_steps():
 
 
 def test_an_epoch_sees_every_example_once_and_another_seed_another_order():
-    order = Order(10, 5, seed=1, name="images")
+    order = ShuffledBatches(10, 5, seed=1, name="images")
     first = order.batch(0) + order.batch(1)
     assert sorted(first) == list(range(10))
     assert sorted(order.batch(2) + order.batch(3)) == list(range(10))
     assert first != order.batch(2) + order.batch(3)
     assert first == [
-        *Order(10, 5, seed=1, name="images").batch(0),
-        *Order(10, 5, seed=1, name="images").batch(1),
+        *ShuffledBatches(10, 5, seed=1, name="images").batch(0),
+        *ShuffledBatches(10, 5, seed=1, name="images").batch(1),
     ]
     assert first != [
-        *Order(10, 5, seed=2, name="images").batch(0),
-        *Order(10, 5, seed=2, name="images").batch(1),
+        *ShuffledBatches(10, 5, seed=2, name="images").batch(0),
+        *ShuffledBatches(10, 5, seed=2, name="images").batch(1),
     ]
 
 
 def test_a_batch_larger_than_the_set_goes_round(store):
-    order = Order(6, 8, seed=0, name="videos")
+    order = ShuffledBatches(6, 8, seed=0, name="videos")
     assert order.steps_per_epoch == 1
     assert len(order.batch(0)) == 8
 
@@ -117,7 +117,7 @@ def test_flips_mirror_all_frames_of_a_video_alike():
     flip_x = torch.tensor([[[-1.0, 0, 0], [0, 1.0, 0]]])
     assert torch.allclose(transform(video, flip_x, 0.0), video.flip(-1), atol=1e-4)
     settings = Augmentation(flips=True, zoom=(1.0, 1.0), probability=1.0)
-    transforms = draw_transforms(400, settings, torch.Generator().manual_seed(0))
+    transforms = sample_transforms(400, settings, torch.Generator().manual_seed(0))
     assert transforms[:, 0, 0].mean().abs() < 0.2
     assert transforms[:, 1, 1].mean().abs() < 0.2
     assert (transforms[:, :, :2].abs().sum(dim=(1, 2)) == 2).all()
@@ -125,12 +125,12 @@ def test_flips_mirror_all_frames_of_a_video_alike():
 
 def test_zoom_is_within_its_bounds_and_none_changes_nothing():
     settings = Augmentation(flips=False, zoom=(0.8, 1.25), probability=1.0)
-    zoom = 1 / draw_transforms(500, settings, torch.Generator().manual_seed(0))[:, 0, 0]
+    zoom = 1 / sample_transforms(500, settings, torch.Generator().manual_seed(0))[:, 0, 0]
     assert zoom.min() >= 0.8
     assert zoom.max() <= 1.25
     assert zoom.log().mean().abs() < 0.03
     video = torch.randn(2, 3, 1, 6, 6)
-    same = transform(video, draw_transforms(2, NO_CHANGE, torch.Generator().manual_seed(0)), 0.0)
+    same = transform(video, sample_transforms(2, NO_CHANGE, torch.Generator().manual_seed(0)), 0.0)
     assert torch.allclose(same, video, atol=1e-5)
 
 
@@ -177,7 +177,7 @@ def test_latents_are_of_examples_that_are_dark_outside():
         augmentation = Augmentation(flips=True, zoom=(0.5, 0.5), probability=1.0)
 
     batches = LatentBatches(Frames(), LinearBetaSchedule(1000, 1e-4, 0.02), DARK["unit_range"], 4, 0, Process())
-    latent, _, _ = batches.prepare(torch.ones(2, 3, 1, 8, 8), torch.Generator().manual_seed(0), Training())
+    latent, _, _ = batches.batch(torch.ones(2, 3, 1, 8, 8), torch.Generator().manual_seed(0), Training())
     assert (latent[..., :2, :] == -1).all()
     assert torch.allclose(latent[..., 2:6, 2:6], torch.ones(()), atol=1e-6)
 
@@ -208,7 +208,7 @@ def test_processes_share_out_the_batch_and_its_random_draws():
     def prepare(rank: int, world: int):
         batches = LatentBatches(frames, schedule, 0.0, 3, 0, Process(rank, world))
         mine = batches.mine(list(range(4)))
-        return batches.prepare(examples[mine], batches.generator("video", 5), Training())
+        return batches.batch(examples[mine], batches.generator("video", 5), Training())
 
     alone = prepare(0, 1)
     shared = [prepare(rank, 2) for rank in range(2)]
@@ -249,7 +249,7 @@ def test_a_trained_autoencoder_encodes_as_many_frames_at_once_as_it_may_and_the_
     def validate(frames_at_once: int, batch_size: int) -> tuple[float, int, int]:
         frames, network = Frames(), Network()
         latents = LatentBatches(frames, schedule, 0.0, frames_at_once, 0, Process())
-        latents.prepare(videos, latents.generator("video", 0), Training())
+        latents.batch(videos, latents.generator("video", 0), Training())
         loss = latents.objective(None, videos, temporal, batch_size).validation_loss(network)
         return loss, frames.most, network.most
 

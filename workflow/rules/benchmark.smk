@@ -1,5 +1,5 @@
 # What the sampler costs, with untrained networks and a random video: a study of its own for every size, whatever study
-# is laid over the paper's. No result depends on it.
+# is overlaid on the paper's. No result depends on it.
 
 
 rule bench:
@@ -11,7 +11,7 @@ rule bench:
         RESULTS / "benchmarks/benchmark/{size}-{task}.tsv"
     conda:
         "../../envs/step.yaml"
-    # All of them: a job beside it would change what it measures.
+    # All of them: a job next to it would change what it measures.
     threads: 64
     resources:
         gpu=1,

@@ -24,7 +24,7 @@ from step.config.files import StudyFiles, made_of, sample_numbers, that_measure,
 from step.config.metrics import Network
 from step.config.plan import compared_method, sampling_shards, shards
 from step.config.pretrained import pretrained_settings
-from step.config.study import check_config, lay_over_base
+from step.config.study import check_config, overlaid_on_base
 from step.config.targets import Targets
 from step.errors import InputError
 from step.products import Given, arguments_of, awaited_files, written_files
@@ -40,9 +40,9 @@ def checked(function, *arguments, **words):
         sys.exit(f"error: {error}")
 
 
-# A configuration that an importing workflow hands over is laid over the paper's study, as a file would be.
+# A configuration that an importing workflow hands over is overlaid on the paper's study, as a file would be.
 HANDED_OVER = len(workflow.configfiles) == N_CONFIGFILES
-VALUES = checked(lay_over_base, config) if HANDED_OVER else config
+VALUES = checked(overlaid_on_base, config) if HANDED_OVER else config
 CONFIG = checked(check_config, VALUES, source=" + ".join(map(str, workflow.configfiles)) or "the workflow's config")
 RESULTS = CONFIG.results
 

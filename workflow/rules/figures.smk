@@ -61,7 +61,7 @@ rule plot_movie:
         report(
             RESULTS / "{task}/videos/{name}.mp4",
             caption="../report/movie.rst",
-            category="Films",
+            category="Videos",
             labels={"figure": "", "of": "{task}", "what": "{name}"},
         ),
     log:
@@ -92,7 +92,7 @@ use rule plot_movie as plot_tour_movie with:
         report(
             RESULTS / "{task}/tour/comparison.mp4",
             caption="../report/movie.rst",
-            category="Films",
+            category="Videos",
             labels={"figure": "", "of": "{task}", "what": "tour"},
         ),
     log:
@@ -304,7 +304,7 @@ rule plot_deltas:
         movie=report(
             RESULTS / "{task}/videos/deltas.mp4",
             caption="../report/deltas.rst",
-            category="Films",
+            category="Videos",
             labels={"figure": " 7 (a)", "of": "{task}", "what": "averaged delta frames"},
         ),
     log:
@@ -431,7 +431,7 @@ rule plot_generated:
         movie=report(
             RESULTS / "{domain}/videos/generated.mp4",
             caption="../report/generated.rst",
-            category="Films",
+            category="Videos",
             labels={"figure": "11", "of": "{domain}", "what": "unconditional samples"},
         ),
     log:

@@ -132,7 +132,7 @@ rule plot_modes:
         movie=report(
             POSTERIOR / "modes.mp4",
             caption="../report/modes.rst",
-            category="Films",
+            category="Videos",
             labels={"figure": " 1", "of": "{posterior}", "what": "modes"},
         ),
     log:
@@ -172,7 +172,7 @@ rule plot_samples:
         movie=report(
             POSTERIOR / "samples.mp4",
             caption="../report/samples.rst",
-            category="Films",
+            category="Videos",
             labels={"figure": "12", "of": "{posterior}", "what": "posterior samples"},
         ),
     log:
@@ -212,7 +212,7 @@ rule plot_uncertainty:
         movie=report(
             POSTERIOR / "uncertainty.mp4",
             caption="../report/uncertainty.rst",
-            category="Films",
+            category="Videos",
             labels={"figure": "", "of": "{posterior}", "what": "uncertainty"},
         ),
     log:

@@ -139,7 +139,7 @@ use rule plot_modes as plot_modes_of_observation with:
             OBSERVED / "modes.mp4",
             caption="../report/modes.rst",
             category="Observations",
-            labels={"observation": "{observation}", "result": "modes, film"},
+            labels={"observation": "{observation}", "result": "modes, video"},
         ),
     log:
         RESULTS / "logs/observations/{observation}/plot-modes.log",
@@ -190,7 +190,7 @@ rule plot_observation:
             OBSERVED / "posterior.mp4",
             caption="../report/posterior.rst",
             category="Observations",
-            labels={"observation": "{observation}", "result": "posterior, film"},
+            labels={"observation": "{observation}", "result": "posterior, video"},
         ),
     log:
         RESULTS / "logs/observations/{observation}/plot.log",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 if not isinstance(workflow.current_basedir, os.PathLike):
     sys.exit(
-        f"error: this workflow is read from {workflow.current_basedir}, without the library beside it; clone the "
+        f"error: this workflow is read from {workflow.current_basedir}, without the library next to it; clone the "
         "repository and give `snakefile:` the path of the Snakefile in it"
     )
 

@@ -1,4 +1,4 @@
-# Everything on one page that opens without a network: pictures, films and tables with their captions, configuration,
+# Everything on one page that opens without a network: pictures, videos and tables with their captions, configuration,
 # versions and run times. Snakemake writes it from the results that are there; nothing is run for it. It sorts by labels,
 # as texts: figures of one digit have a blank before it.
 

@@ -1,4 +1,4 @@
-# Validation videos -> settings of the sampler that suit them, as a configuration to lay over the study's own.
+# Validation videos -> settings of the sampler that suit them, as a configuration to overlay on the study's own.
 
 
 use rule measure as measure_validation with:

@@ -120,7 +120,7 @@ def sample(
     if isinstance(settings, Sampler) and hasattr(physics, "with_noise_level"):
         assumed = physics.with_noise_level(chunks.likelihood.noise_level)
     source = noise or build_noise_source(FrameNoise(source="independent"), None, prior.latent_shape)
-    ready = prior.prepare(chunks.networks)
+    ready = prior.place(chunks.networks)
     found = Reconstructor(ready, assumed, chosen, chunks, device).sample(
         {VIDEO: measurement},
         {VIDEO: source},

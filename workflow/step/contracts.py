@@ -53,7 +53,7 @@ class ForwardModel(Protocol):
 
 @runtime_checkable
 class LeastSquaresModel(Protocol):
-    """What a forward model offers beside the rest if its likelihood is a sum of squares; some samplers need it."""
+    """What a forward model offers besides the rest if its likelihood is a sum of squares; some samplers need it."""
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return r (batch, datum) in units of their errors: ``-log p(y | x) = ||r||^2 / 2``, up to a constant."""
@@ -61,10 +61,10 @@ class LeastSquaresModel(Protocol):
 
 
 @runtime_checkable
-class PreparedModel(Protocol):
-    """What a forward model offers beside the rest if part of its likelihood is the same for every video."""
+class PrecomputingModel(Protocol):
+    """What a forward model offers besides the rest if part of its likelihood is the same for every video."""
 
-    def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
+    def precompute(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
         """Return `measurement` with more arrays, of leading axes (batch, time), which spare its likelihood that part.
 
         All the model's methods take it in place of `measurement`, of videos of `dtype`, with the same result.
@@ -74,7 +74,7 @@ class PreparedModel(Protocol):
 
 @runtime_checkable
 class OutsideModel(Protocol):
-    """What a forward model offers beside the rest if its data see more than the frame."""
+    """What a forward model offers besides the rest if its data see more than the frame."""
 
     def outside_energy(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the share of the data's energy that comes from outside the frame, given `video`, shape (batch,)."""
@@ -131,7 +131,7 @@ class DenoiserArchitecture(Protocol):
 class NoiseSource(Protocol):
     """Where the noise of the sampler (`n_init` and `n_k` of Algorithm 1) comes from."""
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return unit-variance noise for one video: `shape` is (time, latent_channel, latent_y, latent_x)."""
         ...
 

@@ -54,8 +54,8 @@ Pictures = Annotated[
     About(help="the picture; the suffix (.png, .pdf, .svg) names the format", makes=(".png", ".pdf")),
 ]
 Movie = Annotated[Path, About(help="the movie: .mp4 (H.264), or .gif", makes=(".mp4",))]
-Numbers = Annotated[Path, About(help="the numbers that are drawn", makes=(".npz",))]
-Rows = Annotated[Path, About(help="the numbers that are drawn, CSV", makes=(".csv",))]
+Numbers = Annotated[Path, About(help="the numbers that are plotted", makes=(".npz",))]
+Rows = Annotated[Path, About(help="the numbers that are plotted, CSV", makes=(".csv",))]
 Sheet = Annotated[Path, About(help="the table, CSV", words=("CSV",), makes=(".csv",))]
 Documents = Annotated[
     tuple[Path, ...],
@@ -67,7 +67,7 @@ Documents = Annotated[
 
 
 class Figure(Protocol):
-    """A module that draws one figure."""
+    """A module that plots one figure."""
 
     Settings: type[Section]
     Files: type

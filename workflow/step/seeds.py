@@ -1,10 +1,10 @@
-"""Seeds that depend on what is drawn, never on who draws it, in which order or on how many machines."""
+"""Seeds that depend on what is sampled, never on who samples it, in which order or on how many machines."""
 
 import hashlib
 
 
 def derive_seed(study_seed: int, *names: object) -> int:
-    """Return a 63-bit seed for the draw that `names` identify, e.g. ``("mri8", "video003", "sample0")``.
+    """Return a 63-bit seed for the sample that `names` identify, e.g. ``("mri8", "video003", "sample0")``.
 
     The seed is a hash of the text of its arguments, so the same names give the same seed on every machine,
     and names that differ in any part give independent ones.

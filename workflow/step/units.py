@@ -1,4 +1,4 @@
-"""Units that several rooms convert from and to."""
+"""Units that several packages convert from and to."""
 
 import math
 

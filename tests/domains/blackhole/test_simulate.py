@@ -6,7 +6,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 from step.config.study import load_config
 from step.domains.blackhole.accretion.crescent import energy_shift
-from step.domains.blackhole.accretion.flow import Flow, draw_flow
+from step.domains.blackhole.accretion.flow import Flow, sample_flow
 from step.domains.blackhole.accretion.hotspots import SpotField
 from step.domains.blackhole.accretion.images import FlowImages
 from step.domains.blackhole.accretion.ipole_files import IpoleHeader, write_ipole_image
@@ -35,7 +35,7 @@ def settings(**changes: object) -> Settings:
 
 def flow_of(seed: int, **parts: dict[str, object]) -> Flow:
     """Return the flow of `seed`, with values of its parts changed, e.g. ``view={"inclination_rad": 0}``."""
-    flow = draw_flow(seed, (0.5, 1.5))
+    flow = sample_flow(seed, (0.5, 1.5))
     changes = {name: dataclasses.replace(getattr(flow, name), **values) for name, values in parts.items()}
     return dataclasses.replace(flow, **changes)
 
@@ -140,7 +140,7 @@ def test_single_images_have_the_layout_of_ipole(tmp_path):
 def test_single_images_show_the_flow_at_independent_times(tmp_path):
     simulate(settings(images=40), ["still0001"], tmp_path)
     times = sorted(int(path.stem.removeprefix("img_s")) for path in tmp_path.glob("images/still0001/*"))
-    flow = draw_flow(0, (0.5, 1.5))
+    flow = sample_flow(0, (0.5, 1.5))
     assert np.diff(times).min() > 2 * max(flow.turbulence.lifetime_m, flow.spots.lifetime_m)
     stills = np.stack([read_ipole(tmp_path / f"images/still0001/img_s{time}.h5") for time in times])
     changes = stills - stills.mean(0)

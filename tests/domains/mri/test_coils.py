@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 from step.domains.mri.coils import coil_maps, combine_coils
-from step.domains.mri.phantom.drawing import make_grid
-from step.domains.mri.phantom.receiver import draw_coil_maps
+from step.domains.mri.phantom.canvas import make_grid
+from step.domains.mri.phantom.receiver import sample_coil_maps
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def object_and_coils() -> tuple[np.ndarray, np.ndarray]:
     body = np.clip((105 - distance) / 8 + 0.5, 0, 1)
     turning = 0.3 * np.sin(2 * np.pi * np.arange(8) / 8)[:, None, None] * beating
     image = (0.5 * body + 0.5 * beating) * np.exp(1j * (turning + grid.y / 90 - (grid.x / 120) ** 2))
-    return image, draw_coil_maps(grid, np.random.default_rng(3))
+    return image, sample_coil_maps(grid, np.random.default_rng(3))
 
 
 def combine(image: np.ndarray, coils: np.ndarray) -> np.ndarray:

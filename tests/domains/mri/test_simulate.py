@@ -4,8 +4,8 @@ import pytest
 from step.domains.mri import simulate as mri
 from step.domains.mri.cmrxrecon import read_raw_file
 from step.domains.mri.cmrxrecon_tree import find_raw_files
-from step.domains.mri.phantom.anatomy import contraction, draw_patient
-from step.domains.mri.phantom.drawing import ellipse_distance, make_grid
+from step.domains.mri.phantom.anatomy import contraction, sample_patient
+from step.domains.mri.phantom.canvas import ellipse_distance, make_grid
 from step.domains.mri.phantom.patient import simulate_magnitudes, simulate_patient
 from step.domains.mri.phantom.short_axis import paint_short_axis
 from step.domains.mri.phantom.ventricle import ventricle_radii
@@ -79,7 +79,7 @@ def test_a_patient_depends_on_seed_and_name_alone(tmp_path, simulation):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_pool_loses_the_ejection_fraction_and_the_wall_keeps_its_volume(seed):
-    patient = draw_patient(np.random.default_rng(seed))
+    patient = sample_patient(np.random.default_rng(seed))
     rest, systole = (ventricle_radii(patient, 0.4, np.array([s])) for s in (0.0, 1.0))
     levels = np.linspace(0, 1, 400)
     volumes = []
@@ -97,7 +97,7 @@ def test_the_pool_loses_the_ejection_fraction_and_the_wall_keeps_its_volume(seed
 
 
 def test_the_beat_returns_to_rest_and_systole_is_shorter_than_diastole():
-    patient = draw_patient(np.random.default_rng(0))
+    patient = sample_patient(np.random.default_rng(0))
     state = contraction(patient.beat, 1000)
     assert (state.min(), state.max()) == (pytest.approx(0, abs=1e-4), pytest.approx(1, abs=1e-4))
     assert np.abs(np.diff(state, append=state[0])).max() < 0.03
@@ -105,7 +105,7 @@ def test_the_beat_returns_to_rest_and_systole_is_shorter_than_diastole():
 
 
 def test_the_painted_pool_shrinks_by_a_plausible_fraction():
-    patient = draw_patient(np.random.default_rng(1))
+    patient = sample_patient(np.random.default_rng(1))
     grid, state = make_grid((96, 96), 1.5), np.array([0.0, 1.0])
     torso = np.zeros((96, 96), np.float32)
     images = paint_short_axis(grid, patient, torso, 0.8, state, np.random.default_rng(0))
@@ -118,7 +118,7 @@ def test_the_painted_pool_shrinks_by_a_plausible_fraction():
 
 @pytest.mark.parametrize("view", ["sax", "lax"])
 def test_the_heart_beats_and_the_chest_stays(simulation, view):
-    patient = draw_patient(np.random.default_rng(2))
+    patient = sample_patient(np.random.default_rng(2))
     grid = make_grid((96, 128), 4.0)
     (image,) = simulate_magnitudes(simulation(), patient, view, 1, grid, np.random.default_rng(0))
     motion = np.ptp(image, axis=0)

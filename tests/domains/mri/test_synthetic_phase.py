@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from step.domains.mri.synthetic_phase import SeededPhase, draw_phase
+from step.domains.mri.synthetic_phase import SeededPhase, sample_phase
 
 
 def phase(source: str = "a-00", seed: int = 0, amplitude: float = 0.7, orders: int = 2) -> np.ndarray:
     settings = SeededPhase(seed=seed, amplitude_rad=amplitude, orders=orders)
-    return draw_phase(settings, source, (40, 64))
+    return sample_phase(settings, source, (40, 64))
 
 
 @pytest.mark.parametrize("amplitude", [0.0, 0.7, 2.0])

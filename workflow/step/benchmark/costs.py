@@ -34,7 +34,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Workload:
-    """A prior and a measurement, a batch of one, of which samples are drawn to see what they cost."""
+    """A prior and a measurement, a batch of one, of which samples are taken to see what they cost."""
 
     prior: VideoPrior
     forward_model: ForwardModel
@@ -50,7 +50,7 @@ class Workload:
         return LatentLikelihood(prior, self.forward_model, repeated, *sizes, bound)
 
     def generator(self, number: int) -> torch.Generator:
-        """Return the generator of sample `number`, as it is before its first draw."""
+        """Return the generator of sample `number`, as it is before its first number."""
         return torch.Generator().manual_seed(derive_seed(self.seed, "benchmark", f"sample{number}"))
 
     def latents(self, n_videos: int) -> torch.Tensor:
@@ -59,34 +59,34 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Draws:
+class Sampled:
     """Samples, and how often networks were evaluated for each, those that fill batches up not counted as samples."""
 
     latents: torch.Tensor  # (sample, time, latent_channel, latent_y, latent_x)
-    n_drawn: int  # with those that fill batches up
-    decoder_evaluations: float  # per sample drawn
+    n_sampled: int  # with those that fill batches up
+    decoder_evaluations: float  # per sample
     denoiser_evaluations: float
 
 
-def draw_samples(workload: Workload, sampler: Sampler, n_samples: int) -> Draws:
+def take_samples(workload: Workload, sampler: Sampler, n_samples: int) -> Sampled:
     """Return `n_samples` samples of the library's own sampler, in the batches of its settings."""
     batches = arrange_batches(range(n_samples), sampler.videos_per_batch)
     counted = CountedPrior(FixedBatches(workload.prior, sampler.videos_per_batch))
-    n_drawn = len(batches.order)
+    n_sampled = len(batches.order)
     latents, _ = sample_posterior(
         counted,
-        workload.likelihood(counted, sampler, n_drawn),
-        [workload.source] * n_drawn,
+        workload.likelihood(counted, sampler, n_sampled),
+        [workload.source] * n_sampled,
         [workload.generator(number) for number in batches.order],
         sampler,
         workload.device,
         "benchmark",
     )
-    evaluations = (counted.decoder_evaluations / n_drawn, counted.denoiser_evaluations / n_drawn)
-    return Draws(latents[batches.rows], n_drawn, *evaluations)
+    evaluations = (counted.decoder_evaluations / n_sampled, counted.denoiser_evaluations / n_sampled)
+    return Sampled(latents[batches.rows], n_sampled, *evaluations)
 
 
-def draw_straightforward(workload: Workload, sampler: Sampler, n_samples: int) -> torch.Tensor:
+def sample_by_reference_implementation(workload: Workload, sampler: Sampler, n_samples: int) -> torch.Tensor:
     """Return the same samples by Algorithm 1 as it is written down, one after the other."""
     model, device = workload.forward_model, workload.device
     samples = [
@@ -170,10 +170,10 @@ def cost_of_sampling(
 
     * `overhead`: the `sampler` against `bare`, as many decoder gradients and denoisings in the same batches and nothing
       else; no level in pixel space, where a decoder has no gradient.
-    * `straightforward`: Algorithm 1 as it is written down; `same_algorithm`: the library's sampler with the same
-      settings, which must draw the same samples (`largest_difference`, relative to the largest element); `configured`:
-      as the task has it. Seconds of all samples together, the least; what compares two is the median of their ratios in
-      the same turn, as a machine is not equally fast at all times.
+    * `reference implementation`: Algorithm 1 as it is written down; `same_algorithm`: the library's sampler with the
+      same settings, which must give the same samples (`largest_difference`, relative to the largest element);
+      `configured`: as the task has it. Seconds of all samples together, the least; what compares two is the median of
+      their ratios in the same turn, as a machine is not equally fast at all times.
     * `sampler_whole`: seconds per sample of the settings `whole` and `whole_frames` frames, from `sampler`.
     """
     chain = run.model_copy(update={"pixel_space": run.pixel_space.model_copy(update={"above_sigma": None})})
@@ -181,39 +181,39 @@ def cost_of_sampling(
     plain = chain.model_copy(update={"mcmc": run.mcmc.model_copy(update=as_written)})
     settings = {"sampler": chain, "same_algorithm": plain, "configured": run}
     first = {name: next(other for other in settings if settings[other] == settings[name]) for name in settings}
-    drawn: dict[str, Draws] = {}
+    sampled: dict[str, Sampled] = {}
     reference: list[torch.Tensor] = []
 
-    def draw(name: str) -> None:
-        drawn[name] = draw_samples(workload, settings[name], n_samples)
+    def sample(name: str) -> None:
+        sampled[name] = take_samples(workload, settings[name], n_samples)
 
-    def straightforward() -> None:
-        reference[:] = [draw_straightforward(workload, plain, n_samples)]
+    def written_down() -> None:
+        reference[:] = [sample_by_reference_implementation(workload, plain, n_samples)]
 
-    tasks: dict[str, Callable[[], object]] = {"sampler": lambda: draw("sampler")}
+    tasks: dict[str, Callable[[], object]] = {"sampler": lambda: sample("sampler")}
     # As large as the batches; found out before anything is timed, since it takes a decoding.
     upstream = _upstream(workload, len(arrange_batches(range(n_samples), chain.videos_per_batch).order))
-    tasks["bare"] = lambda: _evaluate_networks(workload, chain, drawn["sampler"], upstream)
-    tasks |= {name: partial(draw, name) for name in settings if first[name] == name != "sampler"}
-    tasks["straightforward"] = straightforward
+    tasks["bare"] = lambda: _evaluate_networks(workload, chain, sampled["sampler"], upstream)
+    tasks |= {name: partial(sample, name) for name in settings if first[name] == name != "sampler"}
+    tasks["reference implementation"] = written_down
     seconds = time_in_turn(tasks, repeats, workload.device)
     seconds |= {name: seconds[first[name]] for name in settings}
 
     def ratio_of(one: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(seconds[one], seconds[other], strict=True))
 
-    difference = (drawn[first["same_algorithm"]].latents - reference[0]).abs().max() / reference[0].abs().max()
-    counted = drawn["sampler"]
+    difference = (sampled[first["same_algorithm"]].latents - reference[0]).abs().max() / reference[0].abs().max()
+    counted = sampled["sampler"]
     ratio = whole_frames / workload.prior.latent_shape[0]
     ratio *= whole.annealing.levels * whole.mcmc.steps / (run.annealing.levels * run.mcmc.steps)
-    per_sample = min(seconds["sampler"]) / counted.n_drawn
+    per_sample = min(seconds["sampler"]) / counted.n_sampled
     return [
         *(Cost(name, min(each), "s") for name, each in seconds.items()),
         Cost("overhead", ratio_of("sampler", "bare") - 1, ""),
         Cost("decoder_evaluations", counted.decoder_evaluations, ""),
         Cost("denoiser_evaluations", counted.denoiser_evaluations, ""),
-        Cost("speedup_same_algorithm", ratio_of("straightforward", "same_algorithm"), ""),
-        Cost("speedup_configured", ratio_of("straightforward", "configured"), ""),
+        Cost("speedup_same_algorithm", ratio_of("reference implementation", "same_algorithm"), ""),
+        Cost("speedup_configured", ratio_of("reference implementation", "configured"), ""),
         Cost("largest_difference", difference.item(), ""),
         Cost("sampler_whole", per_sample * ratio, "s", extrapolated=(run, ratio) != (whole, 1)),
     ]
@@ -222,7 +222,7 @@ def cost_of_sampling(
 def cost_along(axis: str, workload: Workload, settings: Mapping[int, tuple[Sampler, int]], repeats: int) -> list[Cost]:
     """Return the sampler's seconds along `axis`; `settings` are, at each of its points, the sampler and the samples."""
     tasks = {
-        str(at): lambda sampler=sampler, n=n_samples: draw_samples(workload, sampler, n)
+        str(at): lambda sampler=sampler, n=n_samples: take_samples(workload, sampler, n)
         for at, (sampler, n_samples) in settings.items()
     }
     return [
@@ -247,16 +247,16 @@ def reduced(sampler: Sampler, levels: int | None, steps: int | None) -> Sampler:
     )
 
 
-def _evaluate_networks(workload: Workload, sampler: Sampler, drawn: Draws, upstream: torch.Tensor) -> None:
-    """Evaluate the networks as often as `drawn` was counted to have, in the batches of `sampler`.
+def _evaluate_networks(workload: Workload, sampler: Sampler, sampled: Sampled, upstream: torch.Tensor) -> None:
+    """Evaluate the networks as often as `sampled` was counted to have, in the batches of `sampler`.
 
     `upstream` is the gradient with respect to the pixels that goes back through the decoder.
     """
     batched = FixedBatches(workload.prior, sampler.videos_per_batch)
-    latents = workload.latents(drawn.n_drawn)
-    for _ in range(round(drawn.decoder_evaluations)):
+    latents = workload.latents(sampled.n_sampled)
+    for _ in range(round(sampled.decoder_evaluations)):
         _decode(workload.prior, latents, upstream, sampler)
-    for _ in range(round(drawn.denoiser_evaluations)):
+    for _ in range(round(sampled.denoiser_evaluations)):
         batched.denoise(latents, sampler.mcmc.prior_score_sigma)
 
 

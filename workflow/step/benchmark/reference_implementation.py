@@ -1,6 +1,6 @@
 """Algorithm 1 as it is written down: one sample at a time, the whole video in one graph, the score at every step.
 
-What the library's sampler is compared with, in what it draws and in what it takes. It shares with it the denoiser and
+What the library's sampler is compared with, in what it samples and in what it takes. It shares with it the denoiser and
 the probability-flow ODE, and nothing of `step.sampling`.
 """
 
@@ -26,7 +26,7 @@ def sample_straightforward(
 ) -> torch.Tensor:
     """Return one posterior latent (1, time, latent_channel, latent_y, latent_x) given a `measurement`, a batch of one.
 
-    It takes its noise from `generator` in the order in which `step.sampling.daps` does, so that both draw the same
+    It takes its noise from `generator` in the order in which `step.sampling.daps` does, so that both sample the same
     sample up to rounding, where the sampler has the damped chain, ``prior_score_every`` 1 and no levels in pixel space.
     Raises `ValueError` for another chain, a prior score that is not the exact one, or levels in pixel space.
     """
@@ -37,14 +37,14 @@ def sample_straightforward(
     if sampler.pixel_space.above_sigma is not None:
         raise ValueError(f"levels above sigma {sampler.pixel_space.above_sigma} are in pixel space; Algorithm 1: none")
 
-    def draw() -> torch.Tensor:
-        return source.draw(prior.latent_shape, generator)[None].to(device)
+    def of_source() -> torch.Tensor:
+        return source.noise(prior.latent_shape, generator)[None].to(device)
 
     def normal() -> torch.Tensor:
         return torch.randn(prior.latent_shape, generator=generator)[None].to(device)
 
     sigmas = rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels, annealing.rho)[:-1]
-    noisy = sigmas[0] * draw()
+    noisy = sigmas[0] * of_source()
     for k, (sigma, following) in enumerate(zip(sigmas, [*sigmas[1:], 0.0], strict=True)):
         state = solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho)
         h = math.sqrt(mcmc.step_size_squared * (1 + k / (annealing.levels + 1) * (mcmc.step_decay - 1)))
@@ -56,7 +56,7 @@ def sample_straightforward(
             gradient = gradient + (noisy - state) / sigma**2 + score(prior.denoise, state, mcmc.prior_score_sigma)
             momentum = mcmc.damping * momentum + h * gradient + math.sqrt(2 * (1 - mcmc.damping)) * noise
             state = state + h * momentum
-        noisy = state + following * draw()
+        noisy = state + following * of_source()
     return noisy
 
 

@@ -119,7 +119,7 @@ def build_workload(settings: BenchmarkSettings, n_frames: int, side: int, build_
         settings.method.prior != "image",
         weights_seed,
     )
-    prior = prior.to(device).prepare(settings.sampler.networks)
+    prior = prior.to(device).place(settings.sampler.networks)
     source = build_noise_source(settings.method.noise, None, prior.latent_shape)
     return Workload(prior, forward_model, cut, source, settings.seed, device)
 
@@ -164,7 +164,7 @@ def _costs_of_sampler(settings: BenchmarkSettings, workload: "Workload") -> list
     costs = [Cost(f"{name}_run", number, "") for name, number in run.items()]
     log.info("a step of the Markov chain, part by part")
     costs += cost_of_step(workload, chosen, n_samples, repeats, frames)
-    log.info("%d samples: sampler, bare networks, straightforward code", n_samples)
+    log.info("%d samples: sampler, bare networks, reference implementation", n_samples)
     costs += cost_of_sampling(workload, chosen, n_samples, repeats, whole, frames)
     by_samples = {n: (chosen, n) for n in extent.scaling.samples}
     by_levels = {n: (reduced(whole, n, extent.steps), n_samples) for n in extent.scaling.levels}

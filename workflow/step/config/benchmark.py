@@ -8,7 +8,7 @@ from step.config.sections import Count, Name, Section
 
 
 class Scaling(Section):
-    """Sizes at which one gradient of decoder and likelihood, or the sampler, is measured beside the size's own."""
+    """Sizes at which one gradient of decoder and likelihood, or the sampler, is measured besides the size's own."""
 
     frames: dict[Name, tuple[Count, ...]] = Field(
         description="for each task, lengths of the video, whose gradient's time and peak memory are measured; the "
@@ -17,7 +17,7 @@ class Scaling(Section):
     sides: dict[Name, tuple[Count, ...]] = Field(
         description="for each task, resolutions, for which the same is measured; multiples of what its networks need"
     )
-    samples: tuple[Count, ...] = Field(description="numbers of samples drawn together")
+    samples: tuple[Count, ...] = Field(description="numbers of samples taken together")
     levels: tuple[Count, ...] = Field(description="numbers of annealing levels")
 
 
@@ -25,9 +25,9 @@ class BenchmarkSize(Section):
     """One size: the study that has it, and how much of its sampling is run; the rest is extrapolated, and marked."""
 
     overlays: tuple[Path, ...] = Field(
-        description="configuration files laid over config/config.yaml, in their order; none is the paper's study"
+        description="configuration files overlaid on config/config.yaml, in their order; none is the paper's study"
     )
-    samples: Count = Field(description="samples drawn together; free places of the batches are filled up")
+    samples: Count = Field(description="samples taken together; free places of the batches are filled up")
     levels: Count | None = Field(description="annealing levels that are run; null for all")
     steps: Count | None = Field(
         description="steps of the Markov chain that are run per level, and as large a share of the PF-ODE's; null for "

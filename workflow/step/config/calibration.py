@@ -11,7 +11,7 @@ ProperFraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Uncertainty(Section):
-    """How the posterior samples of one measurement are summarised, beside their mean and standard deviation."""
+    """How the posterior samples of one measurement are summarised, besides their mean and standard deviation."""
 
     quantiles: tuple[Fraction, ...] = Field(
         description="quantiles over the samples that become videos, in ascending order; pictures show the first and "
@@ -50,7 +50,7 @@ class Calibration(Judgement):
     """Whether posterior samples spread as far as they err, on test videos whose truth is known."""
 
     tasks: tuple[Name, ...] = Field(description="tasks whose calibration is measured")
-    methods: tuple[Name, ...] = Field(description="methods whose samples are drawn, in the order of the picture")
+    methods: tuple[Name, ...] = Field(description="methods whose samples are taken, in the order of the picture")
     samples: Annotated[int, Field(ge=2, strict=True)] = Field(
         description="L, posterior samples of each test video; the first of them are those of the tables"
     )

@@ -35,10 +35,10 @@ class Split(Section):
         "slice), for an archive that holds a single subject"
     )
     validation: Annotated[int, Field(ge=0)] | tuple[str, ...] = Field(
-        description="number of units kept for choosing settings, drawn with the study's seed, or their names"
+        description="number of units kept for choosing settings, chosen at random with the study's seed, or their names"
     )
     test: Count | tuple[str, ...] = Field(
-        description="number of units kept for the results, drawn with the study's seed, or their names"
+        description="number of units kept for the results, chosen at random with the study's seed, or their names"
     )
 
     @property
@@ -90,12 +90,12 @@ class VideoFormat(Section):
 
     @property
     def geometry(self) -> dict[str, float]:
-        """What a forward model may want to know of the videos beside their shape: by default nothing."""
+        """What a forward model may want to know of the videos besides their shape: by default nothing."""
         return {}
 
 
 class OtherVideos(VideoFormat):
-    """The videos of a domain that is not the library's, whose own `Data` checks the keys beside these."""
+    """The videos of a domain that is not the library's, whose own `Data` checks the keys besides these."""
 
     model_config = ConfigDict(extra="allow")
 

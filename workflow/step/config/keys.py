@@ -14,8 +14,8 @@ INTRODUCTION = """\
 # The configuration
 
 `config.yaml` describes the study of the paper, with every value of its Tables 2 and 3. Any other file is
-laid over it, mapping by mapping, and says only what differs: `snakemake --configfile config/demo.yaml`, or
-`python -m step STAGE --config config/demo.yaml`. Several files are laid over each other in their order. A
+overlaid on it, mapping by mapping, and says only what differs: `snakemake --configfile config/demo.yaml`, or
+`python -m step STAGE --config config/demo.yaml`. Several files are overlaid on each other in their order. A
 list replaces the whole list below it.
 
 `schema.json` is for editors that know the YAML language server: with `# yaml-language-server: $schema=schema.json` (the
@@ -34,8 +34,8 @@ path of the file) in the first line they complete keys, show what they mean, and
 
 ## For an own study
 
-* **Own simulations or scans** to learn from: `data.<domain>.root` and the keys beside it, which say what lies there and
-  how it becomes videos. How many there are to train on and to test with: `videos`, `images`, `split`.
+* **Own simulations or scans** to learn from: `data.<domain>.root` and the keys next to it, which say what lies there
+  and how it becomes videos. How many there are to train on and to test with: `videos`, `images`, `split`.
 * **An own instrument**: a task of its own under `tasks`, with `measurement` and `sampler`; another array, cadence,
   acceleration or observing time is a change of keys alone.
 * **An own measurement**: an entry under `observations`, which names a task (its forward model, its domain's priors, its

@@ -24,7 +24,7 @@ class FrameNoise(Section):
     """Noise that knows no motion."""
 
     source: Literal["independent", "batch_consistent"] = Field(
-        description="drawn for each frame (`independent`), or once for all of them (`batch_consistent`)"
+        description="sampled for each frame (`independent`), or once for all of them (`batch_consistent`)"
     )
 
 

@@ -27,7 +27,7 @@ class Weights(Section):
 
 
 class Evaluation(Section):
-    """What is evaluated beside the library's metrics, and what the tables say beside means."""
+    """What is evaluated besides the library's metrics, and what the tables say besides means."""
 
     metrics: tuple[ModuleName, ...] = Field(
         description="metrics of your own, columns behind the library's: modules by their dotted names, each with a "

@@ -32,7 +32,7 @@ class Clustering(Section):
         description="significance level of the gap between any two modes (Silverman's test of the distances, along the "
         "samples, from the centre of either mode)"
     )
-    gap_draws: Count = Field(description="smoothed bootstrap draws of that test")
+    gap_resamples: Count = Field(description="smoothed bootstrap resamples of that test")
     neighbours: Count = Field(description="nearest samples of each sample that distances along the samples step to")
     stability_resamples: Count = Field(description="bootstrap resamples that are clustered anew")
     least_stability: Fraction = Field(

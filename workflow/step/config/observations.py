@@ -89,5 +89,5 @@ class Observation(Section):
     task: Name = Field(description="the task whose forward model, priors and sampler it uses")
     method: Name = Field(description="the method that reconstructs it")
     samples: Count = Field(description="posterior samples")
-    samples_per_job: Count = Field(description="samples drawn by one job, in one batch")
+    samples_per_job: Count = Field(description="samples taken by one job, in one batch")
     data: AnyData = Field(description="the files, and how they become a measurement")

@@ -22,7 +22,7 @@ def sample_ranges(samples: range, per_job: int) -> dict[str, tuple[int, int]]:
 
 
 def shards(names: list[str], per_job: int) -> dict[str, list[str]]:
-    """Return `names` dealt out in order to jobs of `per_job`, by the jobs' names ``000`` on."""
+    """Return `names` distributed in order over jobs of `per_job`, by the jobs' names ``000`` on."""
     return {
         f"{number:03d}": names[number * per_job : (number + 1) * per_job]
         for number in range(ceil(len(names) / per_job))

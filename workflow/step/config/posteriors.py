@@ -1,4 +1,4 @@
-"""The `posteriors` section: simulated measurements of which many posterior samples are drawn."""
+"""The `posteriors` section: simulated measurements of which many posterior samples are taken."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from step.config.sections import Count, Name, Section
 
 
 class Posterior(Section):
-    """Many samples given one simulated measurement: their modes, their spread, and the truth beside them."""
+    """Many samples given one simulated measurement: their modes, their spread, and the truth next to them."""
 
     task: Name = Field(description="the task whose measurement, priors and sampler it uses")
     method: Name = Field(description="the method that samples")
@@ -16,4 +16,4 @@ class Posterior(Section):
         description="the test video that is measured, e.g. `video000`"
     )
     samples: Count = Field(description="posterior samples (paper: 100)")
-    samples_per_job: Count = Field(description="samples drawn by one job, in one batch")
+    samples_per_job: Count = Field(description="samples taken by one job, in one batch")

@@ -34,7 +34,7 @@ class Optimisation(Section):
         "where there is no GPU"
     )
     checkpoint_minutes: Positive = Field(description="time between two savings of the resumable state, minutes")
-    tensorboard: bool = Field(description="whether losses go to TensorBoard too, beside the resumable state")
+    tensorboard: bool = Field(description="whether losses go to TensorBoard too, next to the resumable state")
 
 
 class Autoencoder(Section):

@@ -4,7 +4,7 @@ from typing import Any
 
 from step.config.study import Config
 
-COMMENT = "Written by `python -m step describe --schema`. Any file laid over config.yaml may leave keys out."
+COMMENT = "Written by `python -m step describe --schema`. Any file overlaid on config.yaml may leave keys out."
 
 
 def configuration_schema() -> dict[str, Any]:

@@ -14,7 +14,7 @@ class Section(BaseModel):
 
 
 class OpenSection(Section):
-    """A section that names a module, whose own `Settings` check the keys beside the name."""
+    """A section that names a module, whose own `Settings` check the keys besides the name."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
@@ -34,7 +34,7 @@ def paths_in(value: object) -> list[Path]:
 
 
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")]
-"""A module of one of the library's rooms, or any importable one by its dotted name."""
+"""A module of one of the library's packages, or any importable one by its dotted name."""
 
 Key = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 """A key of a section that the library does not know."""

@@ -57,9 +57,9 @@ class Targets(Section):
 
 
 class Config(Section):
-    """The description of a study: config/config.yaml with anything laid over it."""
+    """The description of a study: config/config.yaml with anything overlaid on it."""
 
-    seed: int = Field(ge=0, description="the study's seed; every random draw derives from it")
+    seed: int = Field(ge=0, description="the study's seed; every random number derives from it")
     results: Path = Field(description="folder of all results, and of the state from which training goes on")
     targets: Targets
     data: VideosByDomain = Field(description="the raw files and videos of each domain")
@@ -68,7 +68,7 @@ class Config(Section):
     methods: dict[Name, Method] = Field(description="the ways to reconstruct, in the order of the tables")
     observations: dict[Name, Observation] = Field(description="measured data, each with its folder of results")
     posteriors: dict[Name, Posterior] = Field(
-        description="simulated measurements of which many samples are drawn, each with its folder of results"
+        description="simulated measurements of which many samples are taken, each with its folder of results"
     )
     modes: Modes
     uncertainty: Uncertainty
@@ -199,7 +199,7 @@ class Config(Section):
 
 
 def load_config(*files: Path | str) -> Config:
-    """Return the study that `files` describe, each laid over the ones before it and all over `BASE_CONFIG`.
+    """Return the study that `files` describe, each overlaid on the ones before it and all over `BASE_CONFIG`.
 
     Raises `InputError` with one line for a file that is missing, is not YAML, or has an unknown key or a
     value out of range.
@@ -209,13 +209,13 @@ def load_config(*files: Path | str) -> Config:
     if BASE_CONFIG.exists() and BASE_CONFIG.resolve() not in [path.resolve() for path in paths]:
         paths.insert(0, BASE_CONFIG)
     for path in paths:
-        merged = lay_over(merged, _read_yaml(path))
+        merged = overlaid(merged, _read_yaml(path))
     return check_config(merged, source=", ".join(str(path) for path in paths))
 
 
-def lay_over_base(values: dict[str, Any]) -> dict[str, Any]:
-    """Return `BASE_CONFIG` with `values` laid over it, unchecked; raises `InputError` where it cannot be read."""
-    return lay_over(_read_yaml(BASE_CONFIG), values)
+def overlaid_on_base(values: dict[str, Any]) -> dict[str, Any]:
+    """Return `BASE_CONFIG` with `values` overlaid on it, unchecked; raises `InputError` where it cannot be read."""
+    return overlaid(_read_yaml(BASE_CONFIG), values)
 
 
 def check_config(values: dict[str, Any], source: str) -> Config:
@@ -275,12 +275,12 @@ def _listed(numbers: list[float]) -> str:
     return ", ".join(f"{number:g}" for number in numbers)
 
 
-def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def overlaid(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Return `below` with the values of `above` in their place, mapping by mapping."""
     merged = dict(below)
     for key, value in above.items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict):
-            value = lay_over(merged[key], value)
+            value = overlaid(merged[key], value)
         merged[key] = value
     return merged
 
@@ -288,7 +288,7 @@ def lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def describe_problem(error: ValidationError) -> str:
     """Return the first problem of a pydantic error as one line: key, what is wrong, value, remedy."""
     problem = error.errors(include_url=False)[0]
-    # Beside keys, pydantic names the member of a union that refused the value: `scale.constrained-float`.
+    # Next to keys, pydantic names the member of a union that refused the value: `scale.constrained-float`.
     parts = [str(part) for part in problem["loc"] if not re.search(r"\[|constrained-", str(part))]
     key = ".".join(parts) or "configuration"
     more = f"; and {error.error_count() - 1} more" if error.error_count() > 1 else ""

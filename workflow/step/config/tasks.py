@@ -33,7 +33,7 @@ class Measurement(OpenSection):
     )
 
 
-class CartesianMri(Section):
+class CartesianMriSettings(Section):
     """Cartesian k-space sampling with one mask for all frames (Eqs. 14, 15)."""
 
     model: Literal["mri"] = Field(description="the module `step.physics.mri`")
@@ -90,7 +90,9 @@ class Vlbi(Section):
 
 
 AnyMeasurement = Annotated[
-    Annotated[CartesianMri, Tag("[mri]")] | Annotated[Vlbi, Tag("[vlbi]")] | Annotated[Measurement, Tag("[other]")],
+    Annotated[CartesianMriSettings, Tag("[mri]")]
+    | Annotated[Vlbi, Tag("[vlbi]")]
+    | Annotated[Measurement, Tag("[other]")],
     section_tag([("mri",), ("vlbi",)], "model"),
 ]
 
@@ -149,7 +151,7 @@ class Mcmc(Section):
         "one level to the next"
     )
     prior_score: Literal["exact", "frozen", "gaussian"] = Field(
-        description="how the prior's score is had: along the chain (`exact`), once per annealing level "
+        description="how the prior's score is obtained: along the chain (`exact`), once per annealing level "
         "(`frozen`), or from a `gaussian` around the PF-ODE's solution"
     )
     prior_score_every: Count = Field(
@@ -180,11 +182,11 @@ class Likelihood(Section):
 
 
 class PixelSpace(Section):
-    """The annealing levels that are drawn in pixel space, by conjugate gradients and re-encoding, not by the chain."""
+    """The annealing levels that are sampled in pixel space, by conjugate gradients and re-encoding, with no chain."""
 
     above_sigma: NonNegative | None = Field(
-        description="levels above this sigma are drawn so, in units of the latent; null: none, the Markov chain draws "
-        "all, as in the paper"
+        description="levels above this sigma are sampled so, in units of the latent; null: none, the Markov chain "
+        "samples all, as in the paper"
     )
     spread: Positive = Field(
         description="s: the standard deviation of the prior around the decoded PF-ODE's solution is "
@@ -257,7 +259,7 @@ class Flow(Section):
         "that no real measurement has and that every table marks"
     )
     estimator: Literal["raft", "tvl1"] = Field(
-        description="`raft`: RAFT (`raft_large` of torchvision), or TV-L1 where its weights cannot be had, as the "
+        description="`raft`: RAFT (`raft_large` of torchvision), or TV-L1 where its weights cannot be obtained, as the "
         "tables then say; `tvl1`: TV-L1"
     )
     tvl1: TvL1
@@ -268,7 +270,7 @@ class Task(Section):
 
     domain: Name = Field(description="the domain whose videos and priors it uses")
     measurement: AnyMeasurement
-    samples: Count = Field(description="posterior samples drawn per test video; metrics are of the first one")
+    samples: Count = Field(description="posterior samples per test video; metrics are of the first one")
     videos_per_job: Count = Field(description="test videos reconstructed by one job, in one batch")
     sampler: Sampler
     samplers: dict[ModuleName, AnySettings] = Field(

@@ -73,8 +73,8 @@ class Search(Section):
         "was tried"
     )
     startup_trials: Count = Field(
-        description="trials before values are drawn near the good ones (tree-structured Parzen estimator); those after "
-        "the first are drawn uniformly"
+        description="trials before values are sampled near the good ones (tree-structured Parzen estimator); those "
+        "after the first are sampled uniformly"
     )
     pruning: Pruning | None = Field(
         description="when a trial is stopped before it has sampled all videos; null where none is"

@@ -11,7 +11,7 @@ import numpy as np
 
 from step.config.sections import Count, Name, Section
 from step.config.study import Config
-from step.config.tasks import CartesianMri
+from step.config.tasks import CartesianMriSettings
 from step.errors import InputError
 from step.figures import style
 from step.io.tables import write_table
@@ -45,7 +45,7 @@ def select(config: Config, domain: str) -> Settings:
     tasks = tuple(
         TaskSampling(task=name, acceleration=task.measurement.acceleration, acs_lines=task.measurement.acs_lines)
         for name, task in config.tasks.items()
-        if task.domain == domain and isinstance(task.measurement, CartesianMri)
+        if task.domain == domain and isinstance(task.measurement, CartesianMriSettings)
     )
     if not tasks:
         raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to draw")

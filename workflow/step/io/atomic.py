@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` once the block has ended well.
+    """Yield a path next to `path` to write to; it takes the place of `path` once the block has ended well.
 
     An error in the block, a full disk among them, removes what was written and leaves an older `path` as it was.
     """
@@ -29,7 +29,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; it takes the place of `path` once the block has ended well."""
+    """Yield an empty folder next to `path`; it takes the place of `path` once the block has ended well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Weights of networks that others trained: which files are known, and the safetensors file that is kept of each.
 
 The kept file is the same on every machine, byte for byte, so that its SHA-256 can be checked before each use.
-Where weights cannot be had, a file without tensors says why.
+Where weights cannot be obtained, a file without tensors says why.
 """
 
 import hashlib

@@ -23,7 +23,7 @@ GROUP_OF = {"movie": "movies", "image": "images"}
 
 @dataclass(frozen=True)
 class MovieFacts:
-    """What is known of a movie, or of a set of single images, beside its frames."""
+    """What is known of a movie, or of a set of single images, besides its frames."""
 
     source: str  # unique among its kind, without a slash
     subject: str  # simulation

@@ -27,7 +27,7 @@ def build_autoencoder(settings: Autoencoder, channels: int) -> AutoencoderKL:
 
 
 class PosteriorSample(torch.nn.Module):
-    """Encodes, draws a latent from its posterior and decodes: one forward pass, as training needs it."""
+    """Encodes, samples a latent from its posterior and decodes: one forward pass, as training needs it."""
 
     def __init__(self, network: AutoencoderKL, patch_size: int):
         super().__init__()
@@ -37,7 +37,7 @@ class PosteriorSample(torch.nn.Module):
     def forward(self, images: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the restored `images` (batch, channel, y, x), and the KL (batch,) summed over the latent.
 
-        `noise` (batch, latent_channel, latent_y, latent_x) draws the latent.
+        `noise` (batch, latent_channel, latent_y, latent_x) samples the latent.
         """
         posterior = self.network.encode(pixel_unshuffle(images, self.patch_size)).latent_dist
         restored = self.network.decode(posterior.mean + posterior.std * noise).sample

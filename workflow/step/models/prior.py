@@ -65,7 +65,7 @@ class LatentDiffusionPrior:
         self.network.to(device)  # type: ignore[arg-type]  # diffusers wraps it, so that it is no method to mypy
         return self
 
-    def prepare(self, networks: Networks) -> "LatentDiffusionPrior":
+    def place(self, networks: Networks) -> "LatentDiffusionPrior":
         """Return the prior with its networks evaluated as `networks` says, which holds on a GPU alone.
 
         What goes in and comes out stays float32.

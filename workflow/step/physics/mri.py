@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import torch
 
-from step.config.tasks import CartesianMri as Settings
+from step.config.tasks import CartesianMriSettings as Settings
 from step.contracts import Measurement
 from step.errors import InputError
 from step.physics.fourier import fft2c, ifft2c
@@ -83,7 +83,7 @@ class CartesianMri(LeastSquares):
         image = fit_rows(ifft2c(data), len(self.mask))
         return torch.view_as_real(image).movedim(-1, 2).contiguous()
 
-    def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
+    def precompute(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
         """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
 
         Where there are more lines than rows that is, per frame, `outside_lines` (batch, time, line, x), the measured
@@ -172,7 +172,7 @@ class CartesianMri(LeastSquares):
 
     def _whitened(self, video: torch.Tensor, measurement: Measurement) -> Whitened:
         """Return the residual's components and their variances; of components that a mask lacks, 0 and the noise's."""
-        prepared = measurement if "outside_rows" in measurement else self.prepare(measurement, video.dtype)
+        prepared = measurement if "outside_rows" in measurement else self.precompute(measurement, video.dtype)
         residual = prepared["outside_rows"] @ _complex(video) - prepared["outside_lines"]
         scale = prepared["outside_scale"].to(video.dtype)
         outside = prepared["outside_gain"][..., None] * scale[..., None, :].square()

@@ -137,7 +137,7 @@ class ClosureImaging:
         whole["flux"] = self.settings.flux_weight**0.5 * whole["flux"]
         return torch.cat([_real(part).flatten(1) for part in whole.values()], dim=1) / self.noise_level
 
-    def prepare(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
+    def precompute(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
         """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
 
         Added are, per frame, the transform's `waves_x` and `waves_y`, the phasors `closure_turn` of the negative
@@ -203,7 +203,7 @@ class ClosureImaging:
         return transform(image, Waves(prepared["waves_x"], prepared["waves_y"]))
 
     def _prepared(self, video: torch.Tensor, measurement: Measurement) -> Measurement:
-        return measurement if "waves_x" in measurement else self.prepare(measurement, video.dtype)
+        return measurement if "waves_x" in measurement else self.precompute(measurement, video.dtype)
 
     def _papers_chi_squares(self, differences: Mapping[str, torch.Tensor], prepared: Measurement):
         """Return chi2_cp, chi2_camp and chi2_flux (Eq. 12) by kind of data, shape (batch,)."""

@@ -49,7 +49,7 @@ def judge_video(
     values = members[:, bright]
     squared_errors, variances = compare_with_others(values)
     if not variances.mean(axis=1).all():
-        raise InputError("all samples are the same, so they have no spread; draw them with different seeds")
+        raise InputError("all samples are the same, so they have no spread; sample them with different seeds")
     generator = np.random.default_rng(seed)
     quantities = {PIXEL: values, **scalar_quantities(members), "data_misfit": misfits[:, None]}
     if len(reference_means):
@@ -126,7 +126,7 @@ def compare_with_others(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return squared errors of the others' mean and their squared spreads, both as `values` (member, place).
 
     The spread is the unbiased variance of the L others times ``(L + 1) / L``: what the squared error is on average
-    if all members are drawn from one distribution.
+    if all members are sampled from one distribution.
     """
     n_others = len(values) - 1
     average = values.mean(axis=0, dtype=np.float64)

@@ -1,6 +1,6 @@
 """What a calibrated posterior leads to expect: that truth and samples of a video can be exchanged unnoticed.
 
-Given a measurement, the truth is one more draw from the exact posterior. So the `members` of a video, its truth and
+Given a measurement, the truth is one more sample from the exact posterior. So the `members` of a video, its truth and
 its L samples, are exchangeable, and a statistic is as likely with any of them in the truth's place. Where each
 video's truth is exchanged for a member at random, the statistic's values are its exact distribution under
 calibration, for any number of videos and samples, and however dependent the pixels of one video are. Only the videos
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 
 Statistic = Callable[[np.ndarray], np.ndarray]
-"""From what the truths of all videos say, (draw, video, ...), to the statistic (draw, ...)."""
+"""From what the truths of all videos say, (resample, video, ...), to the statistic (resample, ...)."""
 
 
 @dataclass(frozen=True)
-class Draws:
+class Resamples:
     """Random numbers that all statistics share."""
 
-    videos: np.ndarray  # (draw, video) int: the videos of a bootstrap resample
-    members: np.ndarray  # (draw, video) int: the member in the truth's place; 0 is the truth
+    videos: np.ndarray  # (resample, video) int: the videos of a bootstrap resample
+    members: np.ndarray  # (resample, video) int: the member in the truth's place; 0 is the truth
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ class Finding:
         return np.minimum(1, 2 * np.minimum(self.p_above, self.p_below))
 
 
-def draw(n_videos: int, n_members: int, resamples: int, seed: int) -> Draws:
-    """Return `resamples` bootstrap resamples of the videos, and as many exchanges of truths for members."""
+def resample(n_videos: int, n_members: int, n_resamples: int, seed: int) -> Resamples:
+    """Return `n_resamples` bootstrap resamples of the videos, and as many exchanges of truths for members."""
     generator = np.random.default_rng(seed)
-    return Draws(
-        videos=generator.integers(n_videos, size=(resamples, n_videos)),
-        members=generator.integers(n_members, size=(resamples, n_videos)),
+    return Resamples(
+        videos=generator.integers(n_videos, size=(n_resamples, n_videos)),
+        members=generator.integers(n_members, size=(n_resamples, n_videos)),
     )
 
 
-def examine(by_member: np.ndarray, statistic: Statistic, draws: Draws, interval: float) -> Finding:
+def examine(by_member: np.ndarray, statistic: Statistic, resamples: Resamples, interval: float) -> Finding:
     """Return what `statistic` is, and what it is expected to be.
 
     `by_member` (video, member, ...) is what each member says in the truth's place; member 0 is the truth. `interval`
@@ -61,8 +61,8 @@ def examine(by_member: np.ndarray, statistic: Statistic, draws: Draws, interval:
     is 0.
     """
     value = statistic(by_member[None, :, 0])[0]
-    resampled = statistic(by_member[draws.videos, 0])
-    exchanged = statistic(by_member[np.arange(len(by_member)), draws.members])
+    resampled = statistic(by_member[resamples.videos, 0])
+    exchanged = statistic(by_member[np.arange(len(by_member)), resamples.members])
     quantiles = [(1 - interval) / 2, (1 + interval) / 2]
     low, high = np.quantile(resampled, quantiles, axis=0)
     expected_low, expected_high = np.quantile(exchanged, quantiles, axis=0)
@@ -86,11 +86,11 @@ def smallest_p(n_videos: int, n_members: int, resamples: int) -> float:
 
 
 def mean(by_truth: np.ndarray) -> np.ndarray:
-    """Return the mean (draw, ...) over videos of `by_truth` (draw, video, ...)."""
+    """Return the mean (resample, ...) over videos of `by_truth` (resample, video, ...)."""
     return by_truth.mean(axis=1)
 
 
 def root_of_ratio(by_truth: np.ndarray) -> np.ndarray:
-    """Return the root (draw, ...) of the ratio of sums over videos of `by_truth` (draw, video, 2, ...)."""
+    """Return the root (resample, ...) of the ratio of sums over videos of `by_truth` (resample, video, 2, ...)."""
     above, below = np.moveaxis(by_truth.sum(axis=1), 1, 0)
     return np.sqrt(above / below)

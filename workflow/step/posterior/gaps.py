@@ -24,7 +24,7 @@ def gap_p(points: np.ndarray, centres: np.ndarray, settings: Clustering, seed: i
     where there is one. p is that of `one_mode_p`, the larger one of both centres: seen from either there is a gap.
     """
     along = distances_along(points, centres, settings.neighbours)
-    return max(one_mode_p(distances, settings.gap_draws, seed) for distances in along)
+    return max(one_mode_p(distances, settings.gap_resamples, seed) for distances in along)
 
 
 def distances_along(points: np.ndarray, starts: np.ndarray, n_neighbours: int) -> np.ndarray:
@@ -47,20 +47,22 @@ def distances_along(points: np.ndarray, starts: np.ndarray, n_neighbours: int) -
     return (first_step[:, :, None] + along).min(axis=1)
 
 
-def one_mode_p(values: np.ndarray, n_draws: int, seed: int) -> float:
+def one_mode_p(values: np.ndarray, n_resamples: int, seed: int) -> float:
     """Return the p of Silverman's test (1981) that the distribution of `values` (value,) has one mode.
 
-    p is the share of smoothed bootstrap draws, from the density of one mode that is nearest to the values, that at its
-    bandwidth have several modes.
+    p is the share of smoothed bootstrap resamples, from the density of one mode that is nearest to the values, that at
+    its bandwidth have several modes.
     """
     if not values.std() > 0:
         return 1.0
     generator, bandwidth = np.random.default_rng(seed), critical_bandwidth(values)
-    shrink = 1 / np.sqrt(1 + (bandwidth / values.std()) ** 2)  # the noise must not make the draws wider
-    drawn = generator.choice(values, (n_draws, len(values)))
-    drawn = values.mean() + shrink * (drawn - values.mean() + bandwidth * generator.standard_normal(drawn.shape))
-    n_several = sum(count_modes(draw, bandwidth) > 1 for draw in track(drawn, "gaps between modes", "resample"))
-    return (1 + n_several) / (1 + n_draws)
+    shrink = 1 / np.sqrt(1 + (bandwidth / values.std()) ** 2)  # the noise must not make the resamples wider
+    resampled = generator.choice(values, (n_resamples, len(values)))
+    resampled = values.mean() + shrink * (
+        resampled - values.mean() + bandwidth * generator.standard_normal(resampled.shape)
+    )
+    n_several = sum(count_modes(one, bandwidth) > 1 for one in track(resampled, "gaps between modes", "resample"))
+    return (1 + n_several) / (1 + n_resamples)
 
 
 def critical_bandwidth(values: np.ndarray) -> float:

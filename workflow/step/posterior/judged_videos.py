@@ -102,5 +102,5 @@ def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":
     if samples.shape[1:] != truth.shape:
         raise InputError(f"{path.stem} was reconstructed as {samples.shape[1:]}, it is {truth.shape}; sample it again")
     if len(samples) < 2:
-        raise InputError(f"{path.stem} has {len(samples)} sample, which has no spread; draw two or more")
+        raise InputError(f"{path.stem} has {len(samples)} sample, which has no spread; sample two or more")
     return np.concatenate([truth[None], samples])

@@ -51,7 +51,7 @@ def reduce(description: Description, settings: Clustering) -> Vectors:
     groups += [_centre(vectors) for vectors in description.vectors.values()]
     n_samples = len(groups[0].samples)
     if n_samples < 2:
-        raise InputError(f"there is {n_samples} posterior sample; modes are of several, draw more with `samples`")
+        raise InputError(f"there is {n_samples} posterior sample; modes are of several, take more with `samples`")
     weighed = [_weigh(group) for group in groups if group.samples.size and group.samples.any()]
     if not weighed:
         return Vectors(np.zeros((n_samples, 1)), None if groups[0].truth is None else np.zeros(1))
@@ -111,8 +111,8 @@ def _describe(
     order = np.argsort(-counts, kind="stable")
     rank = np.argsort(order)
     shares = counts[order] / len(labels)
-    drawn = np.random.default_rng(seed).multinomial(len(labels), shares, settings.share_resamples) / len(labels)
-    low, high = np.quantile(drawn, [(1 - settings.interval) / 2, (1 + settings.interval) / 2], axis=0)
+    resampled = np.random.default_rng(seed).multinomial(len(labels), shares, settings.share_resamples) / len(labels)
+    low, high = np.quantile(resampled, [(1 - settings.interval) / 2, (1 + settings.interval) / 2], axis=0)
     truth = None if reduced.truth is None else int(rank[mixture.predict(reduced.truth[None])[0]])
     middles = _middles(reduced.samples, mixture)[order]
     return Clusters(rank[labels], middles, shares, low, high, scores, stability, truth)
@@ -153,9 +153,9 @@ def _stability(points: np.ndarray, mixture: GaussianMixture, settings: Clusterin
     labels, generator = mixture.predict(points), np.random.default_rng(seed)
     agreements = []
     for _ in track(range(settings.stability_resamples), "resamples", "resample"):
-        drawn = points[generator.integers(len(points), size=len(points))]
+        resampled = points[generator.integers(len(points), size=len(points))]
         # Afresh, not from `mixture` on: from there a cloud cut in two anywhere would be cut there again.
-        other = _fit_shape(drawn, n_modes, mixture.covariance_type, settings, int(generator.integers(2**32)))
+        other = _fit_shape(resampled, n_modes, mixture.covariance_type, settings, int(generator.integers(2**32)))
         agreements.append(adjusted_rand_score(labels, other.predict(points)))
     return float(np.mean(agreements))
 

@@ -9,7 +9,7 @@ from step.config.calibration import Judgement
 from step.errors import InputError
 from step.metrics.significance import holm
 from step.posterior.calibration import PIXEL, REFERENCE_DISTANCE, VideoCalibration
-from step.posterior.exchange import Draws, Finding, draw, examine, mean, root_of_ratio, smallest_p
+from step.posterior.exchange import Finding, Resamples, examine, mean, resample, root_of_ratio, smallest_p
 
 Row = dict[str, Any]
 
@@ -33,28 +33,28 @@ def tabulate(videos: Sequence[VideoCalibration], judgement: Judgement, seed: int
     All videos weigh alike. Raises `InputError` without a video, and where they differ in their number of samples.
     """
     n_members = _count_members(videos)
-    draws = draw(len(videos), n_members, judgement.resamples, seed)
+    resamples = resample(len(videos), n_members, judgement.resamples, seed)
     common = {"interval": judgement.interval, "videos": len(videos), "samples": n_members - 1}
     bright_share = np.mean([video.bright_share for video in videos])
-    ratio = examine(_stack(videos, "errors", "spreads"), root_of_ratio, draws, judgement.interval)
+    ratio = examine(_stack(videos, "errors", "spreads"), root_of_ratio, resamples, judgement.interval)
     by_quantity = {name: np.stack([video.ranks[name] for video in videos]) for name in videos[0].ranks}
-    unevenness = {name: _unevenness(name, shares, draws, judgement) for name, shares in by_quantity.items()}
+    unevenness = {name: _unevenness(name, shares, resamples, judgement) for name, shares in by_quantity.items()}
     uneven = find_uneven({name: row["p"] for name, row in unevenness.items()}, judgement.significance)
     verdict = reach_verdict(ratio, uneven, len(videos), n_members, judgement)
     rows = [
         _row("error_over_spread", ratio, level=judgement.significance, expected=1.0, verdict=verdict),
-        _row("crps", _examine_mean(videos, "crps", draws, judgement)),
-        _row("spread_error_correlation", _examine_mean(videos, "correlations", draws, judgement)),
+        _row("crps", _examine_mean(videos, "crps", resamples, judgement)),
+        _row("spread_error_correlation", _examine_mean(videos, "correlations", resamples, judgement)),
         _cells("bright_pixels", level=judgement.bright_fraction, value=bright_share),
     ]
-    rows += _coverage(videos, draws, judgement)
-    rows += _spread_against_error(videos, draws, judgement)
+    rows += _coverage(videos, resamples, judgement)
+    rows += _spread_against_error(videos, resamples, judgement)
     ranks: list[Row] = []
     for quantity, shares in by_quantity.items():
         rows.append(unevenness[quantity])
         if quantity == REFERENCE_DISTANCE:
-            rows += _expected_coverage(shares, draws, judgement)
-        ranks += _rank_rows(quantity, shares, draws, judgement)
+            rows += _expected_coverage(shares, resamples, judgement)
+        ranks += _rank_rows(quantity, shares, resamples, judgement)
     return [row | common for row in rows], [row | common for row in ranks]
 
 
@@ -84,25 +84,25 @@ def _count_members(videos: Sequence[VideoCalibration]) -> int:
     counts = {len(video.crps) for video in videos}
     if len(counts) > 1:
         found = ", ".join(str(count - 1) for count in sorted(counts))
-        raise InputError(f"videos have {found} samples; draw equally many of each")
+        raise InputError(f"videos have {found} samples; sample equally many of each")
     return counts.pop()
 
 
-def _coverage(videos: Sequence[VideoCalibration], draws: Draws, judgement: Judgement) -> list[Row]:
+def _coverage(videos: Sequence[VideoCalibration], resamples: Resamples, judgement: Judgement) -> list[Row]:
     """Return how often the truth is between the k-th smallest and the k-th largest sample of its pixel."""
     shares = np.stack([video.ranks[PIXEL] for video in videos])
     n_members = shares.shape[-1]
     rows = []
     for k in range(1, (n_members + 1) // 2):
-        finding = examine(shares[..., k : n_members - k].sum(axis=-1), mean, draws, judgement.interval)
+        finding = examine(shares[..., k : n_members - k].sum(axis=-1), mean, resamples, judgement.interval)
         level = (n_members - 2 * k) / n_members
         rows.append(_row("coverage", finding, level=level, expected=level))
     return rows[::-1]
 
 
-def _expected_coverage(shares: np.ndarray, draws: Draws, judgement: Judgement) -> list[Row]:
+def _expected_coverage(shares: np.ndarray, resamples: Resamples, judgement: Judgement) -> list[Row]:
     """Return the curve of TARP: how often fewer than k of the samples are nearer to a random point than the truth."""
-    finding = examine(shares.cumsum(axis=-1)[..., :-1], mean, draws, judgement.interval)
+    finding = examine(shares.cumsum(axis=-1)[..., :-1], mean, resamples, judgement.interval)
     levels = np.arange(1, shares.shape[-1]) / shares.shape[-1]
     return [
         _row("tarp", _at(finding, place), level=float(level), expected=float(level))
@@ -110,14 +110,14 @@ def _expected_coverage(shares: np.ndarray, draws: Draws, judgement: Judgement) -
     ]
 
 
-def _spread_against_error(videos: Sequence[VideoCalibration], draws: Draws, judgement: Judgement) -> list[Row]:
+def _spread_against_error(videos: Sequence[VideoCalibration], resamples: Resamples, judgement: Judgement) -> list[Row]:
     """Return the rms error in each bin of pixels; `level` is their rms spread.
 
     What is expected is not the spread itself: that of few samples is uncertain, and where it is small by chance the
     error is larger.
     """
     together = _stack(videos, "binned_errors", "binned_spreads")
-    finding = examine(together, root_of_ratio, draws, judgement.interval)
+    finding = examine(together, root_of_ratio, resamples, judgement.interval)
     spreads = np.sqrt(together[:, 0, 1].mean(axis=0))
     return [
         _row("error_of_spread", _at(finding, place, scale=spread), level=float(spread))
@@ -125,17 +125,17 @@ def _spread_against_error(videos: Sequence[VideoCalibration], draws: Draws, judg
     ]
 
 
-def _unevenness(quantity: str, shares: np.ndarray, draws: Draws, judgement: Judgement) -> Row:
+def _unevenness(quantity: str, shares: np.ndarray, resamples: Resamples, judgement: Judgement) -> Row:
     """Return how far the ranks are from uniform: half the sum of the differences of their shares, 0 to 1."""
     n_ranks = shares.shape[-1]
     finding = examine(
-        shares, lambda by_truth: np.abs(mean(by_truth) - 1 / n_ranks).sum(axis=-1) / 2, draws, judgement.interval
+        shares, lambda by_truth: np.abs(mean(by_truth) - 1 / n_ranks).sum(axis=-1) / 2, resamples, judgement.interval
     )
     return _row("rank_unevenness", finding, quantity=quantity) | {"p": float(finding.p_above)}
 
 
-def _rank_rows(quantity: str, shares: np.ndarray, draws: Draws, judgement: Judgement) -> list[Row]:
-    finding = examine(shares, mean, draws, judgement.interval)
+def _rank_rows(quantity: str, shares: np.ndarray, resamples: Resamples, judgement: Judgement) -> list[Row]:
+    finding = examine(shares, mean, resamples, judgement.interval)
     rows = []
     for rank in range(shares.shape[-1]):
         one = _row("", _at(finding, rank), expected=1 / shares.shape[-1])
@@ -144,8 +144,8 @@ def _rank_rows(quantity: str, shares: np.ndarray, draws: Draws, judgement: Judge
     return rows
 
 
-def _examine_mean(videos: Sequence[VideoCalibration], name: str, draws: Draws, judgement: Judgement) -> Finding:
-    return examine(_stack(videos, name)[:, :, 0], mean, draws, judgement.interval)
+def _examine_mean(videos: Sequence[VideoCalibration], name: str, resamples: Resamples, judgement: Judgement) -> Finding:
+    return examine(_stack(videos, name)[:, :, 0], mean, resamples, judgement.interval)
 
 
 def _stack(videos: Sequence[VideoCalibration], *names: str) -> np.ndarray:

@@ -33,8 +33,8 @@ def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> li
     Whole units go to test, validation or training, with their single images; a unit without a video is trained on.
     In training, `use` is "video" for the video set, "image" for what only the image set has, "unused" for what
     exceeds the caps; held-out videos have the names ``video000`` on (test) and ``validation000`` on, or "unused": at
-    most one of each unit, drawn with the seed, so that statistics are of independent videos. Raises `InputError` where
-    there are too few units.
+    most one of each unit, chosen at random with the seed, so that statistics are of independent videos. Raises
+    `InputError` where there are too few units.
     """
     ordered = sorted(candidates, key=lambda candidate: candidate.video)
     _check_unique(ordered)
@@ -56,7 +56,7 @@ def split_videos(candidates: Sequence[Candidate], settings: SplitSettings) -> li
 def assign_units(units: set[str], settings: SplitSettings) -> dict[str, str]:
     """Return the split of each unit: those named in the configuration, or as many as it asks for.
 
-    The test units are drawn first, so that asking for more validation units leaves the test set as it is.
+    The test units are chosen first, so that asking for more validation units leaves the test set as it is.
     """
     key = f"data.{settings.domain}.split"
     wanted = {"test": settings.split.test, "validation": settings.split.validation}

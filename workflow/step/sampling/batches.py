@@ -11,30 +11,30 @@ from step.contracts import VideoPrior
 
 @dataclass(frozen=True)
 class Batches:
-    """The order in which draws are evaluated, in batches of one size."""
+    """The order in which samples are evaluated, in batches of one size."""
 
-    order: list[int]  # index of the draw at each place of the batches, one after the other
-    rows: list[int]  # where in `order` each draw is; what is nowhere here only fills its batch up
+    order: list[int]  # index of the sample at each place of the batches, one after the other
+    rows: list[int]  # where in `order` each sample is; what is nowhere here only fills its batch up
 
 
 def arrange_batches(places: Sequence[int], size: int) -> Batches:
-    """Return batches of `size` in which draw i stands at ``places[i]`` modulo `size`; free places hold copies.
+    """Return batches of `size` in which sample i stands at ``places[i]`` modulo `size`; free places hold copies.
 
     A network's rounding depends on the size of a batch and on the place in it (threads and vector instructions
-    divide it in parts), and on nothing else of it. With places that belong to the draws, a sample is the same, bit
-    for bit, whatever it is drawn together with.
+    divide it in parts), and on nothing else of it. With places that belong to the samples, a sample is the same, bit
+    for bit, whatever it is sampled together with.
     """
     columns: list[list[int]] = [[] for _ in range(size)]
-    for draw, place in enumerate(places):
-        columns[place % size].append(draw)
+    for sample, place in enumerate(places):
+        columns[place % size].append(sample)
     order: list[int] = []
     rows = [0] * len(places)
     for standing in zip_longest(*columns):
-        filler = next(draw for draw in standing if draw is not None)
-        for draw in standing:
-            if draw is not None:
-                rows[draw] = len(order)
-            order.append(filler if draw is None else draw)
+        filler = next(sample for sample in standing if sample is not None)
+        for sample in standing:
+            if sample is not None:
+                rows[sample] = len(order)
+            order.append(filler if sample is None else sample)
     return Batches(order, rows)
 
 

@@ -13,7 +13,7 @@ from step.diffusion.ode import solve_probability_flow
 from step.diffusion.schedule import rho_grid
 from step.progress import Progress
 from step.sampling.mcmc import Gradient, sample_adapted_hamiltonian, sample_damped_hamiltonian
-from step.sampling.pixel_space import draw_in_pixel_space, uses_pixel_space
+from step.sampling.pixel_space import sample_in_pixel_space, uses_pixel_space
 from step.sampling.posterior import Evaluation, LatentLikelihood
 
 Trace = dict[str, list[torch.Tensor]]
@@ -60,25 +60,25 @@ def sample_posterior(
 ) -> tuple[torch.Tensor, Trace]:
     """Return one posterior latent per generator (batch, time, latent_channel, latent_y, latent_x), and the trace.
 
-    Item i of the batch is drawn with ``noise_sources[i]`` and ``generators[i]`` given item i of the likelihood's
+    Item i of the batch is sampled with ``noise_sources[i]`` and ``generators[i]`` given item i of the likelihood's
     measurement, and does not depend on the rest of the batch. The trace holds, per annealing level, `sigma` and
     `misfit` of every item. Raises `FloatingPointError` where a latent stops being finite.
     """
 
-    def draw() -> torch.Tensor:
+    def noise() -> torch.Tensor:
         pairs = zip(noise_sources, generators, strict=True)
-        return torch.stack([source.draw(prior.latent_shape, generator) for source, generator in pairs]).to(device)
+        return torch.stack([source.noise(prior.latent_shape, generator) for source, generator in pairs]).to(device)
 
     trace: Trace = {"sigma": [], "misfit": []}
     sigmas = [*annealing_levels(sampler.annealing), 0.0]
-    noisy = sigmas[0] * draw()
+    noisy = sigmas[0] * noise()
     step_sizes = [math.sqrt(sampler.mcmc.step_size_squared)] * len(generators)  # of algorithm `adapted`, carried along
     progress = Progress(describe, len(sigmas) - 1, "level")
     for k, sigma in enumerate(progress.through(sigmas[:-1])):
         clean = _solve(prior, noisy, sigma, sampler.ode)
         step_size = step_size_at(k, sigma, sampler)
         if uses_pixel_space(sigma, sampler.pixel_space):
-            clean, video = draw_in_pixel_space(likelihood, clean, sigma, sampler.pixel_space, generators)
+            clean, video = sample_in_pixel_space(likelihood, clean, sigma, sampler.pixel_space, generators)
         else:
             target = PosteriorGivenNoisy(prior, likelihood, noisy, clean, sigma, sampler.mcmc)
             if sampler.mcmc.algorithm == "damped":
@@ -97,7 +97,7 @@ def sample_posterior(
         trace["sigma"].append(torch.full((len(generators),), sigma))
         trace["misfit"].append(likelihood.misfit(video))
         progress.note(sigma=sigma, misfit=trace["misfit"][-1].mean().item())
-        noisy = clean + sigmas[k + 1] * draw()
+        noisy = clean + sigmas[k + 1] * noise()
     return noisy, trace
 
 
@@ -107,8 +107,8 @@ class PosteriorGivenNoisy:
     It is ``log p(y | D(z)) - |z - c|^2 / 2v + log p(z)``, c the noisy latent and v = sigma^2, and of log p(z) there is
     the gradient alone, the prior's score.
 
-    `exact` evaluates the prior's score along the chain, at every step or at every few: it changes slowly beside the
-    measurement's part, and costs a network. `frozen` evaluates it once, at the PF-ODE's solution.
+    `exact` evaluates the prior's score along the chain, at every step or at every few: it changes slowly compared with
+    the measurement's part, and costs a network. `frozen` evaluates it once, at the PF-ODE's solution.
     `gaussian` replaces it, together with the noisy latent's term, by a Gaussian around the PF-ODE's solution.
     """
 
@@ -169,12 +169,12 @@ def _draw_adapted(
     """Return latents and videos after a level's adapted chain, and the step sizes that the next level starts from."""
     longest = sigma if mcmc.limit_step_to_sigma else math.inf
     try:
-        drawn = sample_adapted_hamiltonian(
+        sampled = sample_adapted_hamiltonian(
             target, start, mcmc.steps, step_sizes, longest, mcmc.damping, mcmc.acceptance, generators
         )
     except FloatingPointError as error:
         raise FloatingPointError(f"{error} (sigma {sigma:.4g})") from error
-    return drawn.state, drawn.video, drawn.step_sizes
+    return sampled.state, sampled.video, sampled.step_sizes
 
 
 def _prior_score(prior: VideoPrior, ode_solution: torch.Tensor, mcmc: Mcmc) -> Gradient:

@@ -1,4 +1,4 @@
-"""The Markov chains that draw z0 given the noisy latent and the measurement: damped (Eqs. 5, 6) or adapted."""
+"""The Markov chains that sample z0 given the noisy latent and the measurement: damped (Eqs. 5, 6) or adapted."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ def sample_damped_hamiltonian(
     terms of order h^2. `generators` holds one generator per item of the batch.
     """
     state = start
-    momentum = draw_noise(state, generators)
+    momentum = sample_noise(state, generators)
     for _ in track(range(steps), "Markov chain", "step"):
-        noise = draw_noise(state, generators)
+        noise = sample_noise(state, generators)
         momentum = damping * momentum + step_size * gradient(state) + math.sqrt(2 * (1 - damping)) * noise
         state = state + step_size * momentum
     return state
@@ -115,7 +115,7 @@ def sample_adapted_hamiltonian(
     here = _evaluate(target, start, target.score(start))
     if not torch.isfinite(here.measured.negative_log_likelihood).all():
         raise FloatingPointError("the likelihood is not finite where the Markov chain starts")
-    momentum = draw_noise(start, generators)
+    momentum = sample_noise(start, generators)
     totals = [0.0] * len(generators)
     held = target.score_every > 1
     adapted = steps // 2
@@ -123,10 +123,10 @@ def sample_adapted_hamiltonian(
         if held and number and number % target.score_every == 0:
             here = replace(here, score=target.score(here.latent))
         h = [one.step_size if number < adapted else one.averaged for one in adaptations]
-        momentum = damping * momentum + math.sqrt(1 - damping**2) * draw_noise(start, generators)
+        momentum = damping * momentum + math.sqrt(1 - damping**2) * sample_noise(start, generators)
         there, arriving = leapfrog(target, here, momentum, _per_item(h, start), here.score if held else None)
         probabilities = acceptance_probabilities(here, momentum, there, arriving)
-        accepted = _per_item([draw_uniform(one) < p for one, p in zip(generators, probabilities, strict=True)], start)
+        accepted = _per_item([sample_uniform(one) < p for one, p in zip(generators, probabilities, strict=True)], start)
         here, momentum = _choose(accepted, there, here), torch.where(accepted, arriving, -momentum)
         for item, probability in enumerate(probabilities):
             if number < adapted:
@@ -202,13 +202,13 @@ class DualAveraging:
         self._log_average = weight * self._log_step + (1 - weight) * self._log_average
 
 
-def draw_noise(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
+def sample_noise(like: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
     """Return standard normal noise of the shape of `like`, each item from its own generator."""
     items = [torch.randn(like.shape[1:], generator=generator) for generator in generators]
     return torch.stack(items).to(like)
 
 
-def draw_uniform(generator: torch.Generator) -> float:
+def sample_uniform(generator: torch.Generator) -> float:
     """Return a number that is uniform on [0, 1)."""
     return torch.rand((), dtype=torch.float64, generator=generator).item()
 

@@ -1,4 +1,4 @@
-"""The measurement's part of a draw in the space of videos instead of latents: no derivative of the decoder."""
+"""The measurement's part of a sample in the space of videos instead of latents: no derivative of the decoder."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,21 +10,21 @@ from step.contracts import LeastSquaresModel, Measurement
 from step.errors import InputError
 from step.frames import by_frames
 from step.progress import track
-from step.sampling.mcmc import draw_noise
+from step.sampling.mcmc import sample_noise
 from step.sampling.posterior import LatentLikelihood
 
 Product = Callable[[torch.Tensor], torch.Tensor]
 
 DECODED_IN_PIXEL_SPACE = 2
-"""Decoded videos of one draw; as many are encoded."""
+"""Decoded videos of one sample; as many are encoded."""
 
 
 def uses_pixel_space(sigma: float, pixel_space: PixelSpace) -> bool:
-    """Return whether the annealing level `sigma` is drawn in pixel space."""
+    """Return whether the annealing level `sigma` is sampled in pixel space."""
     return pixel_space.above_sigma is not None and sigma > pixel_space.above_sigma
 
 
-def draw_in_pixel_space(
+def sample_in_pixel_space(
     likelihood: LatentLikelihood,
     latent: torch.Tensor,
     sigma: float,
@@ -34,10 +34,10 @@ def draw_in_pixel_space(
     """Return latents given the measurement, and their videos (batch, time, channel, y, x).
 
     With x0 the decoded `latent` z (batch, time, latent_channel, latent_y, latent_x), the PF-ODE's solution at the level
-    `sigma`, a video x is drawn from ``N(x; x0, s^2) p(y | x)``, ``s = spread * sigma / sqrt(1 + sigma^2)``, with the
-    measurement linearised at x0 (`draw_video`), and becomes ``z + E(x) - E(x0)``: what the autoencoder loses of x0 is
+    `sigma`, a video x is sampled from ``N(x; x0, s^2) p(y | x)``, ``s = spread * sigma / sqrt(1 + sigma^2)``, with the
+    measurement linearised at x0 (`sample_video`), and becomes ``z + E(x) - E(x0)``: what the autoencoder loses of x0 is
     not taken for news from the measurement. Where decoder and measurement are linear and the encoder inverts the
-    decoder it is an exact draw. Raises `InputError` for a measurement that is no least-squares problem.
+    decoder it is an exact sample. Raises `InputError` for a measurement that is no least-squares problem.
     """
     model = likelihood.forward_model
     if not isinstance(model, LeastSquaresModel):
@@ -52,7 +52,7 @@ def draw_in_pixel_space(
         # Video by video, so that a sample's rounding does not depend on the others of its batch.
         after = torch.cat(
             [
-                draw_video(
+                sample_video(
                     model, one, likelihood.measurement_of(slice(n, n + 1)), spread, pixel_space.iterations, [generator]
                 )
                 for n, (one, generator) in enumerate(track(pairs, "pixel space", "video"))
@@ -63,7 +63,7 @@ def draw_in_pixel_space(
         return latent, by_frames(likelihood.prior.decode, latent, likelihood.frames_per_chunk)
 
 
-def draw_video(
+def sample_video(
     model: LeastSquaresModel,
     centre: torch.Tensor,
     measurement: Measurement,
@@ -83,8 +83,8 @@ def draw_video(
 
     # torch's annotation has a third, auxiliary, return value too, which is not asked for here.
     at_centre, transposed = torch.func.vjp(residuals, centre)  # type: ignore[misc]
-    disturbed = at_centre + draw_noise(at_centre, generators)
-    right = draw_noise(centre, generators) / spread - transposed(disturbed)[0]
+    disturbed = at_centre + sample_noise(at_centre, generators)
+    right = sample_noise(centre, generators) / spread - transposed(disturbed)[0]
 
     def curvature(direction: torch.Tensor) -> torch.Tensor:
         forward = torch.func.jvp(residuals, (centre,), (direction,))[1]

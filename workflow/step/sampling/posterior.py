@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from step.contracts import ForwardModel, Measurement, PreparedModel, VideoPrior
+from step.contracts import ForwardModel, Measurement, PrecomputingModel, VideoPrior
 from step.sampling.batches import divide, join
 
 
@@ -41,8 +41,8 @@ class LatentLikelihood:
         """
         self.prior = prior
         self.forward_model = forward_model
-        if isinstance(forward_model, PreparedModel):
-            measurement = forward_model.prepare(measurement, torch.float32)
+        if isinstance(forward_model, PrecomputingModel):
+            measurement = forward_model.precompute(measurement, torch.float32)
         self.measurement = measurement
         self.videos_per_batch = videos_per_batch
         self.frames_per_chunk = frames_per_chunk

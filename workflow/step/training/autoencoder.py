@@ -9,7 +9,7 @@ from step.config.priors import Autoencoder, AutoencoderTraining
 from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
 from step.progress import track
 from step.seeds import derive_seed
-from step.training.batches import ImageSet, Order, draw_transforms, transform
+from step.training.batches import ImageSet, ShuffledBatches, sample_transforms, transform
 from step.training.loop import Objective, train
 from step.training.objectives import autoencoder_loss, mean_in_parts
 from step.training.state import History
@@ -39,13 +39,13 @@ def train_autoencoder(
     # Convolutions of few channels on large frames are a fifth faster with the channels innermost.
     network = network.to(memory_format=torch.channels_last)
     optimisation = training.optimisation
-    order = Order(len(images), optimisation.batch_size, seed, "autoencoder")
+    order = ShuffledBatches(len(images), optimisation.batch_size, seed, "autoencoder")
     latent = (architecture.latent_channels, *(n // architecture.downsampling for n in validation.shape[2:]))
     rank, world, device = accelerator.process_index, accelerator.num_processes, accelerator.device
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         generator = torch.Generator().manual_seed(derive_seed(seed, "autoencoder", "step", step))
-        transforms = draw_transforms(optimisation.batch_size, training.augmentation, generator)
+        transforms = sample_transforms(optimisation.batch_size, training.augmentation, generator)
         noise = torch.randn(optimisation.batch_size, *latent, generator=generator)
         examples = images.read(order.batch(step)[rank::world])[:, None]
         return transform(examples, transforms[rank::world], dark)[:, 0].to(device), noise[rank::world].to(device)
@@ -70,7 +70,7 @@ def train_autoencoder(
 
 @torch.no_grad()
 def _standardised(
-    trained: PosteriorSample, images: ImageSet, standardise: bool, order: Order, device: torch.device
+    trained: PosteriorSample, images: ImageSet, standardise: bool, order: ShuffledBatches, device: torch.device
 ) -> FrameAutoencoder:
     network, patch_size = trained.network, trained.patch_size
     channels = network.config["latent_channels"]

@@ -19,7 +19,7 @@ from step.seeds import derive_seed
 Made = TypeVar("Made")
 
 
-class Order:
+class ShuffledBatches:
     """A seeded order of `n_examples`, shuffled anew each epoch, cut into batches."""
 
     def __init__(self, n_examples: int, batch_size: int, seed: int, name: str):
@@ -76,7 +76,7 @@ class VideoSet:
         return torch.from_numpy(np.stack([self._store.video(number) for number in numbers]))
 
 
-def draw_transforms(n_examples: int, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
+def sample_transforms(n_examples: int, settings: Augmentation, generator: torch.Generator) -> torch.Tensor:
     """Return one random flip and zoom per example, as affine maps of the plane (example, 2, 3)."""
     signs = torch.ones(n_examples, 2)
     if settings.flips:

@@ -12,7 +12,7 @@ from step.diffusion.schedule import LinearBetaSchedule
 from step.frames import by_frames
 from step.models.autoencoder import FrameAutoencoder
 from step.seeds import derive_seed
-from step.training.batches import ImageSet, Order, VideoSet, draw_transforms, transform
+from step.training.batches import ImageSet, ShuffledBatches, VideoSet, sample_transforms, transform
 from step.training.loop import Objective, train
 from step.training.objectives import denoising_loss, mean_in_parts
 from step.training.state import History, read_kept
@@ -35,12 +35,12 @@ def train_image_denoiser(
     `validation` (video, time, channel, y, x) are held-out videos, whose frames' loss is recorded.
     """
     optimisation = training.optimisation
-    order = Order(len(images), optimisation.batch_size, latents.seed, "images")
+    order = ShuffledBatches(len(images), optimisation.batch_size, latents.seed, "images")
 
     def batch(step: int) -> Example:
         generator = latents.generator("image", step)
         return (
-            *latents.prepare(images.read(latents.mine(order.batch(step)))[:, None], generator, training),
+            *latents.batch(images.read(latents.mine(order.batch(step)))[:, None], generator, training),
             False,
         )
 
@@ -69,19 +69,19 @@ def train_video_denoiser(
     """
     optimisation = training.optimisation
     n_frames = validation.shape[1]
-    video_order = Order(len(videos), optimisation.batch_size, latents.seed, "videos")
-    image_order = Order(len(images), optimisation.batch_size * n_frames, latents.seed, "pseudo-videos")
+    video_order = ShuffledBatches(len(videos), optimisation.batch_size, latents.seed, "videos")
+    image_order = ShuffledBatches(len(images), optimisation.batch_size * n_frames, latents.seed, "pseudo-videos")
 
     def batch(step: int) -> Example:
         generator = latents.generator("video", step)
         if is_video_step(latents.seed, step, p_joint):
             return (
-                *latents.prepare(videos.read(latents.mine(video_order.batch(step))), generator, training),
+                *latents.batch(videos.read(latents.mine(video_order.batch(step))), generator, training),
                 True,
             )
         # The frames of a pseudo-video are independent of each other, so each has its own flip, zoom and noise level.
         examples = images.read(latents.mine(image_order.batch(step)))[:, None]
-        return (*latents.prepare(examples, generator, training), False)
+        return (*latents.batch(examples, generator, training), False)
 
     steps = max(1, round(optimisation.epochs * video_order.steps_per_epoch))
     objective = latents.objective(batch, validation, True, optimisation.batch_size)
@@ -132,23 +132,23 @@ class LatentBatches:
         self._rank, self._world = accelerator.process_index, accelerator.num_processes
 
     def generator(self, *names: object) -> torch.Generator:
-        """Return the generator of a step's random draws."""
+        """Return the generator of a step's random numbers."""
         return torch.Generator().manual_seed(derive_seed(self.seed, "denoiser", *names))
 
     def mine(self, numbers: list[int]) -> list[int]:
         """Return the examples of a batch that this process works on."""
         return numbers[self._rank :: self._world]
 
-    def prepare(
+    def batch(
         self, examples: torch.Tensor, generator: torch.Generator, training: DenoiserTraining
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return latents, noise and timesteps of this process' `examples` (example, time, channel, y, x).
 
-        All processes draw for the whole batch and take their share.
+        All processes sample for the whole batch and take their share.
         """
         n_batch = len(examples) * self._world
         mine = slice(self._rank, None, self._world)
-        transforms = draw_transforms(n_batch, training.augmentation, generator)[mine]
+        transforms = sample_transforms(n_batch, training.augmentation, generator)[mine]
         latent = self._encode(transform(examples, transforms, self._dark))
         noise = torch.randn(n_batch, *latent.shape[1:], generator=generator)[mine].to(self._device)
         t = torch.randint(0, self.schedule.timesteps, (n_batch,), generator=generator)[mine]

@@ -51,7 +51,7 @@ def train(
 ) -> tuple[Network, History]:
     """Return the moving average of `network` after `steps` steps, and the history of its losses.
 
-    The average as it is after each of `kept_steps` is kept beside the state (`state.read_kept`).
+    The average as it is after each of `kept_steps` is kept next to the state (`state.read_kept`).
 
     The state is kept in `state_file` and a run that finds one goes on from it. Raises `Interrupted` after SIGTERM
     or SIGUSR1, once the state is written, and `FloatingPointError` as soon as the loss is not finite.

@@ -78,7 +78,7 @@ def load_state(
 
 
 def keep_average(state_file: Path, step: int, average: torch.nn.Module) -> None:
-    """Keep the weights of `average` as they are after `step` steps, beside the state."""
+    """Keep the weights of `average` as they are after `step` steps, next to the state."""
     file = _kept_file(state_file, step)
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as part:
@@ -98,7 +98,7 @@ def read_kept(state_file: Path, step: int, network: Network) -> Network:
 
 
 def remove_older_states(state_file: Path) -> None:
-    """Remove the states beside `state_file` of other runs that are complete, and what they kept.
+    """Remove the states next to `state_file` of other runs that are complete, and what they kept.
 
     The run's own state stays: where its weights are lost before anyone noted that they are there, it gives them back.
     That of a run that was stopped stays too, since it may go on.

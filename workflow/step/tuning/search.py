@@ -103,7 +103,7 @@ def search(
 ) -> list[Trial]:
     """Return the trials, in their order: that of `start` first, then those of a tree-structured Parzen estimator.
 
-    What was tried is in `file`, and a search that finds it there goes on from it. The draws of a trial depend on
+    What was tried is in `file`, and a search that finds it there goes on from it. The values of a trial depend on
     `seed`, on its number and on the trials before it, so that a search that was killed tries the same values as one
     that was not. Raises `Interrupted` after the video during which a stop was requested.
     """
@@ -204,7 +204,7 @@ def _run_trial(
 ) -> bool:
     """Score the videos one by one and record what comes of it; return False where a stop was requested before.
 
-    To Optuna a failure is a trial that was stopped: it passes over failed ones, and would draw values near them again.
+    To Optuna a failure is a trial that was stopped: it passes over failed ones, and would try values near them again.
     """
     started = time.monotonic()
     scores: list[float] = []

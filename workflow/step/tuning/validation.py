@@ -206,7 +206,7 @@ class Tuned:
 def _psnr(
     problem: "Problem", settings: TuningSettings, values: Mapping[str, float], video: str, truth: "np.ndarray"
 ) -> float:
-    """Return the PSNR, dB, of the first sample of `video` that is drawn with `values`."""
+    """Return the PSNR, dB, of the first sample of `video` that is sampled with `values`."""
     import numpy as np
 
     from step.metrics.psnr import psnr

@@ -51,7 +51,7 @@ class BlackHoleData(VideoFormat):
     )
     exclude: tuple[str, ...] = Field(description="glob patterns of files and folders under `root` to leave out")
     movies: MovieFiles = Field(description="the movies, of which videos are cut")
-    single_images: MovieFiles | None = Field(description="single images that the image set has beside the frames")
+    single_images: MovieFiles | None = Field(description="single images that the image set has besides the frames")
     simulation_pattern: str | None = Field(
         description="regular expression whose groups, searched in a file's path below `root`, name the simulation "
         "(spin, magnetic flux, inclination, R_high), which is never split; null: each movie and each folder of "

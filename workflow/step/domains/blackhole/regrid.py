@@ -9,7 +9,7 @@ import numpy as np
 class Regridding:
     """A linear map of images (y, x) that keeps the flux within the target's field of view, and positivity.
 
-    Each source pixel is spread evenly over its area, so its flux is dealt out to target pixels in proportion to the
+    Each source pixel is spread evenly over its area, so its flux is distributed over target pixels in proportion to the
     overlap. Both grids have the same centre, the middle of the array.
     """
 

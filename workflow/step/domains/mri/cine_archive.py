@@ -14,7 +14,7 @@ import numpy as np
 from step.domains.mri.cmrxrecon_tree import check_root
 from step.domains.mri.dicom_files import is_dicom
 from step.domains.mri.dicom_subjects import Owner, as_name, find_owners
-from step.domains.mri.synthetic_phase import SeededPhase, draw_phase
+from step.domains.mri.synthetic_phase import SeededPhase, sample_phase
 from step.errors import InputError
 from step.io.raw_files import is_excluded, walk_files
 
@@ -59,7 +59,7 @@ def read_subject(
     for number, (path, magnitude) in enumerate(_read_slices(files)):
         _check_slice(magnitude, path, n_frames)
         source = f"{subject}-{number:02d}"
-        rotation = np.exp(1j * draw_phase(phase, source, magnitude.shape[1:])).astype(np.complex64)
+        rotation = np.exp(1j * sample_phase(phase, source, magnitude.shape[1:])).astype(np.complex64)
         file = path.relative_to(root).as_posix()
         yield RawSequence(source, subject, file, "cine", magnitude.astype(np.float32) * rotation)
 

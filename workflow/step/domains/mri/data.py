@@ -15,7 +15,7 @@ class HeartSimulation(Section):
     short_axis_slices: Count = Field(description="slices in each patient's cine_sax.mat")
     long_axis_slices: Annotated[int, Field(ge=0)] = Field(description="slices in each patient's cine_lax.mat")
     matrix_sizes: tuple[tuple[Count, Count], ...] = Field(
-        min_length=1, description="(ky, kx) matrix sizes, one drawn for each file"
+        min_length=1, description="(ky, kx) matrix sizes, one chosen at random for each file"
     )
     pixel_mm: Positive = Field(description="pixel size along both axes, mm")
     coils: Literal["single", "multi"] = Field(description="one combined coil, or ten coils with smooth maps")

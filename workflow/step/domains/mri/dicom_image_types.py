@@ -76,7 +76,7 @@ def read_component(header: "FileDataset", path: Path) -> str:
 def keep_magnitudes(images: Iterable[Image]) -> list[Image]:
     """Return the magnitude images; what is left out is counted in the log.
 
-    Where a series holds ORIGINAL magnitudes, DERIVED ones beside them (filtered copies, differences) are left
+    Where a series holds ORIGINAL magnitudes, DERIVED ones besides them (filtered copies, differences) are left
     out too. Raises `InputError` where nothing is left.
     """
     by_type: dict[tuple, list[Image]] = defaultdict(list)

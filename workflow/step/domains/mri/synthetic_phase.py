@@ -12,7 +12,7 @@ class SeededPhase(SyntheticPhase):
     seed: int
 
 
-def draw_phase(settings: SeededPhase, source: str, shape: tuple[int, int]) -> np.ndarray:
+def sample_phase(settings: SeededPhase, source: str, shape: tuple[int, int]) -> np.ndarray:
     """Return the phase (y, x) in rad of the sequence `source`: zero mean, standard deviation `amplitude_rad`.
 
     It is a random Fourier series with at most `orders` periods across the frame along each axis, whose

@@ -9,7 +9,7 @@ from step.sampling.flow import Flow
 class BatchConsistentNoise:
     """White noise that stays where it is."""
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return standard normal noise of `shape` (time, latent_channel, latent_y, latent_x), constant in time."""
         return torch.randn(shape[1:], generator=generator).expand(shape).clone()
 

@@ -20,7 +20,7 @@ class GaussianProcessNoise:
         self._length = length
         self._features = features
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return noise of `shape` (time, latent_channel, latent_y, latent_x).
 
         By random Fourier features (Rahimi and Recht 2007), ``G(x) = M^{-1/2} sum_m (a_m cos(w_m.x) + b_m sin(w_m.x))``

@@ -9,7 +9,7 @@ from step.sampling.flow import Flow
 class IndependentNoise:
     """White noise that has nothing in common from frame to frame."""
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return standard normal noise of `shape` (time, latent_channel, latent_y, latent_x)."""
         return torch.randn(shape, generator=generator)
 

@@ -6,7 +6,7 @@ from step.config.methods import IntegralNoise as Settings
 from step.contracts import NoiseSource
 from step.sampling.flow import Flow, flow_of_latents
 from step.sampling.noise.positions import interpolate, pixel_centres
-from step.sampling.noise.recursion import draw_recursively
+from step.sampling.noise.recursion import noise_recursively
 
 
 class SubcellNoise:
@@ -22,9 +22,9 @@ class SubcellNoise:
         self._forward = flow.forward.double()
         self._k = subcells
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return noise of `shape` (time, latent_channel, latent_y, latent_x)."""
-        return draw_recursively(shape, self._move, generator)
+        return noise_recursively(shape, self._move, generator)
 
     def _move(self, noise: torch.Tensor, t: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         k, size = self._k, noise.shape[1:]
@@ -54,9 +54,9 @@ class BridgeNoise:
     def __init__(self, flow: Flow):
         self._forward = flow.forward.double()
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return noise of `shape` (time, latent_channel, latent_y, latent_x)."""
-        return draw_recursively(shape, self._move, generator)
+        return noise_recursively(shape, self._move, generator)
 
     def _move(self, noise: torch.Tensor, t: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         cells, areas = _overlaps(pixel_centres(*noise.shape[1:]) + self._forward[t])

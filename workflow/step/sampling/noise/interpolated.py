@@ -5,7 +5,7 @@ import torch
 from step.config.methods import InterpolatedNoise
 from step.sampling.flow import Flow, flow_of_latents
 from step.sampling.noise.positions import inside, interpolate, pixel_centres
-from step.sampling.noise.recursion import draw_recursively
+from step.sampling.noise.recursion import noise_recursively
 
 
 class WarpedNoise:
@@ -19,9 +19,9 @@ class WarpedNoise:
         self._backward = flow.backward.double()
         self._interpolation = interpolation
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return noise of `shape` (time, latent_channel, latent_y, latent_x)."""
-        return draw_recursively(shape, self._move, generator)
+        return noise_recursively(shape, self._move, generator)
 
     def _move(self, noise: torch.Tensor, t: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         height, width = noise.shape[1:]

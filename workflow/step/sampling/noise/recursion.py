@@ -9,7 +9,7 @@ Move = Callable[[torch.Tensor, int, torch.Generator], tuple[torch.Tensor, torch.
 the pixels (y, x) that something of it reaches."""
 
 
-def draw_recursively(shape: tuple[int, ...], move: Move, generator: torch.Generator) -> torch.Tensor:
+def noise_recursively(shape: tuple[int, ...], move: Move, generator: torch.Generator) -> torch.Tensor:
     """Return noise of `shape` (time, latent_channel, y, x): white in the first frame, then moved from frame to frame.
 
     Pixels that nothing reaches get fresh noise. The recursion runs in float64, the noise is float32.

@@ -15,7 +15,7 @@ def build_noise_source(noise: AnyNoise, flow: Flow | None, latent_shape: tuple[i
     """Return the source that `noise` describes, for latents of `latent_shape` (time, latent_channel, y, x).
 
     `flow` is that of the video's pixels. The module that ``noise.source`` names offers `Settings`, a pydantic model
-    of the section, and ``build(settings, flow, latent_shape)``. A source keeps nothing of its draws: one serves all
+    of the section, and ``build(settings, flow, latent_shape)``. A source keeps nothing of its noise: one serves all
     samples of a video.
     """
     module, settings = open_noise(noise)

@@ -2,7 +2,7 @@
 
 Lengths are in GM/c^2 and times in GM/c^3, radii of the flow in units of its photon ring's. Ranges are those of the
 Event Horizon Telescope's papers on Sgr A* (ring, spectral index, gas slower than Kepler's); they need
-only be plausible, so they are written where they are drawn rather than in the configuration.
+only be plausible, so they are written where they are sampled rather than in the configuration.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ class Flow:
     spots: HotSpots
 
 
-def draw_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float]) -> Flow:
+def sample_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float]) -> Flow:
     """Return the random flow of `seed`; the speed of its pattern lies in the given range and turns either way."""
     generator = np.random.default_rng(seed)
     between = generator.uniform

@@ -25,7 +25,7 @@ OVERLAP = 2
 class TurbulentField:
     """A Gaussian field of zero mean and unit variance over (ln radius, azimuth), at any time.
 
-    Patterns appear at regular times, each with a draw of its own, turn with the local angular speed from then on,
+    Patterns appear at regular times, each with a texture of its own, turn with the local angular speed from then on,
     so that shear winds them up into trailing spirals, and fade. Their weights are arches of a sine whose squares
     sum to one, so the variance never changes. A pattern is a Fourier series in azimuth on a grid of radii.
     """

@@ -1,7 +1,7 @@
 """Random anatomy and heart beat of one simulated patient.
 
 Ranges are those of textbooks on adult cardiac MRI (ventricle sizes, ejection fractions, heart rates); they
-need only be plausible, so they are written where they are drawn rather than in the configuration.
+need only be plausible, so they are written where they are sampled rather than in the configuration.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Patient:
     peak: float  # largest magnitude of the images, raw units
 
 
-def draw_patient(generator: np.random.Generator) -> Patient:
+def sample_patient(generator: np.random.Generator) -> Patient:
     """Return a random patient."""
     between = generator.uniform
     return Patient(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from step.domains.mri.phantom.anatomy import Patient
-from step.domains.mri.phantom.drawing import Canvas, Grid, draw_texture, ellipse_distance
+from step.domains.mri.phantom.canvas import Canvas, Grid, ellipse_distance, sample_texture
 from step.domains.mri.phantom.ventricle import ventricle_radii
 
 WIDEST_LEVEL = 0.2
@@ -72,7 +72,7 @@ def _place_slice(grid: Grid, patient: Patient, right: float, state: np.ndarray) 
 
 def _draw_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the signals of muscle and blood, with textures that move with the tissue."""
-    grain, flow = (draw_texture(generator, 6, 20, 60) for _ in range(2))
+    grain, flow = (sample_texture(generator, 6, 20, 60) for _ in range(2))
     rest = cut.across * (np.float32(cut.patient.heart.radius_mm) / cut.outer)
     depth = (cut.along - cut.apex) * (cut.patient.heart.length_mm / (cut.apex - cut.valve))
     return cut.patient.signal.muscle * (1 + 0.1 * grain(depth, rest)), 1 + 0.04 * flow(depth, rest)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from step.domains.mri.phantom.anatomy import Patient, contraction, draw_patient
-from step.domains.mri.phantom.drawing import Grid, make_grid
+from step.domains.mri.phantom.anatomy import Patient, contraction, sample_patient
+from step.domains.mri.phantom.canvas import Grid, make_grid
 from step.domains.mri.phantom.layout import patient_file
 from step.domains.mri.phantom.long_axis import paint_long_axis
 from step.domains.mri.phantom.matlab import write_kspace
-from step.domains.mri.phantom.receiver import N_COILS, draw_coil_maps, draw_object_phase, to_kspace
+from step.domains.mri.phantom.receiver import N_COILS, sample_coil_maps, sample_object_phase, to_kspace
 from step.domains.mri.phantom.settings import PatientSimulation
 from step.domains.mri.phantom.short_axis import paint_short_axis
 from step.domains.mri.phantom.torso import paint_torso
@@ -26,7 +26,7 @@ def simulate_patient(settings: PatientSimulation, name: str, root: Path) -> None
     The patient depends on the study's seed and its own name alone, not on who else is simulated; the heart is
     the same whatever the coils and the noise.
     """
-    patient = draw_patient(_generator(settings, name, "anatomy"))
+    patient = sample_patient(_generator(settings, name, "anatomy"))
     for view, n_slices in (("sax", settings.short_axis_slices), ("lax", settings.long_axis_slices)):
         if n_slices:
             tissue, receiver = (_generator(settings, name, view, part) for part in ("tissue", "receiver"))
@@ -72,9 +72,9 @@ def _acquire(
     generator: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Yield the k-space (time, [coil,] ky, kx) of slices with `magnitudes` (time, y, x)."""
-    rotation = patient.peak * np.exp(1j * draw_object_phase(grid, generator))
+    rotation = patient.peak * np.exp(1j * sample_object_phase(grid, generator))
     if settings.coils == "multi":
-        rotation = rotation * draw_coil_maps(grid, generator)
+        rotation = rotation * sample_coil_maps(grid, generator)
     for magnitude in magnitudes:
         relative = np.expand_dims(magnitude / magnitude.max(), tuple(range(1, rotation.ndim - 1)))
         yield to_kspace(relative * rotation.astype(np.complex64), settings.noise * patient.peak, generator)

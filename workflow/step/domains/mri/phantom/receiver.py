@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from step.domains.mri.phantom.drawing import Grid
+from step.domains.mri.phantom.canvas import Grid
 from step.physics.fourier import fft2c
 
 N_COILS = 10
@@ -11,7 +11,7 @@ COIL_DISTANCE_MM = 170
 COIL_REACH_MM = 130
 
 
-def draw_object_phase(grid: Grid, generator: np.random.Generator) -> np.ndarray:
+def sample_object_phase(grid: Grid, generator: np.random.Generator) -> np.ndarray:
     """Return a smooth phase (y, x) in rad: a constant, a slope and a curvature over 100 mm."""
     y, x = grid.y / 100, grid.x / 100
     constant = generator.uniform(-np.pi, np.pi)
@@ -20,7 +20,7 @@ def draw_object_phase(grid: Grid, generator: np.random.Generator) -> np.ndarray:
     return constant + linear + curvature[0] * y**2 + curvature[1] * y * x + curvature[2] * x**2
 
 
-def draw_coil_maps(grid: Grid, generator: np.random.Generator) -> np.ndarray:
+def sample_coil_maps(grid: Grid, generator: np.random.Generator) -> np.ndarray:
     """Return the sensitivities (coil, y, x) of coils around the chest; their root sum of squares is 1."""
     around = 2 * np.pi * (np.arange(N_COILS) + generator.uniform()) / N_COILS
     around = around[:, None, None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from step.domains.mri.phantom.anatomy import Patient
-from step.domains.mri.phantom.drawing import Canvas, Grid, draw_texture, ellipse_distance
+from step.domains.mri.phantom.canvas import Canvas, Grid, ellipse_distance, sample_texture
 from step.domains.mri.phantom.ventricle import ventricle_radii
 
 
@@ -56,7 +56,7 @@ def _place_slice(grid: Grid, patient: Patient, level: float, state: np.ndarray) 
 
 def _draw_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the signals of muscle and blood, with textures that move with the tissue."""
-    grain, flow = (draw_texture(generator, 6, 20, 60) for _ in range(2))
+    grain, flow = (sample_texture(generator, 6, 20, 60) for _ in range(2))
     rest = np.hypot(cut.along, cut.across) * (np.float32(cut.patient.heart.radius_mm) / cut.outer)
     y, x = rest * np.sin(cut.angle), rest * np.cos(cut.angle)
     return cut.patient.signal.muscle * (1 + 0.1 * grain(y, x)), 1 + 0.04 * flow(y, x)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from step.domains.mri.phantom.anatomy import Patient
-from step.domains.mri.phantom.drawing import Canvas, Grid, draw_texture, ellipse_distance
+from step.domains.mri.phantom.canvas import Canvas, Grid, ellipse_distance, sample_texture
 
 
 def paint_torso(grid: Grid, patient: Patient, level: float, generator: np.random.Generator) -> np.ndarray:
@@ -14,7 +14,7 @@ def paint_torso(grid: Grid, patient: Patient, level: float, generator: np.random
     """
     signal = patient.signal
     across, down = (coordinate / patient.build for coordinate in grid.turned((0, 0), patient.tilt_rad))
-    grain, shading = (draw_texture(generator, 24, *band)(down, across) for band in ((18, 45), (40, 90)))
+    grain, shading = (sample_texture(generator, 24, *band)(down, across) for band in ((18, 45), (40, 90)))
     canvas = Canvas(grid, np.zeros_like(grain))
 
     def paint(y: float, x: float, half_y: float, half_x: float, value: np.ndarray) -> None:

@@ -26,7 +26,7 @@ class Grid:
 
 
 class Canvas:
-    """Images (time, y, x) that shapes are laid over, one after the other."""
+    """Images (time, y, x) that shapes are overlaid on, one after the other."""
 
     def __init__(self, grid: Grid, image: np.ndarray):
         self.image = image
@@ -56,7 +56,7 @@ def ellipse_distance(
     return (1 - radius) * (radius + np.float32(1e-3)) / (slope + np.float32(1e-6))
 
 
-def draw_texture(generator: np.random.Generator, n_waves: int, shortest_mm: float, longest_mm: float) -> Texture:
+def sample_texture(generator: np.random.Generator, n_waves: int, shortest_mm: float, longest_mm: float) -> Texture:
     """Return a smooth random function of two tissue coordinates in mm, with zero mean and unit variance."""
     wavelength = generator.uniform(shortest_mm, longest_mm, n_waves)
     direction = generator.uniform(0, 2 * np.pi, n_waves)
