@@ -99,8 +99,8 @@ def test_both_samplers_draw_the_same_samples(workload, settings):
 
 
 def test_evaluations_are_counted_per_sample():
-    drawn = take_samples(gaussian_workload(), sampler(), N_SAMPLES)
-    assert (drawn.n_drawn, drawn.decoder_evaluations, drawn.denoiser_evaluations) == (4, 3 * 5, 3 * (2 + 5))
+    sampled = take_samples(gaussian_workload(), sampler(), N_SAMPLES)
+    assert (sampled.n_sampled, sampled.decoder_evaluations, sampled.denoiser_evaluations) == (4, 3 * 5, 3 * (2 + 5))
 
 
 def test_what_is_timed_of_bare_networks_is_what_the_sampler_evaluates_and_no_more(monkeypatch):

@@ -19,7 +19,7 @@ from step.posterior.calibration import (
     rank_shares,
     reference_distances,
 )
-from step.posterior.exchange import draw, examine, mean, root_of_ratio, smallest_p
+from step.posterior.exchange import examine, mean, resample, root_of_ratio, smallest_p
 from step.posterior.quantiles import take_quantiles
 from step.posterior.verdict import CONSISTENT, OVER_CONFIDENT, UNDECIDED, UNDER_CONFIDENT, UNEVEN, tabulate
 
@@ -146,7 +146,7 @@ def test_the_exchange_is_an_exact_test_however_dependent_the_pixels_are(n_pixels
     for seed in range(400):
         members = generator.normal(size=(N_VIDEOS, N_SAMPLES + 1, n_pixels)).repeat(10, axis=2)
         by_member = np.stack([np.stack([one.mean(axis=1) for one in compare_with_others(m)], axis=1) for m in members])
-        p_values.append(float(examine(by_member, root_of_ratio, draw(N_VIDEOS, 8, 300, seed), 0.95).p))
+        p_values.append(float(examine(by_member, root_of_ratio, resample(N_VIDEOS, 8, 300, seed), 0.95).p))
     shares = [np.mean(np.array(p_values) <= level) for level in (0.05, 0.2, 0.5)]
     assert shares == pytest.approx([0.05, 0.2, 0.5], abs=0.06)
 
@@ -160,7 +160,7 @@ def test_counting_dependent_pixels_as_independent_would_reject_exact_posteriors(
         departure = np.square(shares[:, 0].mean(axis=0) - 1 / 8).sum()
         chi_squares.append(N_VIDEOS * 200 * departure * 8)
         finding = examine(
-            shares, lambda by: np.square(mean(by) - 1 / 8).sum(axis=-1), draw(N_VIDEOS, 8, 300, seed), 0.95
+            shares, lambda by: np.square(mean(by) - 1 / 8).sum(axis=-1), resample(N_VIDEOS, 8, 300, seed), 0.95
         )
         p_values.append(finding.p_above)
     # 14.07 is the 95th percentile of chi-square with 7 degrees of freedom.
@@ -238,7 +238,7 @@ def test_spreads_that_are_the_errors_correlate_fully_and_constant_ones_do_not():
 
 def test_intervals_and_expectations_are_those_of_resampled_videos_and_exchanged_members():
     by_member = np.array([[10.0, 0.0], [12.0, 2.0]])
-    finding = examine(by_member, mean, draw(2, 2, 4000, seed=0), 0.9)
+    finding = examine(by_member, mean, resample(2, 2, 4000, seed=0), 0.9)
     assert (finding.value, finding.low, finding.high) == (11, 10, 12)
     assert finding.expected == pytest.approx(6, abs=0.2)
     assert (finding.expected_low, finding.expected_high) == (1, 11)
@@ -282,7 +282,7 @@ def test_samples_that_cannot_be_judged_are_refused(problem):
         judge_video(np.where(members > 0.5, np.nan, members), np.zeros(8), np.empty((0, *SHAPE)), JUDGEMENT, 0)
     fewer = problem.members(generator, 1.0, n_samples=4)
     judged = [judge_video(one, np.arange(len(one)), np.empty((0, *SHAPE)), JUDGEMENT, 0) for one in (members, fewer)]
-    with pytest.raises(InputError, match="videos have 4, 7 samples; draw equally many of each"):
+    with pytest.raises(InputError, match="videos have 4, 7 samples; sample equally many of each"):
         tabulate(judged, JUDGEMENT, 0)
     with pytest.raises(InputError, match="no videos"):
         tabulate([], JUDGEMENT, 0)
