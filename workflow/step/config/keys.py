@@ -32,13 +32,13 @@ path of the file) in the first line they complete keys, show what they mean, and
 * Noise levels and steps of the sampler are in units of the latent, which has mean 0 and variance 1 per
   channel where `standardise_latents` is true.
 
-## For an own study
+## For your own study
 
-* **Own simulations or scans** to learn from: `data.<domain>.root` and the keys next to it, which say what lies there
+* **Your own simulations or scans** to learn from: `data.<domain>.root` and the keys next to it, which say what lies there
   and how it becomes videos. How many there are to train on and to test with: `videos`, `images`, `split`.
-* **An own instrument**: a task of its own under `tasks`, with `measurement` and `sampler`; another array, cadence,
+* **Your own instrument**: a task of its own under `tasks`, with `measurement` and `sampler`; another array, cadence,
   acceleration or observing time is a change of keys alone.
-* **An own measurement**: an entry under `observations`, which names a task (its forward model, its domain's priors, its
+* **Your own measurement**: an entry under `observations`, which names a task (its forward model, its domain's priors, its
   sampler), a method, and the files. `config/sgra_2017.yaml` is an example for visibilities; for k-space `data` is, say,
   `{format: cmrxrecon, kspace: cine_sax.mat, mask: cine_sax_mask.mat, slice: 3, first_frame: 0, outside: {scale:
   estimate}, pixel_mm: null, frame_s: null}`. `snakemake ... observations` makes them all, and `all` includes them.
