@@ -13,7 +13,7 @@ from step.errors import InputError
 from step.observations import eht
 from step.observations.uvfits import read_uvfits
 from step.physics.array import read_array
-from step.physics.observing import schedule
+from step.physics.simulate_observation import schedule
 
 PROJECT = Path(__file__).parents[2]
 REAL = PROJECT.parent / "shared/data/eht_sgra_2017"

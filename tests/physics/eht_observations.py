@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from step.config.study import load_config
-from step.physics import observing
 from step.physics.array import read_array
 from step.physics.eht_imaging import eht_imaging
 from step.physics.forward_models import build_forward_model
+from step.physics.simulate_observation import schedule as schedule_observation
 from step.physics.visibilities import Visibilities
 from step.physics.vlbi import ClosureImaging
 
@@ -35,7 +35,7 @@ def crescent(n_frames: int, n_pixels: int = N_PIXELS, seed: int = 0) -> torch.Te
 
 def schedule(model: ClosureImaging, n_frames: int):
     """Return eht-imaging's own observation of the model's array, without data."""
-    return observing.schedule(read_array(model.settings.array), model.settings, n_frames, model.settings.cadence_s)
+    return schedule_observation(read_array(model.settings.array), model.settings, n_frames, model.settings.cadence_s)
 
 
 def eht_image(model: ClosureImaging, frame: np.ndarray):

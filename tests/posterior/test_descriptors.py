@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from step.domains.blackhole.accretion.flow import GRAVITATIONAL_TIME_S, sample_flow
+from step.domains.blackhole.accretion.accretion_flow import GRAVITATIONAL_TIME_S, sample_accretion_flow
 from step.domains.blackhole.accretion.images import FlowImages
 from step.errors import InputError
 from step.posterior.descriptors import general, heart, ring
@@ -97,7 +97,7 @@ def test_simulated_flows_turn_as_they_were_made_to():
     frame_m = 408 / GRAVITATIONAL_TIME_S
     right, ratios = [], []
     for seed in range(12):
-        flow = sample_flow(seed, (0.5, 1.5))
+        flow = sample_accretion_flow(seed, (0.5, 1.5))
         images = FlowImages(flow, N_PIXELS, 128.0, 2.4)
         video = np.stack([images.at(frame_m * number) for number in range(N_FRAMES)])
         rate = pattern_rotation(ring.unroll(video, ring.fit_ring(average_image(video))))

@@ -163,14 +163,14 @@ CONFIG_EDITS = {
 }
 
 LIBRARY_EDITS = {
-    "ingest/simulate/anatomy.py": HEART.from_simulation,
-    "ingest/simulate/crescent.py": BLACK_HOLE.from_simulation,
-    "ingest/coils.py": HEART.from_ingest,
-    "prepare/cine.py": HEART.from_prepare,
-    "prepare/regrid.py": BLACK_HOLE.from_prepare,
+    "domains/mri/phantom/anatomy.py": HEART.from_simulation,
+    "domains/blackhole/accretion/crescent.py": BLACK_HOLE.from_simulation,
+    "domains/mri/coils.py": HEART.from_ingest,
+    "domains/mri/cine.py": HEART.from_prepare,
+    "domains/blackhole/regrid.py": BLACK_HOLE.from_prepare,
     "training/objectives.py": total(HEART.from_autoencoder, BLACK_HOLE.from_autoencoder),
     "physics/masks.py": total(HEART.from_measure, FROM_SCAN, {"plot_masks": 1}),
-    "physics/observing.py": total(BLACK_HOLE.from_measure, FROM_NIGHT),
+    "physics/simulate_observation.py": total(BLACK_HOLE.from_measure, FROM_NIGHT),
     "sampling/mcmc.py": total(FROM_SAMPLE, FROM_SAMPLE, SCAN, NIGHT),
     "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
     "observations/eht.py": FROM_NIGHT,

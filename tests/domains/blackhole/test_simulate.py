@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 from step.config.study import load_config
+from step.domains.blackhole.accretion.accretion_flow import AccretionFlow, sample_accretion_flow
 from step.domains.blackhole.accretion.crescent import energy_shift
-from step.domains.blackhole.accretion.flow import Flow, sample_flow
 from step.domains.blackhole.accretion.hotspots import SpotField
 from step.domains.blackhole.accretion.images import FlowImages
 from step.domains.blackhole.accretion.ipole_files import IpoleHeader, write_ipole_image
@@ -33,14 +33,14 @@ def settings(**changes: object) -> Settings:
     return Settings(**{**values, **changes})
 
 
-def flow_of(seed: int, **parts: dict[str, object]) -> Flow:
+def flow_of(seed: int, **parts: dict[str, object]) -> AccretionFlow:
     """Return the flow of `seed`, with values of its parts changed, e.g. ``view={"inclination_rad": 0}``."""
-    flow = sample_flow(seed, (0.5, 1.5))
+    flow = sample_accretion_flow(seed, (0.5, 1.5))
     changes = {name: dataclasses.replace(getattr(flow, name), **values) for name, values in parts.items()}
     return dataclasses.replace(flow, **changes)
 
 
-def video_of(flow: Flow, n_frames: int = 16) -> np.ndarray:
+def video_of(flow: AccretionFlow, n_frames: int = 16) -> np.ndarray:
     images = FlowImages(flow, PIXELS, FIELD_UAS, FLUX_JY)
     return np.stack([images.at(CADENCE_M * number) for number in range(n_frames)])
 
@@ -140,7 +140,7 @@ def test_single_images_have_the_layout_of_ipole(tmp_path):
 def test_single_images_show_the_flow_at_independent_times(tmp_path):
     simulate(settings(images=40), ["still0001"], tmp_path)
     times = sorted(int(path.stem.removeprefix("img_s")) for path in tmp_path.glob("images/still0001/*"))
-    flow = sample_flow(0, (0.5, 1.5))
+    flow = sample_accretion_flow(0, (0.5, 1.5))
     assert np.diff(times).min() > 2 * max(flow.turbulence.lifetime_m, flow.spots.lifetime_m)
     stills = np.stack([read_ipole(tmp_path / f"images/still0001/img_s{time}.h5") for time in times])
     changes = stills - stills.mean(0)

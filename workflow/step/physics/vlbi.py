@@ -24,7 +24,7 @@ from step.physics.closures import (
     whitening,
 )
 from step.physics.measuring import batch_of, generator_of
-from step.physics.observing import observe
+from step.physics.simulate_observation import simulate_observation
 from step.physics.visibilities import Waves, dirty_image, transform, waves_at
 from step.units import RAD_PER_UAS
 
@@ -254,7 +254,7 @@ class ClosureImaging:
 
         stations = read_array(self.settings.array)
         seed = int(torch.randint(2**62, (), generator=generator))
-        table = observe(ideal, stations, self.settings, self.n_frames, self.settings.cadence_s, seed)
+        table = simulate_observation(ideal, stations, self.settings, self.n_frames, self.settings.cadence_s, seed)
         sigma = torch.full_like(flux, self.settings.flux_sigma)
         noise = torch.randn(flux.shape, generator=generator, dtype=torch.float64)
         light_curve = {"flux": (flux + sigma * noise).numpy(), "flux_sigma": sigma.numpy()}

@@ -23,12 +23,12 @@ def simulate(settings: Settings, subjects: Iterable[str], root: Path) -> None:
     A flow depends on the seed and its own name alone, not on who else is simulated. Longer movies and larger sets
     of images begin with what shorter and smaller ones hold.
     """
-    from step.domains.blackhole.accretion.flow import sample_flow
+    from step.domains.blackhole.accretion.accretion_flow import sample_accretion_flow
     from step.domains.blackhole.accretion.flow_files import write_movie, write_stills
     from step.progress import track
 
     for name in track(subjects, "simulate", "flow"):
-        flow = sample_flow(derive_seed(settings.seed, "accretion", name), settings.pattern_speed_deg_per_m)
+        flow = sample_accretion_flow(derive_seed(settings.seed, "accretion", name), settings.pattern_speed_deg_per_m)
         if name.startswith(STILL):
             write_stills(settings, flow, root / "images" / name)
         else:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from step.domains.blackhole.accretion.flow import Flow
+from step.domains.blackhole.accretion.accretion_flow import AccretionFlow
 from step.domains.blackhole.accretion.plane import Plane
 
 
-def paint_crescent(flow: Flow, plane: Plane) -> np.ndarray:
+def paint_crescent(flow: AccretionFlow, plane: Plane) -> np.ndarray:
     """Return the time-averaged brightness (y, x) of `flow`, in arbitrary units.
 
     The disk has a soft inner edge and decays with a power of radius; the photon ring is a thin Gaussian.
@@ -19,7 +19,7 @@ def paint_crescent(flow: Flow, plane: Plane) -> np.ndarray:
     return (disk + ring) * energy_shift(flow, plane) ** (3 + emission.spectral_index)
 
 
-def energy_shift(flow: Flow, plane: Plane) -> np.ndarray:
+def energy_shift(flow: AccretionFlow, plane: Plane) -> np.ndarray:
     """Return g (y, x), a photon's energy at the observer relative to that in the gas.
 
     The gas orbits with a share of ``v = (r - 2)^(-1/2)``, the speed of a circular orbit around a Schwarzschild

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from step.domains.blackhole.accretion.flow import GRAVITATIONAL_TIME_S, Flow
+from step.domains.blackhole.accretion.accretion_flow import GRAVITATIONAL_TIME_S, AccretionFlow
 from step.domains.blackhole.accretion.images import FlowImages
 from step.domains.blackhole.accretion.ipole_files import IpoleHeader, write_ipole_image
 from step.domains.blackhole.accretion.settings import FlowSimulation
@@ -24,7 +24,7 @@ BETWEEN_STILLS_M = (500, 1500)
 """GM/c^3 from one single image to the next: far longer than anything in a flow lives."""
 
 
-def write_movie(settings: FlowSimulation, flow: Flow, path: Path) -> None:
+def write_movie(settings: FlowSimulation, flow: AccretionFlow, path: Path) -> None:
     """Write the movie of `flow` as an ehtim movie."""
     header = EhtMovieHeader(
         pixel_rad=settings.field_of_view_uas / settings.pixels * RAD_PER_UAS,
@@ -40,7 +40,7 @@ def write_movie(settings: FlowSimulation, flow: Flow, path: Path) -> None:
     write_eht_movie(path, header, times_s / 3600, frames)
 
 
-def write_stills(settings: FlowSimulation, flow: Flow, folder: Path) -> None:
+def write_stills(settings: FlowSimulation, flow: AccretionFlow, folder: Path) -> None:
     """Write single images of `flow` as ipole files ``img_s<time in GM/c^3>.h5``, in place of an older `folder`."""
     images = _images_of(settings, flow)
     generator = np.random.default_rng(derive_seed(flow.seed, "stills"))
@@ -50,5 +50,5 @@ def write_stills(settings: FlowSimulation, flow: Flow, folder: Path) -> None:
             write_ipole_image(part / f"img_s{time_m}.h5", header, images.at(time_m))
 
 
-def _images_of(settings: FlowSimulation, flow: Flow) -> FlowImages:
+def _images_of(settings: FlowSimulation, flow: AccretionFlow) -> FlowImages:
     return FlowImages(flow, settings.pixels, settings.field_of_view_uas, settings.flux_jy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import i0e
 
-from step.domains.blackhole.accretion.flow import Flow
+from step.domains.blackhole.accretion.accretion_flow import AccretionFlow
 from step.domains.blackhole.accretion.plane import Plane
 from step.seeds import derive_seed
 
@@ -27,7 +27,7 @@ class Spot:
 class SpotField:
     """The brightness of all hot spots at any time; their births are a Poisson process."""
 
-    def __init__(self, flow: Flow, plane: Plane):
+    def __init__(self, flow: AccretionFlow, plane: Plane):
         self._flow, self._plane = flow, plane
         self._speed = flow.rotation.angular_speed(plane.radius)
         self._generation = functools.lru_cache(maxsize=2)(self._draw_generation)

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from step.domains.blackhole.accretion.accretion_flow import AccretionFlow
 from step.domains.blackhole.accretion.crescent import paint_crescent
-from step.domains.blackhole.accretion.flow import Flow
 from step.domains.blackhole.accretion.hotspots import SpotField
 from step.domains.blackhole.accretion.plane import place_pixels
 from step.domains.blackhole.accretion.turbulence import TurbulentField
@@ -20,7 +20,7 @@ class FlowImages:
     everywhere. So `flux_jy` is the mean flux density, not that of any one image.
     """
 
-    def __init__(self, flow: Flow, n_pixels: int, field_of_view_uas: float, flux_jy: float):
+    def __init__(self, flow: AccretionFlow, n_pixels: int, field_of_view_uas: float, flux_jy: float):
         plane = place_pixels(flow, n_pixels, field_of_view_uas)
         self._strength = flow.turbulence.strength
         self._turbulence = TurbulentField(flow, plane)

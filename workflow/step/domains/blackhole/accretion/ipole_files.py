@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from step.domains.blackhole.accretion.flow import GRAVITATIONAL_RADIUS_UAS, GRAVITATIONAL_TIME_S
+from step.domains.blackhole.accretion.accretion_flow import GRAVITATIONAL_RADIUS_UAS, GRAVITATIONAL_TIME_S
 from step.io.hdf5 import create_hdf5
 from step.units import RAD_PER_UAS
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from step.domains.blackhole.accretion.flow import GRAVITATIONAL_RADIUS_UAS, Flow
+from step.domains.blackhole.accretion.accretion_flow import GRAVITATIONAL_RADIUS_UAS, AccretionFlow
 
 SMALLEST_RADIUS = 0.4
 """Radii well inside the shadow, in units of the photon ring's, count as this one: nothing shines there."""
@@ -27,7 +27,7 @@ class Plane:
         return np.exp(self.log_radius)
 
 
-def place_pixels(flow: Flow, n_pixels: int, field_of_view_uas: float) -> Plane:
+def place_pixels(flow: AccretionFlow, n_pixels: int, field_of_view_uas: float) -> Plane:
     """Return the places of the pixels of a square image; north is up, the first row, and east to the left.
 
     Light bending makes the disk's circles far rounder than ``cos(inclination)`` and lifts its far side.

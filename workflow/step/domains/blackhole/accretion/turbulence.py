@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from step.domains.blackhole.accretion.flow import Flow
+from step.domains.blackhole.accretion.accretion_flow import AccretionFlow
 from step.domains.blackhole.accretion.plane import Plane
 from step.seeds import derive_seed
 
@@ -30,7 +30,7 @@ class TurbulentField:
     sum to one, so the variance never changes. A pattern is a Fourier series in azimuth on a grid of radii.
     """
 
-    def __init__(self, flow: Flow, plane: Plane):
+    def __init__(self, flow: AccretionFlow, plane: Plane):
         self._flow = flow
         self._log_radii = np.linspace(plane.log_radius.min(), plane.log_radius.max(), N_RADII)
         self._orders = np.arange(N_ORDERS)[:, None]

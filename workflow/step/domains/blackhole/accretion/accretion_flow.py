@@ -76,7 +76,7 @@ class HotSpots:
 
 
 @dataclass(frozen=True)
-class Flow:
+class AccretionFlow:
     """Everything that stays the same over the life of a flow, and the seed of what does not."""
 
     seed: int
@@ -87,13 +87,13 @@ class Flow:
     spots: HotSpots
 
 
-def sample_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float]) -> Flow:
+def sample_accretion_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float]) -> AccretionFlow:
     """Return the random flow of `seed`; the speed of its pattern lies in the given range and turns either way."""
     generator = np.random.default_rng(seed)
     between = generator.uniform
     inclination_rad = np.deg2rad(between(10, 80))
     spin = between(0, 0.5)
-    return Flow(
+    return AccretionFlow(
         seed=seed,
         view=View(
             inclination_rad=inclination_rad,

@@ -11,7 +11,7 @@ from step.physics.eht_imaging import eht_imaging, seeded
 from step.physics.visibilities import Visibilities
 
 
-def observe(
+def simulate_observation(
     ideal: Callable[[np.ndarray, np.ndarray], np.ndarray],
     stations: Sequence[Station],
     settings: Vlbi,
