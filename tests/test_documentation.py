@@ -1,7 +1,10 @@
-"""The front door is documented: each of its names has an example that is run."""
+"""The front door is documented: each of its names has an example that is run, and the site is built of them all."""
 
 import doctest
 import inspect
+import re
+import subprocess
+import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -108,3 +111,25 @@ def test_an_example_that_says_something_else_is_found():
     wrong = {"one": ">>> number = 1", "one.method": ">>> number + 1\n2\n>>> number\n3\n"}
     (said,) = failures(wrong)
     assert "Expected:\n    3\nGot:\n    1" in said
+
+
+def test_the_reference_has_every_public_name():
+    shown = re.findall(r"^::: step\.(\w+)$", (PROJECT / "docs/api.md").read_text(), re.MULTILINE)
+    assert sorted(shown) == sorted(step.__all__)
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", PROJECT / "mkdocs.yml"]
+    job = subprocess.run([*command, "--site-dir", tmp_path], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert job.returncode == 0, job.stderr
+    reference = (tmp_path / "api.html").read_text()
+    for name in (*step.__all__, "Posterior.mean", "CartesianMri.measure"):  # this one is LeastSquares'
+        assert f'id="step.{name}"' in reference
+    assert reference.count("Examples:") > len(step.__all__)
+    assert "<blockquote" not in reference  # what Markdown makes of a prompt that is in no section of examples
+    pages = "".join(page.read_text() for page in tmp_path.rglob("*.html"))
+    assert re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="?(?:https?:)?//[^>]*', pages) == []
+    notebook = (tmp_path / "reconstruct.html").read_text()
+    assert "A video from an eighth of its k-space" in notebook
+    assert "step.load_prior" in re.sub(r"<[^>]+>", "", notebook)
