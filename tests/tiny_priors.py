@@ -57,7 +57,7 @@ def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
     settings = Autoencoder(
         latent_channels=2, patch_size=1, block_channels=(4, 8, 8), layers_per_block=1, norm_groups=2, attention=False
     )
-    autoencoder = build_autoencoder(settings, channels=SHAPE[1])
+    autoencoder = build_autoencoder(settings, channels=changes.get("channels", SHAPE[1]))
     denoiser = tiny_denoiser(temporal=True)
     facts = {
         "kind": "autoencoder",

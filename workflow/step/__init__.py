@@ -1,7 +1,13 @@
 """Video reconstruction from sparse measurements with spatiotemporal diffusion priors (STeP).
 
->>> import step
->>> prior = step.load_prior("resources/priors/mri")  # doctest: +SKIP
+Examples:
+    >>> import step
+    >>> prior = step.load_prior("resources/priors/mri")
+    >>> physics = step.CartesianMri.equispaced(rows=prior.rows, acceleration=8, acs_lines=4, noise_level=0.01)
+    >>> y = physics.measure(step.generate(prior, seed=1), seed=0)
+    >>> posterior = step.sample(prior, physics, y, samples=2)
+    >>> posterior.mean.shape == prior.shape
+    True
 """
 
 import importlib

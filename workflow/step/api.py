@@ -45,6 +45,11 @@ def load_prior(
     `device` is a GPU where there is one, unless it is given. ``prior.facts`` says what the prior is of,
     ``prior.shape`` the shape of a video (time, channel, y, x), ``prior.rows`` the rows of a frame. Raises `InputError`
     where the folder is no prior, is damaged, or lacks the network.
+
+    Examples:
+        >>> prior = step.load_prior("resources/priors/mri")
+        >>> prior.facts.domain, prior.shape == (prior.facts.frames, 2, prior.rows, prior.columns)
+        ('mri', True)
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return load_prior_folder(Path(folder), network).to(chosen)
@@ -60,6 +65,13 @@ def daps(
     `source` is a prior, or the configuration file or files, overlaid on ``config/config.yaml``. `changes` are values by
     their keys in the configuration, ``{"mcmc.steps": 16, "annealing.levels": 10}``; ``config/README.md`` explains them
     below ``tasks.<task>.sampler``. Raises `InputError` for an unknown key, a value out of range, or no such task.
+
+    Examples:
+        >>> prior = step.load_prior("resources/priors/mri")
+        >>> step.daps(prior, changes={"annealing.levels": 5}).settings.annealing.levels
+        5
+        >>> step.daps("config/demo.yaml", "mri8", {"mcmc.steps": 4}).settings.mcmc.steps
+        4
     """
     if isinstance(source, LatentDiffusionPrior):
         values = _recommended(source)
@@ -75,9 +87,15 @@ def daps(
 def generate(prior: LatentDiffusionPrior, samples: int = 1, seed: int = 0, frames_at_once: int = 1) -> torch.Tensor:
     """Return unconditional samples of `prior` (sample, time, channel, y, x): what it believes before any data.
 
-    They solve the probability-flow ODE (Eq. 4) from noise as ``generation`` of the study's configuration says. Sample
-    number n depends on `seed` and on n alone. The autoencoder sees `frames_at_once` frames; more are faster and
-    need more memory. Raises `InputError` for fewer than one sample.
+    Their values are in units of the prior's videos. They solve the probability-flow ODE (Eq. 4) from noise as
+    ``generation`` of the study's configuration says. Sample number n depends on `seed` and on n alone. The autoencoder
+    sees `frames_at_once` frames; more are faster and need more memory. Raises `InputError` for fewer than one sample.
+
+    Examples:
+        >>> prior = step.load_prior("resources/priors/mri")
+        >>> videos = step.generate(prior, samples=2, seed=5)
+        >>> videos.shape == (2, *prior.shape)
+        True
     """
     _check_number(samples)
     generators = [torch.Generator().manual_seed(derive_seed(seed, "generated", number)) for number in range(samples)]
@@ -103,6 +121,14 @@ def sample(
     ``stream=(TASK, VIDEO)`` it is, but for rounding, what the command line samples of that video of that task.
 
     Raises `InputError` for a measurement that does not fit, `FloatingPointError` where a sample diverges.
+
+    Examples:
+        >>> prior = step.load_prior("resources/priors/mri")
+        >>> physics = step.CartesianMri.equispaced(rows=prior.rows, acceleration=4, acs_lines=4, noise_level=0.02)
+        >>> y = physics.measure(step.generate(prior, seed=1), seed=0)
+        >>> posterior = step.sample(prior, physics, y, samples=3, sampler=step.daps(prior, changes={"mcmc.steps": 1}))
+        >>> posterior.samples.shape == (3, *prior.shape)
+        True
     """
     _check_number(samples)
     facts = prior.facts
@@ -145,54 +171,107 @@ def sample(
 
 @dataclass(frozen=True)
 class Posterior:
-    """Posterior samples of one measurement, and what they say of it."""
+    """Posterior samples of one measurement, and what they say of it, as `sample` returns them.
 
-    samples: np.ndarray  # (sample, time, channel, y, x), in units of the prior's videos
-    weights: np.ndarray  # (sample,), their sum is 1
-    misfit: np.ndarray  # (sample,), as the paper reports it, at the errors that the forward model states
-    chi_squares: Mapping[str, np.ndarray]  # (sample,) each, by kind of data
+    Examples:
+        >>> prior = step.load_prior("resources/priors/mri")
+        >>> physics = step.CartesianMri.equispaced(rows=prior.rows, acceleration=4, acs_lines=4, noise_level=0.02)
+        >>> y = physics.measure(step.generate(prior, seed=1), seed=0)
+        >>> posterior = step.sample(prior, physics, y, samples=2)
+        >>> posterior.weights, posterior.misfit.shape, posterior.chi_squares["kspace"].shape
+        (array([0.5, 0.5]), (2,), (2,))
+    """
+
+    samples: np.ndarray
+    """The videos (sample, time, channel, y, x), in units of the prior's videos."""
+    weights: np.ndarray
+    """What each counts for (sample,); their sum is 1."""
+    misfit: np.ndarray
+    """The data misfit (sample,) as the paper reports it, at the errors that the forward model states."""
+    chi_squares: Mapping[str, np.ndarray]
+    """Reduced chi-squares (sample,), by kind of data."""
     facts: PriorFacts
-    frames_with_data: np.ndarray  # (time,) bool
+    """What the prior is of."""
+    frames_with_data: np.ndarray
+    """Whether anything was measured of a frame (time,), bool."""
     seconds: float
-    trace: Mapping[str, np.ndarray] = field(default_factory=dict)  # (sample, level) each: how the sampling went
+    """How long sampling took."""
+    trace: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """How the sampling went, by name: arrays (sample, level)."""
 
     @cached_property
     def mean(self) -> np.ndarray:
-        """The mean of the samples (time, channel, y, x)."""
+        """The mean of the samples (time, channel, y, x), weighted, in units of the prior's videos.
+
+        Examples:
+            >>> np.allclose(posterior.mean, (posterior.samples[0] + posterior.samples[1]) / 2, atol=1e-6)
+            True
+        """
         return np.tensordot(self.weights, self.samples, 1).astype(np.float32)
 
     @cached_property
     def spread(self) -> np.ndarray:
         """The standard deviation over the samples (time, channel, y, x), 0 for one sample; it is no error bar.
 
-        What the prior gets wrong all samples have in common.
+        In units of the prior's videos. What the prior gets wrong all samples have in common.
+
+        Examples:
+            >>> np.allclose(posterior.spread, posterior.samples.std(axis=0), atol=1e-6)
+            True
         """
         squares = np.square(self.samples - self.mean, dtype=np.float64)
         return np.sqrt(np.tensordot(self.weights, squares, 1)).astype(np.float32)
 
     def brightness(self, video: np.ndarray) -> np.ndarray:
-        """Return `video` (..., channel, y, x) as it is shown (..., y, x), 0 to 1; complex ones over the mean's peak."""
+        """Return `video` (..., channel, y, x) as it is shown (..., y, x), 0 to 1; complex ones over the mean's peak.
+
+        Examples:
+            >>> shown = posterior.brightness(posterior.mean)
+            >>> shown.shape == (prior.facts.frames, prior.rows, prior.columns), float(shown.max())
+            (True, 1.0)
+        """
         return to_unit_range(video, self.mean, self.facts.display)
 
     def show(self) -> "Video":
-        """Return a video of mean, spread and the first samples, which a notebook plays; `Video.save` writes it."""
+        """Return a video of mean, spread and the first samples, which a notebook plays; `Video.save` writes it.
+
+        Examples:
+            >>> posterior.show().save("posterior.gif").name
+            'posterior.gif'
+        """
         facts = self.facts
         grid = grid_of(facts.shape, facts.geometry, self.frames_with_data)
         shown = as_brightness(self.mean, self.spread, self.samples, grid, facts.display)
         return Video(animate_observation(shown, facts.display))
 
     def to_hdf5(self, path: str | Path) -> None:
-        """Write all samples with weights, misfits and trace to an HDF5 file, as the workflow writes its own."""
+        """Write all samples with weights, misfits and trace to an HDF5 file, as the workflow does; return nothing.
+
+        The file has ``video/samples`` (sample, time, channel, y, x), in units of the prior's videos, and in
+        ``video/trace`` arrays (sample, level): `trace`, and of one level `weight`, `misfit_of_data` and
+        ``chi_square_<kind>``.
+
+        Examples:
+            >>> import h5py
+            >>> posterior.to_hdf5("posterior.h5")
+            >>> with h5py.File("posterior.h5") as file:
+            ...     print(np.array_equal(file["video/samples"], posterior.samples), file["video/trace/weight"].shape)
+            True (2, 1)
+        """
         of_samples = {"weight": self.weights, "misfit_of_data": self.misfit}
         of_samples |= {f"chi_square_{name}": values for name, values in self.chi_squares.items()}
         trace = dict(self.trace) | {name: values[:, None] for name, values in of_samples.items()}
         write_reconstructions(Path(path), [Reconstruction(VIDEO, self.samples, trace)], {"domain": self.facts.domain})
 
     def to_nifti(self, folder: str | Path, pixel_mm: float | None = None, frame_s: float | None = None) -> list[Path]:
-        """Write magnitudes of mean, spread and samples as NIfTI files into `folder`, and return them.
+        """Return the NIfTI files (x, y, 1, time) into which magnitudes of mean, spread and samples are written.
 
-        `pixel_mm` is the side of a pixel, `frame_s` the time between frames; None is unknown. Raises `InputError` for a
-        prior of other videos than complex images.
+        They are in `folder`, in units of the prior's videos. `pixel_mm` is the side of a pixel, `frame_s` the time
+        between frames; None is unknown. Raises `InputError` for a prior of other videos than complex images.
+
+        Examples:
+            >>> [file.name for file in posterior.to_nifti("nifti", pixel_mm=1.5, frame_s=0.05)]
+            ['mean.nii.gz', 'spread.nii.gz', 'sample000.nii.gz', 'sample001.nii.gz']
         """
         from step.io.nifti import write_magnitudes
 
@@ -211,10 +290,27 @@ class Posterior:
         start_utc_h: float,
         flux_jy: float = 1.0,
     ) -> list[Path]:
-        """Write mean, spread and samples as FITS frames into folders of `folder`, and return these.
+        """Return the folders, in `folder`, into which mean, spread and samples are written as FITS frames (y, x).
 
-        Values are Jy per pixel: each video has the mean flux `flux_jy`, the spread the mean's factor. Raises
-        `InputError` for a prior of videos without a field of view on the sky.
+        Values are Jy per pixel: each video has the mean flux `flux_jy`, the spread the mean's factor. The header says
+        what was seen: the name of the `source`, its right ascension (h) and declination (degrees), the frequency (Hz),
+        the modified Julian date, and the time of the first frame (UTC, h). Raises `InputError` for a prior of videos
+        without a field of view on the sky.
+
+        Examples:
+            >>> prior = step.load_prior("resources/priors/blackhole")
+            >>> physics = step.ClosureImaging.of_array(
+            ...     "resources/eht2017.csv",
+            ...     frames=prior.facts.frames,
+            ...     pixels=prior.rows,
+            ...     start_utc_h=12.5,
+            ...     **prior.facts.geometry,
+            ... )
+            >>> y = physics.measure(step.generate(prior, seed=1), seed=0)
+            >>> posterior = step.sample(prior, physics, y)
+            >>> folders = posterior.to_fits("frames", "Sgr A*", 17.76, -29.0, 230e9, 57850, 12.5, flux_jy=2.4)
+            >>> [folder.name for folder in folders]
+            ['mean', 'spread', 'sample000']
         """
         from step.io.eht_movies import EhtMovieHeader
         from step.io.fits_images import write_fits_frame
@@ -240,14 +336,25 @@ class Posterior:
 
 
 class Video:
-    """A video in colours, which a notebook plays."""
+    """A video in colours, which a notebook plays.
+
+    Examples:
+        >>> video = step.Video(np.zeros((5, 32, 32, 3), np.uint8))
+        >>> video.frames.shape
+        (5, 32, 32, 3)
+    """
 
     def __init__(self, frames: np.ndarray):
         """Take the frames (time, height, width, 3), uint8."""
         self.frames = frames
 
     def save(self, path: str | Path) -> Path:
-        """Write the video as ``.mp4`` or ``.gif`` and return its path."""
+        """Return the path of the file, ``.mp4`` or ``.gif``, into which the video is written.
+
+        Examples:
+            >>> video.save("video.mp4").stat().st_size > 0
+            True
+        """
         write_movie(self.frames, Path(path))
         return Path(path)
 

@@ -20,6 +20,12 @@ class ForwardModel(Protocol):
     """The physics of one measurement, ``y = A(x) + n``, frame by frame, with the noise that it assumes.
 
     A measurement carries what was sampled (a mask, baselines), so that simulated and real data go the same way.
+    `LeastSquares` is a base that has all methods but A and its transpose.
+
+    Examples:
+        >>> physics = step.CartesianMri.equispaced(rows=16, acceleration=4, acs_lines=4, noise_level=0.1)
+        >>> isinstance(physics, step.ForwardModel)
+        True
     """
 
     @property
@@ -83,7 +89,25 @@ class OutsideModel(Protocol):
 
 @runtime_checkable
 class VideoPrior(Protocol):
-    """A latent diffusion prior over videos."""
+    """A latent diffusion prior over videos.
+
+    Examples:
+        Independent pixels, normal with mean 0 and variance 1, which are their own latents:
+
+        >>> class Pixels:
+        ...     latent_shape = (3, 1, 4, 4)
+        ...
+        ...     def encode(self, video):
+        ...         return video
+        ...
+        ...     def decode(self, latent):
+        ...         return latent
+        ...
+        ...     def denoise(self, latent, sigma):
+        ...         return latent / (1 + sigma**2)
+        >>> isinstance(Pixels(), step.VideoPrior)
+        True
+    """
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -129,7 +153,19 @@ class DenoiserArchitecture(Protocol):
 
 @runtime_checkable
 class NoiseSource(Protocol):
-    """Where the noise of the sampler (`n_init` and `n_k` of Algorithm 1) comes from."""
+    """Where the noise of the sampler (`n_init` and `n_k` of Algorithm 1) comes from.
+
+    Examples:
+        The same noise in every frame:
+
+        >>> class Still:
+        ...     def draw(self, shape, generator):
+        ...         return torch.randn(shape[1:], generator=generator).expand(shape)
+        >>> isinstance(Still(), step.NoiseSource)
+        True
+        >>> Still().draw((3, 2, 4, 4), torch.Generator()).shape
+        torch.Size([3, 2, 4, 4])
+    """
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return unit-variance noise for one video: `shape` is (time, latent_channel, latent_y, latent_x)."""
@@ -205,16 +241,44 @@ class Likelihood(Protocol):
 
 @dataclass(frozen=True)
 class PosteriorSamples:
-    """Latents from the posterior, one per generator, and what is known of each."""
+    """Latents from the posterior, one per generator, and what is known of each.
 
-    latents: torch.Tensor  # (batch, time, latent_channel, latent_y, latent_x)
-    trace: Mapping[str, torch.Tensor] = field(default_factory=dict)  # (batch, level) each, by name
-    log_weights: torch.Tensor | None = None  # (batch,), up to a constant; None where all weigh the same
+    Examples:
+        >>> found = step.PosteriorSamples(torch.zeros(2, 3, 4, 8, 8), trace={"misfit": torch.ones(2, 10)})
+        >>> found.latents.shape, found.log_weights
+        (torch.Size([2, 3, 4, 8, 8]), None)
+    """
+
+    latents: torch.Tensor
+    """The latents (batch, time, latent_channel, latent_y, latent_x)."""
+    trace: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """How the sampling went, by name: arrays (batch, level)."""
+    log_weights: torch.Tensor | None = None
+    """The logarithms of what each counts for (batch,), up to a constant; None where all weigh the same."""
 
 
 @runtime_checkable
 class PosteriorSampler(Protocol):
-    """An algorithm that samples latents given a prior and a likelihood."""
+    """An algorithm that samples latents given a prior and a likelihood.
+
+    Examples:
+        Gradient ascent to the most probable latent, if latents were normal with mean 0 and variance 1:
+
+        >>> class Ascent:
+        ...     def sample(self, prior, likelihood, noise_sources, generators, device, describe):
+        ...         latents = torch.zeros(len(generators), *prior.latent_shape, device=device)
+        ...         for _ in range(5):
+        ...             gradient, video = likelihood.gradient(latents)
+        ...             latents = latents + 1e-4 * (gradient - latents)
+        ...         return step.PosteriorSamples(latents)
+        >>> isinstance(Ascent(), step.PosteriorSampler)
+        True
+        >>> prior = step.load_prior("resources/priors/mri")
+        >>> physics = step.CartesianMri.equispaced(rows=prior.rows, acceleration=4, acs_lines=4, noise_level=0.1)
+        >>> y = physics.measure(step.generate(prior, seed=1), seed=0)
+        >>> step.sample(prior, physics, y, sampler=Ascent()).mean.shape == prior.shape
+        True
+    """
 
     def sample(
         self,

@@ -5,6 +5,13 @@ class InputError(Exception):
     """Something that the user gave cannot be used; the message says the fact, the value and the remedy.
 
     The command line prints the message as a single line and exits with status 1.
+
+    Examples:
+        >>> try:
+        ...     step.load_prior("nowhere")
+        ... except step.InputError as error:
+        ...     print(error)
+        nowhere is not the folder of a prior: it has no prior.json; `snakemake priors` makes such folders
     """
 
 

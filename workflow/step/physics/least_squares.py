@@ -26,15 +26,18 @@ class LeastSquares(ABC):
     that of the simulated noise, everywhere else the one that is assumed. Where errors differ between data, let
     `forward` and the data be in units of them, and the level be 1.
 
-    >>> class Halved(LeastSquares):
-    ...     def forward(self, video, measurement):
-    ...         return video / 2
-    ...
-    ...     def adjoint(self, data, measurement):
-    ...         return data / 2
-    >>> physics = Halved(frame_shape=(1, 4, 4), noise_level=0.1)
-    >>> physics.measure(torch.zeros(3, 1, 4, 4), seed=0)["data"].shape
-    torch.Size([1, 3, 1, 4, 4])
+    Examples:
+        >>> class Halved(step.LeastSquares):
+        ...     def forward(self, video, measurement):
+        ...         return video / 2
+        ...
+        ...     def adjoint(self, data, measurement):
+        ...         return data / 2
+        >>> physics = Halved(frame_shape=(1, 4, 4), noise_level=0.1)
+        >>> video = torch.ones(1, 3, 1, 4, 4)
+        >>> physics.measure(video, seed=0)["data"].shape
+        torch.Size([1, 3, 1, 4, 4])
+        >>> y = {"data": torch.full((1, 3, 1, 4, 4), 0.6)}  # a measurement with an error of one noise level
     """
 
     kind = "data"
@@ -50,6 +53,10 @@ class LeastSquares(ABC):
         """Return the data (batch, time, ...) of `video` without noise and mask, frame by frame, differentiably.
 
         What of the video is sampled stands in `measurement`, which has no data yet when it is simulated.
+
+        Examples:
+            >>> physics.forward(video, y).unique()
+            tensor([0.5000])
         """
 
     @abstractmethod
@@ -58,15 +65,34 @@ class LeastSquares(ABC):
 
         That is ``<forward(x), d> = <x, adjoint(d)>``, real and imaginary parts being two numbers; of a nonlinear
         instrument whatever picture of the data shows most.
+
+        Examples:
+            >>> data = torch.rand(1, 3, 1, 4, 4)
+            >>> left, right = physics.forward(video, y) * data, video * physics.adjoint(data, y)
+            >>> torch.allclose(left.sum(), right.sum())
+            True
         """
 
     def sampling(self, video: torch.Tensor) -> Measurement:
-        """Return what of `video` a simulated measurement samples, arrays (batch, time, ...); all, unless overridden."""
+        """Return what of `video` a simulated measurement samples, arrays (batch, time, ...); all, unless overridden.
+
+        Examples:
+            >>> physics.sampling(video)
+            {}
+        """
         return {}
 
     @cached_property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
-        """The axes that a simulated frame has; to be overridden where real data may have others."""
+        """The names of a measurement's arrays and their axes after (batch, time), as a simulated frame has them.
+
+        None is any length; to be overridden where real data may have other axes. Raises `NotImplementedError` where
+        frames may have any length and nothing overrides it.
+
+        Examples:
+            >>> physics.layout
+            {'data': (1, 4, 4)}
+        """
         channels, height, width = self.frame_shape
         if channels is None or height is None or width is None:
             raise NotImplementedError(
@@ -77,7 +103,12 @@ class LeastSquares(ABC):
         return {name: tuple(array.shape[2:]) for name, array in simulated.items()}
 
     def with_noise_level(self, noise_level: float) -> Self:
-        """Return the same instrument, but that `noise_level` is assumed."""
+        """Return the same instrument, but that `noise_level` is assumed, in units of the data.
+
+        Examples:
+            >>> physics.with_noise_level(0.2).noise_level
+            0.2
+        """
         other = copy.copy(self)
         other.noise_level = noise_level
         return other
@@ -87,7 +118,13 @@ class LeastSquares(ABC):
     ) -> Measurement:
         """Return the simulated noisy measurement of `video` (batch, time, channel, y, x), or of one without its batch.
 
-        The noise is that of `generator`, or of a new one with `seed`.
+        It has the data (batch, time, ...) by the name `kind`, and what `sampling` returns. The noise is that of
+        `generator`, or of a new one with `seed`. Raises `InputError` for what is no video of the instrument's frames,
+        and unless one of generator and seed is given.
+
+        Examples:
+            >>> physics.measure(np.ones((3, 1, 4, 4)), seed=0)["data"].shape
+            torch.Size([1, 3, 1, 4, 4])
         """
         video, generator = batch_of(video, (None, *self.frame_shape)), generator_of(generator, seed)
         sampled = self.sampling(video)
@@ -96,25 +133,52 @@ class LeastSquares(ABC):
         return {self.kind: _measured(data, sampled), **sampled}
 
     def negative_log_likelihood(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return ``|| m (A(x) - y) ||^2 / (2 noise_level^2)``, shape (batch,)."""
+        """Return ``|| m (A(x) - y) ||^2 / (2 noise_level^2)``, shape (batch,), differentiable in `video`.
+
+        It is ``-log p(y | x)`` up to a constant; `video` is (batch, time, channel, y, x).
+
+        Examples:
+            >>> round(physics.negative_log_likelihood(video, y).item(), 3)  # of 48 data
+            24.0
+        """
         return _sum(self._squared_residual(video, measurement)) / (2 * self.noise_level**2)
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return ``m (A(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured."""
+        """Return ``m (A(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured.
+
+        Examples:
+            >>> physics.residuals(video, y).shape
+            torch.Size([1, 48])
+        """
         return _real(self._residual(video, measurement)).flatten(1) / self.noise_level
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return the mean of ``|A(x) - y|^2`` over the measured data, shape (batch,)."""
+        """Return the mean of ``|A(x) - y|^2`` over the measured data, shape (batch,), in units of the data squared.
+
+        Examples:
+            >>> round(physics.misfit(video, y).item(), 3)
+            0.01
+        """
         return _sum(self._squared_residual(video, measurement)) / self._n_measured(measurement)
 
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
-        """Return the reduced chi-square of the measured data at the model's noise level, shape (batch,)."""
+        """Return the reduced chi-square of the measured data at the model's noise level, by `kind`, shape (batch,).
+
+        Examples:
+            >>> round(physics.chi_squares(video, y)["data"].item(), 3)
+            1.0
+        """
         parts = 2 if measurement[self.kind].is_complex() else 1
         squares = self._squared_residual(video, measurement) / (parts * self.noise_level**2)
         return {self.kind: _sum(squares) / self._n_measured(measurement)}
 
     def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
-        """Return the adjoint of the data (batch, time, channel, y, x)."""
+        """Return the adjoint of the data (batch, time, channel, y, x).
+
+        Examples:
+            >>> physics.naive_inverse(y).unique()
+            tensor([0.3000])
+        """
         return self.adjoint(measurement[self.kind], measurement)
 
     def _residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:

@@ -32,6 +32,19 @@ class CartesianMri(LeastSquares):
     real and imaginary part, in units of the video; where `outside_fitted` (batch, time) is true that is a profile
     whose level in each frame is the one that makes the video's residual most likely. Both mean nothing, and are 0,
     where the lines are not more than the rows.
+
+    Examples:
+        >>> physics = step.CartesianMri.equispaced(rows=16, acceleration=4, acs_lines=4, noise_level=0.1)
+        >>> video = torch.zeros(1, 3, 2, 16, 16)
+        >>> y = physics.measure(video, seed=0)
+        >>> y["kspace"].shape, y["mask"].shape
+        (torch.Size([1, 3, 16, 16]), torch.Size([1, 3, 16]))
+
+        A scan with more lines than the frame has rows, with an outside of std 0.2 to either side of it:
+
+        >>> scanner = step.CartesianMri.equispaced(rows=24, acceleration=4, acs_lines=4, noise_level=0.1)
+        >>> scan = scanner.measure(torch.zeros(1, 3, 2, 24, 16), seed=0)
+        >>> scan = scan | {"outside_scale": torch.full((1, 3, 16), 0.2)}
     """
 
     kind = "kspace"
@@ -53,21 +66,34 @@ class CartesianMri(LeastSquares):
         `noise_level` is the noise's standard deviation per real and imaginary part, in units of the video, orthonormal
         FFT; frames are `columns` wide, or of any width. Raises `InputError` where there are not as many lines.
 
-        >>> physics = CartesianMri.equispaced(rows=192, acceleration=8, acs_lines=12, noise_level=0.01)
-        >>> int(physics.mask.sum())
-        35
+        Examples:
+            >>> physics = step.CartesianMri.equispaced(rows=192, acceleration=8, acs_lines=12, noise_level=0.01)
+            >>> int(physics.mask.sum())
+            35
         """
         return cls(equispaced_mask(rows, acceleration, acs_lines), noise_level, columns)
 
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
-        """Any number of lines, each with as many samples as a frame is wide."""
+        """The names of a measurement's arrays and their axes after (batch, time); None is any length.
+
+        There may be any number of lines, each with as many samples as a frame is wide.
+
+        Examples:
+            >>> physics.layout["kspace"], physics.layout["mask"]
+            ((None, None), (None,))
+        """
         n_columns = self.frame_shape[2]
         lines = {"kspace": (None, n_columns), "mask": (None,)}
         return lines | {"outside_scale": (n_columns,), "outside_fitted": ()}
 
     def sampling(self, video: torch.Tensor) -> Measurement:
-        """Return the mask of every frame; nothing is outside."""
+        """Return the mask of every frame, (batch, time, ky), and that nothing is outside.
+
+        Examples:
+            >>> sorted(physics.sampling(video))
+            ['mask', 'outside_fitted', 'outside_scale']
+        """
         return {
             "mask": self.mask.to(video.device).expand(*video.shape[:2], len(self.mask)).clone(),
             "outside_scale": torch.zeros((*video.shape[:2], video.shape[-1]), device=video.device),
@@ -75,11 +101,21 @@ class CartesianMri(LeastSquares):
         }
 
     def forward(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return ``F(x)`` (batch, time, ky, kx), of as many lines as the measurement's mask has (Eq. 14)."""
+        """Return ``F(x)`` (batch, time, ky, kx), of as many lines as the measurement's mask has (Eq. 14).
+
+        Examples:
+            >>> physics.forward(video, y).shape, physics.forward(video, scan).shape
+            (torch.Size([1, 3, 16, 16]), torch.Size([1, 3, 24, 16]))
+        """
         return fft2c(fit_rows(_complex(video), measurement["mask"].shape[-1]))
 
     def adjoint(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return the zero-filled reconstruction (batch, time, 2, y, x) of the k-space `data` (batch, time, ky, kx)."""
+        """Return the zero-filled reconstruction (batch, time, 2, y, x) of the k-space `data` (batch, time, ky, kx).
+
+        Examples:
+            >>> physics.adjoint(scan["kspace"], scan).shape
+            torch.Size([1, 3, 2, 16, 16])
+        """
         image = fit_rows(ifft2c(data), len(self.mask))
         return torch.view_as_real(image).movedim(-1, 2).contiguous()
 
@@ -89,6 +125,12 @@ class CartesianMri(LeastSquares):
         Where there are more lines than rows that is, per frame, `outside_lines` (batch, time, line, x), the measured
         lines in the basis of `step.physics.outside.line_basis`, `outside_rows` (batch, time, line, y) and
         `outside_gain` (batch, time, line). Components that a mask lacks are 0.
+
+        Examples:
+            >>> physics.prepare(y, torch.float32) is y
+            True
+            >>> physics.prepare(scan, torch.float32)["outside_rows"].shape
+            torch.Size([1, 3, 9, 16])
         """
         if not self._has_outside(measurement):
             return measurement
@@ -115,6 +157,13 @@ class CartesianMri(LeastSquares):
         With an outside the residual is whitened by the covariance of noise and outside. Where the outside's level is
         fitted, the logarithm of the covariance's determinant, which then depends on the video, is in it (0 without an
         outside); the level is at its optimum, so the gradient is that at a fixed level.
+
+        Examples:
+            >>> physics.negative_log_likelihood(video, y).shape
+            torch.Size([1])
+            >>> without = scan | {"outside_scale": torch.zeros(1, 3, 16)}
+            >>> bool(physics.negative_log_likelihood(video, scan) < physics.negative_log_likelihood(video, without))
+            True
         """
         if not self._has_outside(measurement):
             return super().negative_log_likelihood(video, measurement)
@@ -126,6 +175,11 @@ class CartesianMri(LeastSquares):
         """Return ``(m F(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured.
 
         With an outside they are whitened. A fitted level counts as a constant: that of `video`.
+
+        Examples:
+            >>> residuals = physics.residuals(video, y)
+            >>> torch.allclose(residuals.square().sum(1) / 2, physics.negative_log_likelihood(video, y))
+            True
         """
         if not self._has_outside(measurement):
             return super().residuals(video, measurement)
@@ -133,11 +187,16 @@ class CartesianMri(LeastSquares):
         return torch.view_as_real(residual / variance.sqrt()).flatten(1)
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return the paper's data misfit: the mean squared error per measured sample, *unnormalised* FFT.
+        """Return the paper's data misfit: the mean squared error per measured sample, *unnormalised* FFT, (batch,).
 
         An unnormalised FFT of y * x pixels is sqrt(y x) times the orthonormal one, hence the factor. It is that of the
         frame alone: what lies outside it, in k-space of more lines than rows, is in the misfit; `chi_squares` allows
         for it.
+
+        Examples:
+            >>> measured = y["kspace"][y["mask"]]  # of a dark video it is noise
+            >>> torch.allclose(physics.misfit(video, y), 16 * 16 * measured.abs().square().mean())
+            True
         """
         n_pixels = measurement["kspace"].shape[-2] * measurement["kspace"].shape[-1]
         return super().misfit(video, measurement) * n_pixels
@@ -148,6 +207,10 @@ class CartesianMri(LeastSquares):
         With an outside its variance is in the errors, at the scale that is stated. Where the level is fitted, one
         number a frame is taken from the residual itself, so a chi-square near 1 says that the residual has the shape
         of noise and outside; how much outside it takes is `outside_energy`.
+
+        Examples:
+            >>> 0.8 < physics.chi_squares(video, y)["kspace"].item() < 1.2
+            True
         """
         if not self._has_outside(measurement):
             return super().chi_squares(video, measurement)
@@ -160,6 +223,12 @@ class CartesianMri(LeastSquares):
 
         It is that of the posterior mean of ``M F Q w`` given the video: ``s^2 g / (sigma^2 + s^2 g)`` of each
         component of the residual. 0 where nothing is outside.
+
+        Examples:
+            >>> physics.outside_energy(video, y)
+            tensor([0.])
+            >>> 0 < physics.outside_energy(video, scan).item() < 1
+            True
         """
         total = squared(measurement["kspace"]).sum(dim=(1, 2, 3))
         if not self._has_outside(measurement):

@@ -42,11 +42,21 @@ class Settings(Vlbi):
 
 
 class ClosureImaging:
-    """Closure phases, log closure amplitudes and flux of each frame.
+    """Closure phases, log closure amplitudes and flux of each frame (Eqs. 7 to 13).
 
     Videos are (batch, time, 1, y, x), where -1 is dark and 1 the brightest. A measurement holds the arrays of
     `step.physics.closures.to_measurement`, and `flux` and `flux_sigma` (batch, time): the sum over a frame's pixels
     of their brightness ``(x + 1) / 2``. Where a sigma is 0 there is no data.
+
+    Examples:
+        >>> physics = step.ClosureImaging.of_array(
+        ...     "resources/eht2017.csv", frames=3, pixels=16, field_of_view_uas=128, cadence_s=408, start_utc_h=12.5
+        ... )
+        >>> video = torch.full((1, 3, 1, 16, 16), -1.0)  # dark
+        >>> video[..., 6:10, 5:9] = 1  # with a bright spot
+        >>> y = physics.measure(video, seed=0)
+        >>> y["closure_phase"].shape[:2], y["flux"].shape
+        (torch.Size([1, 3]), torch.Size([1, 3]))
     """
 
     def __init__(self, settings: Settings, n_frames: int, n_pixels: int, noise_level: float):
@@ -76,10 +86,18 @@ class ClosureImaging:
         study (config/config.yaml), but for `changes`: values by their names in `tasks.TASK.measurement`. Raises
         `InputError` for a name or a value that the measurement does not take.
 
-        >>> ClosureImaging.of_array(
-        ...     "resources/eht2017.csv", frames=16, pixels=32, field_of_view_uas=128, cadence_s=408, start_utc_h=12.5
-        ... ).layout["flux"]
-        ()
+        Examples:
+            >>> physics = step.ClosureImaging.of_array(
+            ...     "resources/eht2017.csv",
+            ...     frames=16,
+            ...     pixels=32,
+            ...     field_of_view_uas=128,
+            ...     cadence_s=408,
+            ...     start_utc_h=12.5,
+            ...     changes={"closure_covariance": "full"},
+            ... )
+            >>> physics.n_frames, physics.n_pixels, physics.settings.closure_covariance
+            (16, 32, 'full')
         """
         values = _papers_measurement().model_dump()
         values |= {"array": array, "start_utc_h": start_utc_h}
@@ -88,14 +106,26 @@ class ClosureImaging:
 
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
-        """Any number of visibilities, triangles and quadrangles in a frame."""
+        """The names of a measurement's arrays and their axes after (batch, time); None is any length.
+
+        There may be any number of visibilities, triangles and quadrangles in a frame.
+
+        Examples:
+            >>> physics.layout["uv"], physics.layout["flux"]
+            ((None, 2), ())
+        """
         loops = {"triangle": (None, None), "quadrangle": (None, None), "stations": (None, 2), "uv": (None, 2)}
         of_each = ["visibility", "sigma", "time_h"]
         of_each += [f"{name}{end}" for name in CLOSURES for end in ("", "_sigma", "_minimal")]
         return {**loops, **dict.fromkeys(of_each, (None,)), "flux": (), "flux_sigma": ()}
 
     def with_noise_level(self, noise_level: float) -> Self:
-        """Return the same model, but that `noise_level` multiplies all errors in the likelihood."""
+        """Return the same model, but that `noise_level` multiplies all errors in the likelihood.
+
+        Examples:
+            >>> physics.with_noise_level(2.0).noise_level
+            2.0
+        """
         other = copy.copy(self)
         other.noise_level = noise_level
         return other
@@ -105,8 +135,14 @@ class ClosureImaging:
     ) -> Measurement:
         """Return a simulated observation of `video` (batch, time, 1, y, x), or of one without its batch.
 
-        The video's mean flux is taken to be `source_flux_jy`. Errors are those of `generator`, or of a new one with
-        `seed`.
+        The video's mean flux is taken to be the settings' `source_flux_jy`. Errors are those of `generator`, or of a
+        new one with `seed`. Raises `InputError` for what is no video of the model's frames, for one that is dark
+        everywhere, and unless one of generator and seed is given.
+
+        Examples:
+            >>> again = physics.measure(video, seed=0)
+            >>> torch.equal(again["closure_phase"], y["closure_phase"])
+            True
         """
         video = batch_of(video, (self.n_frames, 1, self.n_pixels, self.n_pixels))
         generator = generator_of(generator, seed)
@@ -121,6 +157,10 @@ class ClosureImaging:
         von Mises errors, for the phases). With ``full`` the closures' are ``u' C^-1 u``, C the covariance of those that
         share visibilities, u the amplitudes' differences, or ``exp(i difference) - 1`` of the phases, which has no jump
         at half a turn; with C's diagonal alone these are Eq. 12's.
+
+        Examples:
+            >>> physics.negative_log_likelihood(video, y).shape
+            torch.Size([1])
         """
         return self.residuals(video, measurement).square().sum(1) / 2
 
@@ -130,6 +170,11 @@ class ClosureImaging:
         A closure phase is two numbers, the real and the imaginary part of ``exp(i difference) - 1``, whose squares
         together are Eq. 12's ``2 (1 - cos)``. With the full covariance residuals are whitened: each is of several
         closures, and independent of the others.
+
+        Examples:
+            >>> residuals = physics.residuals(video, y)
+            >>> torch.allclose(residuals.square().sum(1) / 2, physics.negative_log_likelihood(video, y))
+            True
         """
         prepared = self._prepared(video, measurement)
         differences = self._differences(video, prepared)
@@ -143,6 +188,11 @@ class ClosureImaging:
         Added are, per frame, the transform's `waves_x` and `waves_y`, the phasors `closure_turn` of the negative
         closure phases, and of every kind of data the `_weight`, 1 / sigma^2, or 0 where there is none and for closures
         beyond the minimal sets; with the full covariance of closures the `_whitening` too.
+
+        Examples:
+            >>> prepared = physics.prepare(y, torch.float32)
+            >>> torch.equal(physics.misfit(video, prepared), physics.misfit(video, y))
+            True
         """
         waves = waves_at(measurement["uv"], (self.n_pixels, self.n_pixels), self.pixel_rad, dtype)
         data = {kind: measurement[kind].to(dtype) for kind in KINDS}
@@ -163,6 +213,10 @@ class ClosureImaging:
         `closure_phase_full` and `log_closure_amplitude_full` are ``r' C^-1 r / N`` of all N independent closures, with
         the covariance of those that share visibilities: the same for any set, for phases as long as none differs by
         so much that it is wrapped, which is done at half a turn.
+
+        Examples:
+            >>> sorted(physics.chi_squares(video, y))  # doctest: +NORMALIZE_WHITESPACE
+            ['closure_phase', 'closure_phase_full', 'flux', 'log_closure_amplitude', 'log_closure_amplitude_full']
         """
         prepared = self._prepared(video, measurement)
         differences = self._differences(video, prepared)
@@ -174,7 +228,12 @@ class ClosureImaging:
         return found
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return the unified statistic (Eq. 13): ``max(chi2, 1 / chi2)``, mean of both kinds of closures, (batch,)."""
+        """Return the unified statistic (Eq. 13): ``max(chi2, 1 / chi2)``, mean of both kinds of closures, (batch,).
+
+        Examples:
+            >>> 1 < physics.misfit(video, y).item() < 2
+            True
+        """
         prepared = self._prepared(video, measurement)
         found = self._papers_chi_squares(self._differences(video, prepared), prepared)
         closures = torch.stack([found[kind] for kind in CLOSURES])
@@ -184,6 +243,11 @@ class ClosureImaging:
         """Return the dirty video (batch, time, 1, y, x) of the visibilities as they are, its maximum scaled to 1.
 
         Station errors are in it. Baselines weigh alike, frames without data are dark, and so is what is negative.
+
+        Examples:
+            >>> dirty = physics.naive_inverse(y)
+            >>> dirty.shape, float(dirty.max())
+            (torch.Size([1, 3, 1, 16, 16]), 1.0)
         """
         weight = (measurement["sigma"] > 0).to(torch.float32)
         dirty = self.dirty_video(measurement["visibility"].to(torch.complex64), weight, measurement["uv"])
@@ -191,11 +255,27 @@ class ClosureImaging:
         return 2 * (dirty / torch.where(brightest > 0, brightest, torch.ones_like(brightest))).clamp_min(0) - 1
 
     def dirty_video(self, visibilities: torch.Tensor, weight: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
-        """Return dirty images (batch, time, 1, y, x) in Jy per beam; axes as in `visibilities.dirty_image`."""
+        """Return dirty images (batch, time, 1, y, x) in Jy per beam.
+
+        `visibilities` are complex (batch, time, baseline), in Jy, `weight` what each counts for, and `uv` their
+        baselines (batch, time, baseline, 2) in wavelengths.
+
+        Examples:
+            >>> weight = (y["sigma"] > 0).float()
+            >>> physics.dirty_video(y["visibility"].to(torch.complex64), weight, y["uv"]).shape
+            torch.Size([1, 3, 1, 16, 16])
+        """
         return dirty_image(visibilities, weight, uv, self.n_pixels, self.pixel_rad)[:, :, None]
 
     def ideal_visibilities(self, video: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
-        """Return the visibilities (batch, time, baseline) of `video` without errors, in units of its brightness."""
+        """Return the visibilities (batch, time, baseline) of `video` without errors, in units of its brightness.
+
+        `uv` are the baselines (batch, time, baseline, 2) in wavelengths (Eq. 7).
+
+        Examples:
+            >>> physics.ideal_visibilities(video, torch.zeros(1, 3, 1, 2)).real.flatten()  # the spot has 16 pixels
+            tensor([16., 16., 16.])
+        """
         image = brightness(video)
         return transform(image, waves_at(uv, (image.shape[-2], image.shape[-1]), self.pixel_rad, image.dtype))
 
