@@ -159,11 +159,11 @@ class NoiseSource(Protocol):
         The same noise in every frame:
 
         >>> class Still:
-        ...     def draw(self, shape, generator):
+        ...     def noise(self, shape, generator):
         ...         return torch.randn(shape[1:], generator=generator).expand(shape)
         >>> isinstance(Still(), step.NoiseSource)
         True
-        >>> Still().draw((3, 2, 4, 4), torch.Generator()).shape
+        >>> Still().noise((3, 2, 4, 4), torch.Generator()).shape
         torch.Size([3, 2, 4, 4])
     """
 

@@ -39,8 +39,8 @@ path of the file) in the first line they complete keys, show what they mean, and
 * **Your own instrument**: a task of its own under `tasks`, with `measurement` and `sampler`; another array, cadence,
   acceleration or observing time is a change of keys alone.
 * **Your own measurement**: an entry under `observations`, which names a task (its forward model, its domain's priors,
-  its sampler), a method, and the files. `config/sgra_2017.yaml` is an example for visibilities; for k-space `data` is, say,
-  `{format: cmrxrecon, kspace: cine_sax.mat, mask: cine_sax_mask.mat, slice: 3, first_frame: 0, outside: {scale:
+  its sampler), a method, and the files. `config/sgra_2017.yaml` is an example for visibilities; for k-space `data` is,
+  say, `{format: cmrxrecon, kspace: cine_sax.mat, mask: cine_sax_mask.mat, slice: 3, first_frame: 0, outside: {scale:
   estimate}, pixel_mm: null, frame_s: null}`. `snakemake ... observations` makes them all, and `all` includes them.
 
 ## Noise levels: the paper's, the authors' and ours

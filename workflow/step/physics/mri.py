@@ -127,9 +127,9 @@ class CartesianMri(LeastSquares):
         `outside_gain` (batch, time, line). Components that a mask lacks are 0.
 
         Examples:
-            >>> physics.prepare(y, torch.float32) is y
+            >>> physics.precompute(y, torch.float32) is y
             True
-            >>> physics.prepare(scan, torch.float32)["outside_rows"].shape
+            >>> physics.precompute(scan, torch.float32)["outside_rows"].shape
             torch.Size([1, 3, 9, 16])
         """
         if not self._has_outside(measurement):

@@ -190,7 +190,7 @@ class ClosureImaging:
         beyond the minimal sets; with the full covariance of closures the `_whitening` too.
 
         Examples:
-            >>> prepared = physics.prepare(y, torch.float32)
+            >>> prepared = physics.precompute(y, torch.float32)
             >>> torch.equal(physics.misfit(video, prepared), physics.misfit(video, y))
             True
         """
