@@ -14,7 +14,7 @@ from step.metrics.catalogue import AUTHORS, BY_NAME, OF_SOME_MEASUREMENTS, own_m
 from step.metrics.metric import Metric
 from step.products import About, Documents, PairedWith, Paper
 from step.tables.differences import difference_part
-from step.tables.document import NOTHING, Cell, Document, Line, Part, title_of, write_document
+from step.tables.document import NOTHING, Cell, Document, Line, Look, Part, title_of, write_document
 from step.tables.paper import IN_THE_PAPER, Score, read_paper_scores, task_label
 from step.tables.task_table import (
     COLUMNS,
@@ -126,8 +126,8 @@ def ranks(rows: Sequence[Row], metric: Metric) -> dict[str, int]:
     """
     if metric.better is None:
         return {}
-    values = {row["method"]: number_of(row, metric.name) for row in rows}
-    values = {method: value for method, value in values.items() if value is not None and not math.isnan(value)}
+    found = {row["method"]: number_of(row, metric.name) for row in rows}
+    values = {method: value for method, value in found.items() if value is not None and not math.isnan(value)}
     ordered = sorted(values.values(), reverse=metric.better == "higher")
     return {method: ordered.index(value) + 1 for method, value in values.items()}
 
@@ -181,7 +181,8 @@ def _score_part(table: TaskTable, paper: PaperScores) -> Part:
 
 
 def _score_cell(row: Row, metric: Metric, rank: int | None) -> Cell:
-    look = {1: "best", 2: "second"}.get(rank, "plain")
+    looks: dict[int | None, Look] = {1: "best", 2: "second"}
+    look = looks.get(rank, "plain")
     value = number_of(row, metric.name)
     if value is None or math.isnan(value):
         return Cell(NOTHING if value is None else UNDEFINED)

@@ -173,7 +173,7 @@ def _folders_by_domain(given: Mapping[tuple[str, str], Path], domains: list[str]
     return folders
 
 
-def _read_records(folders: dict[str, Path]) -> dict[str, dict[str, str]]:
+def _read_records(folders: dict[str, Path]) -> dict[str, Mapping[str, str]]:
     """Return the record of each network's training."""
     records = {}
     for network in sorted(folders, key=NETWORKS.index):
