@@ -19,7 +19,7 @@ class Settings(Section):
     source: str | None  # a file, or `fetch`, or null
 
 
-def select(config: Config, network: str) -> Settings:
+def select(config: Config, network: Network) -> Settings:
     """Return the part of `config` that fetching the weights of `network` uses."""
     source = getattr(config.weights, network)
     return Settings(network=network, source=None if source is None else str(source))

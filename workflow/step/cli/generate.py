@@ -8,7 +8,7 @@ import argparse
 import logging
 import time
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from step.config.generation import Generation
 from step.config.sections import Count, ModuleName, Name, Section
@@ -41,7 +41,7 @@ def select(config: Config, domain: str, prior: str) -> Settings:
         seed=config.seed,
         domain=domain,
         architecture=config.priors[domain].architecture,
-        prior=prior,
+        prior=cast(Prior, prior),
         generation=config.generation,
         frames_at_once=frames_at_once,
     )

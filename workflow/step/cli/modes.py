@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     measurement = read_measurement(arguments.measurement)
     truth = None if arguments.truth is None else read_truth(arguments.truth, name)
     origin = read_attributes(arguments.reconstructions[0])
-    attributes = {key: str(origin[key]) for key in ("task", "method") if key in origin}
+    attributes: dict[str, str] = {key: str(origin[key]) for key in ("task", "method") if key in origin}
     modes, rows = modes_of_samples(name, samples, measurement, truth, settings, attributes, arguments.measurement)
     write_modes(arguments.output, modes)
     write_table(arguments.table, rows)

@@ -12,14 +12,16 @@ from step.errors import InputError
 
 log = logging.getLogger(__name__)
 
+Prior = Literal["autoencoder", "image", "video", "joint"]
+
 
 class Settings(PretrainedSettings):
     """Which network, of which prior."""
 
-    prior: Literal["autoencoder", "image", "video", "joint"]
+    prior: Prior
 
 
-def select(config: Config, domain: str, prior: str) -> Settings:
+def select(config: Config, domain: str, prior: Prior) -> Settings:
     """Return the settings of one network of a domain's pretrained prior."""
     return Settings(prior=prior, **select_prior(config, domain).model_dump())
 

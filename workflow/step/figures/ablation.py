@@ -91,7 +91,7 @@ def read_curve(rows: Sequence[Mapping[str, str]], source: str) -> Curve:
     marked = {row["label"] for row in rows if row["is_study"]}
     if len(marked) > 1:
         raise InputError(f"{source} marks {sorted(marked)} as the study's own; mark one of them, or none")
-    study = labels.index(*marked) if marked else None
+    study = labels.index(marked.pop()) if marked else None
     first_rows = [next(row for row in rows if row["label"] == label) for label in labels]
     values = [row["value"] for row in first_rows]
     return Curve(

@@ -99,8 +99,8 @@ def draw_autoencoder(passage: Passage, display: Display) -> Figure:
             axes[0, column].set_title(f"{video}\nframe {passage.shown[column]}")
             axes[2, column].set_title(PSNR.say(passage.psnr_db[column]), pad=3)
             axes[2, column].set_xlabel("x [pixel]")
-        for place in np.ndindex(axes.shape):
-            axes[place].tick_params(labelbottom=place[0] == 2, labelleft=place[1] == 0)
+        for (row, column), one in np.ndenumerate(axes):
+            one.tick_params(labelbottom=row == 2, labelleft=column == 0)
     return figure
 
 

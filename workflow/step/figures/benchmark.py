@@ -171,7 +171,7 @@ def _draw_curve(axes: Axes, curve: tuple[str, str, str], benchmarks: Iterable[Be
         # Nothing, as far as the system can tell, has no place on a logarithmic axis.
         values = {at: value for at, value in sorted(one.along[quantity, axis].items()) if value > 0}
         places.update(values)
-        axes.plot(values.keys(), values.values(), marker=marker, markersize=3.5, label=one.name)
+        axes.plot(list(values), list(values.values()), marker=marker, markersize=3.5, label=one.name)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(_a_decade(*axes.get_ylim()))

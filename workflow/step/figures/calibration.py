@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -185,7 +185,7 @@ def write_calibration_data(methods: Sequence[MethodCalibration], path: Path) -> 
 def _draw_words(axes: Axes, method: MethodCalibration) -> None:
     axes.set_axis_off()
     axes.set_title(style.label(method.method).replace("\n", " "), fontsize=9)
-    centred = {"ha": "center", "va": "top"}
+    centred: dict[str, Any] = {"ha": "center", "va": "top"}
     axes.text(0.5, 1, method.verdict, color=VERDICT_COLOURS[method.verdict], weight="bold", fontsize=9, **centred)
     ratio, crps, correlation = map(method.points, ("error_over_spread", "crps", "spread_error_correlation"))
     lines = [
@@ -216,6 +216,11 @@ def _draw_levels(axes: Axes, points: Points, level: str) -> None:
     _draw_points(axes, points, "found")
 
 
+def _count_along_x(axes: Axes) -> None:
+    """Put ticks at whole numbers alone."""
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]  # `MaxNLocator` takes it
+
+
 def _draw_ranks(axes: Axes, points: Points, tallest: float) -> None:
     edges = np.concatenate([points.level - 0.5, points.level[-1:] + 0.5])
     axes.stairs(points.value, edges, fill=True, color=FOUND_COLOUR, alpha=0.35)
@@ -223,7 +228,7 @@ def _draw_ranks(axes: Axes, points: Points, tallest: float) -> None:
     axes.axhline(points.expected[0], color="black", linewidth=0.6, linestyle=":")
     _draw_points(axes, points)
     axes.set(xlim=edges[[0, -1]], ylim=(0, 1.05 * tallest), xlabel="samples that are darker than the truth")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _count_along_x(axes)
 
 
 def _draw_quantities(axes: Axes, method: MethodCalibration) -> AxesImage:
@@ -240,7 +245,7 @@ def _draw_quantities(axes: Axes, method: MethodCalibration) -> AxesImage:
         )
     axes.set_yticks(range(len(names)), [QUANTITY_LABELS[name] for name in names])
     axes.tick_params(axis="y", labelsize=6)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _count_along_x(axes)
     axes.set_xlabel("samples that are below the truth")
     return image
 

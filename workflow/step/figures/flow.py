@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 
@@ -52,7 +52,8 @@ def plot(files: Files, settings: ViewSettings) -> None:
         shapes = f"{flow.forward.shape}, its video {truth.shape}"
         raise InputError(f"{files.flow}: the flow of {name} is {shapes}; run the flow stage again")
     frames = to_unit_range(truth, truth, settings.display)
-    picture = see_flow(frames, flow, attributes["flow"], attributes["end_point_error_px"])
+    origin, error_px = cast(tuple[str, float], (attributes["flow"], attributes["end_point_error_px"]))
+    picture = see_flow(frames, flow, origin, error_px)
     style.save_figure(draw_flow(picture, settings.display), files.output)
     write_flow_data(picture, files.data)
 
@@ -163,7 +164,7 @@ def _draw_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> 
     """Draw the frame with arrows in its own pixels; one that stays is a dot."""
     step = max(1, max(picture.frames.shape[1:]) // ARROWS)
     chosen = (slice(step // 2, None, step),) * 2
-    y, x = (indices[chosen] for indices in np.indices(picture.frames.shape[1:]))
+    y, x = (indices[chosen] for indices in np.indices(tuple(picture.frames.shape[1:])))
     along_x, along_y = (component[chosen] for component in picture.forward[column])
     # The longest arrow of the picture is as long as one and a half distances between arrows.
     scale = picture.largest / (1.5 * step) or 1

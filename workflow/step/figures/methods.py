@@ -102,7 +102,7 @@ def draw_methods(picture: MethodsPicture, display: str) -> Figure:
             one.set_title(title)
         axes[-1, n_frames].set_xlabel(TIME_LABELS[picture.grid.time_unit])
         draw_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
-        draw_averaged_flows(picture.flows, axes[:, -2], axes[0, -1])
+        draw_averaged_flows(picture.flows, list(axes[:, -2]), axes[0, -1])
         for one in axes[1:, -1]:
             one.set_axis_off()
         colours = axes[1, -1].inset_axes((0.1, 0.05, 0.1, 0.9))

@@ -1,6 +1,7 @@
 """The picture and the film of the modes of a posterior (Fig. 1)."""
 
 import textwrap
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from step.figures import style
 from step.figures.baselines import Coverage
-from step.figures.modes import MODE_COLOURS, MODES_SHOWN, ROTATION_NOTE, ModesPicture, Row, sense_of
+from step.figures.modes import MODE_COLOURS, MODES_SHOWN, ROTATION_NOTE, ModesPicture, Rotation, Row, sense_of
 from step.figures.panels import Panel, film
 from step.figures.posterior import Grid
 from step.figures.rows import bar_of
@@ -44,7 +45,7 @@ def draw_modes(picture: ModesPicture) -> Figure:
         figure = Figure(figsize=(width, STRIP_INCHES + height + 0.35))
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, hspace=0, wspace=0)
         figure.suptitle(picture.title, fontsize=10, fontweight="bold")
-        strip, videos = figure.subfigures(2, 1, height_ratios=[STRIP_INCHES, height])
+        [[strip], [videos]] = figure.subfigures(2, 1, squeeze=False, height_ratios=[STRIP_INCHES, height])
         measured, scatter, criterion = strip.subplots(1, 3)
         _draw_measured(measured, picture)
         _draw_points(scatter, picture)
@@ -84,7 +85,8 @@ def _draw_baselines(axes: Axes, coverage: Coverage) -> None:
     points = np.concatenate([coverage.uv, -coverage.uv]) / 1e9
     times = np.tile(coverage.time_h, 2)
     first, last = coverage.edges_h[[0, -1]]
-    dots = axes.scatter(*points.T, c=times, s=3, linewidths=0, cmap=style.TIME_COLOURS, vmin=first, vmax=last)
+    x, y = points.T
+    dots = axes.scatter(x, y, c=times, s=3, linewidths=0, cmap=style.TIME_COLOURS, vmin=first, vmax=last)
     reach = 1.08 * np.abs(points).max()
     axes.set(xlim=(reach, -reach), ylim=(-reach, reach), xlabel="u [Gλ]", ylabel="v [Gλ]", aspect="equal")
     axes.set_title("measured: baselines")
@@ -114,12 +116,13 @@ def _draw_lines(axes: Axes, mask: np.ndarray, grid: Grid) -> None:
 
 def _draw_points(axes: Axes, picture: ModesPicture) -> None:
     for mode in range(picture.n_modes):
-        of_mode = picture.points[picture.labels == mode]
+        x, y = picture.points[picture.labels == mode].T
         known = mode < MODES_SHOWN
         label = f"mode {mode + 1}" if known else "other modes" if mode == MODES_SHOWN else None
-        axes.scatter(*of_mode.T, s=9, alpha=0.8, linewidths=0, color=_colour(mode), label=label)
+        axes.scatter(x, y, s=9, alpha=0.8, linewidths=0, color=_colour(mode), label=label)
     if picture.truth_point is not None:
-        axes.scatter(*picture.truth_point, s=90, marker="*", color="black", edgecolors="white", label="truth", zorder=3)
+        x, y = picture.truth_point
+        axes.scatter(x, y, s=90, marker="*", color="black", edgecolors="white", label="truth", zorder=3)
     axes.set(title="samples, as they were clustered", xlabel=picture.point_axes[0], ylabel=picture.point_axes[1])
     axes.set_box_aspect(1)
     axes.legend(frameon=False, handletextpad=0.1, borderaxespad=0, loc="upper left", bbox_to_anchor=(1.02, 1))
@@ -166,28 +169,28 @@ def _draw_frame(axes: Axes, picture: ModesPicture, row: Row, number: int) -> Axe
     axes.set(xticks=[], yticks=[])
     if picture.x is not None:
         axes.axvline(picture.x, color=style.MARK_COLOUR, linewidth=0.6)
-    elif number != picture.shown[-1]:
-        _draw_arrow(axes, row, number, int(picture.shown[1]))
+    elif row.rotation is not None and number != picture.shown[-1]:
+        _draw_arrow(axes, row, row.rotation, number, int(picture.shown[1]))
     return axes.imshow(row.video[number], cmap=style.BRIGHTNESS_COLOURS[picture.display], vmin=0, vmax=1)
 
 
-def _draw_arrow(axes: Axes, row: Row, number: int, n_frames: int) -> None:
+def _draw_arrow(axes: Axes, row: Row, rotation: Rotation, number: int, n_frames: int) -> None:
     """Draw from where to where the pattern turns until the next frame of the picture, `n_frames` later."""
-    ring = row.rotation.ring
-    turn = np.clip(n_frames * row.rotation.rate_deg, -LONGEST_ARROW_DEG, LONGEST_ARROW_DEG)
-    azimuth = np.deg2rad(_followed(row)[number] + np.linspace(0, turn, 50))
+    ring = rotation.ring
+    turn = np.clip(n_frames * rotation.rate_deg, -LONGEST_ARROW_DEG, LONGEST_ARROW_DEG)
+    azimuth = np.deg2rad(_followed(row, rotation)[number] + np.linspace(0, turn, 50))
     height, width = row.video.shape[1:]
     radius = min(ring.radius + ARROW_SIGMAS * ring.sigma, 0.46 * min(height, width))
     y, x = ring.places(radius, azimuth)
     path = matplotlib.path.Path(np.stack([x, y], axis=1))
-    arrow = {"arrowstyle": "->", "mutation_scale": 7, "linewidth": 1.1, "color": style.MARK_COLOUR}
+    arrow: dict[str, Any] = {"arrowstyle": "->", "mutation_scale": 7, "linewidth": 1.1, "color": style.MARK_COLOUR}
     axes.add_patch(FancyArrowPatch(path=path, clip_on=True, shrinkA=0, shrinkB=0, **arrow))
 
 
 def _draw_course(axes: Axes, picture: ModesPicture, row: Row, largest: float) -> AxesImage:
     edges, n_places = frame_edges(picture.grid.times), row.course.shape[1]
     if row.rotation is not None:
-        looks = {"cmap": CHANGE_COLOURS, "vmin": -largest, "vmax": largest, "origin": "lower"}
+        looks: dict[str, Any] = {"cmap": CHANGE_COLOURS, "vmin": -largest, "vmax": largest, "origin": "lower"}
         low, high = np.array([-0.5, n_places - 0.5]) * 360 / n_places
     else:
         looks = {"cmap": style.BRIGHTNESS_COLOURS[picture.display], "vmin": 0, "vmax": largest, "origin": "upper"}
@@ -196,7 +199,7 @@ def _draw_course(axes: Axes, picture: ModesPicture, row: Row, largest: float) ->
     axes.set_ylabel("azimuth [°]" if picture.x is None else "y [pixel]", labelpad=1)
     if row.rotation is not None:
         axes.set_yticks([0, 90, 180, 270])
-        azimuth = _followed(row)
+        azimuth = _followed(row, row.rotation)
         passes = np.abs(np.diff(azimuth, prepend=azimuth[0])) > 180
         shown = np.where(passes, np.nan, azimuth)  # the line is broken where it passes 360
         axes.plot(picture.grid.times, shown, color="black", linewidth=0.9, linestyle="--")
@@ -206,10 +209,10 @@ def _draw_course(axes: Axes, picture: ModesPicture, row: Row, largest: float) ->
     return image
 
 
-def _followed(row: Row) -> np.ndarray:
+def _followed(row: Row, rotation: Rotation) -> np.ndarray:
     """Return where (time,), degree in [0, 360), the point is that turns with the pattern where it is brightest."""
     spacing_deg = 360 / row.course.shape[1]
-    turned_deg = row.rotation.rate_deg * np.arange(len(row.course))
+    turned_deg = rotation.rate_deg * np.arange(len(row.course))
     turned_back = [
         np.roll(along, -round(turned / spacing_deg)) for along, turned in zip(row.course, turned_deg, strict=True)
     ]

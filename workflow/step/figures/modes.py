@@ -266,7 +266,8 @@ def write_modes_data(picture: ModesPicture, path: Path) -> None:
     if picture.truth_point is not None:
         numbers["truth_point"] = picture.truth_point
     if picture.x is None:
-        numbers["rotation_deg_per_frame"] = np.array([row.rotation.rate_deg for row in rows])
+        rotations = [row.rotation for row in rows if row.rotation is not None]
+        numbers["rotation_deg_per_frame"] = np.array([rotation.rate_deg for rotation in rotations])
     else:
         numbers["x"] = np.array(picture.x)
     if isinstance(picture.measured, Coverage):

@@ -78,7 +78,7 @@ def draw_observation(posterior: Posterior, display: Display) -> Figure:
         height = PANEL_INCHES * n_rows + 0.5
         figure = style.new_figure(figsize=(PANEL_INCHES * len(frames) + 1.4, height + LIGHT_CURVE_INCHES))
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.02, hspace=0, wspace=0)
-        videos, light_curve = figure.subfigures(2, 1, height_ratios=[height, LIGHT_CURVE_INCHES])
+        [[videos], [light_curve]] = figure.subfigures(2, 1, squeeze=False, height_ratios=[height, LIGHT_CURVE_INCHES])
         _draw_videos(videos, posterior, frames, display)
         _draw_light_curve(light_curve.subplots(), posterior, frames)
         light_curve.supxlabel(_caption(grid), fontsize=6, color="dimgray")

@@ -132,7 +132,7 @@ def draw_priors(picture: PriorsPicture, display: str) -> Figure:
         for one in (*errors[0], *axes[1:, -1]):
             one.set_axis_off()
         draw_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
-        draw_averaged_flows(picture.flows, axes[:, -2], axes[0, -1])
+        draw_averaged_flows(picture.flows, list(axes[:, -2]), axes[0, -1])
         _draw_colours(errors[0, 0], images[0], style.BRIGHTNESS_LABELS[display], "neither")
         _draw_colours(errors[0, -1], maps[0], "|difference|", "max")
         figure.supxlabel(_note(picture), fontsize=6, color="dimgray")
@@ -184,7 +184,7 @@ def _point_at(axes: Axes, place: np.ndarray, shape: tuple[int, ...]) -> None:
     towards_middle = middle - tip
     tail = tip + ARROW_SHARE * max(shape) * towards_middle / (np.linalg.norm(towards_middle) or 1)
     arrow = {"arrowstyle": "-|>", "color": style.MARK_COLOUR, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", tip, tail, arrowprops=arrow)
+    axes.annotate("", tuple(tip), tuple(tail), arrowprops=arrow)
 
 
 def _draw_colours(axes: Axes, image: AxesImage, label: str, extend: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -134,7 +134,7 @@ def read_samples(
 def see_samples(sampled: SampledVideos, misfits: np.ndarray, display: Display) -> ShownSamples:
     """Return what picture and film show; `misfits` (video,) are those of ``sampled.videos``."""
     known = sampled.truth is not None
-    reference = sampled.truth if known else sampled.samples.mean(axis=0)
+    reference = sampled.samples.mean(axis=0) if sampled.truth is None else sampled.truth
     numbers = range(1, len(sampled.samples) + 1)
     return ShownSamples(
         name=sampled.name,
@@ -173,7 +173,7 @@ def animate_samples(shown: ShownSamples, display: Display) -> np.ndarray:
 
 def write_samples_data(shown: ShownSamples, path: Path) -> None:
     """Write the numbers of picture and film to `path` (.npz): titles, times with their unit, videos and misfits."""
-    numbers = {
+    numbers: dict[str, Any] = {
         "titles": shown.titles,
         "times": shown.grid.times,
         "time_unit": shown.grid.time_unit,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from step.errors import InputError
 from step.io.atomic import whole_file
@@ -47,7 +47,7 @@ MARK_COLOUR = "cyan"
 
 FORMATS = (".png", ".pdf", ".svg")
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib's stubs know each of its keys
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8,

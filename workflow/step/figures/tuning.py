@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ LABELS = {
 }
 LINEAR = "damping"  # the others are scales
 MARKERS = {"complete": "o", "pruned": "v", "failed": "x"}
-START = {"color": "tab:blue", "linestyle": "--", "linewidth": 0.8}
+START: dict[str, Any] = {"color": "tab:blue", "linestyle": "--", "linewidth": 0.8}
 BEST_COLOUR, FAILED_COLOUR = "tab:red", "0.4"
 SCORE_LABEL = f"mean {PSNR.axis_label}"
 PANEL_INCHES, MIN_INCHES = 1.75, 6.2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -190,7 +190,7 @@ def draw_uncertainty(uncertainty: Uncertainty, display: Display) -> Figure:
         width, height = size_of_rows(BRIGHTNESS_ROWS + ERROR_ROWS, len(frames))
         figure = style.new_figure(figsize=(width, height + CAPTION_INCHES))
         figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
-        above, below = figure.subfigures(2, 1, height_ratios=[BRIGHTNESS_ROWS, ERROR_ROWS])
+        [[above], [below]] = figure.subfigures(2, 1, squeeze=False, height_ratios=[BRIGHTNESS_ROWS, ERROR_ROWS])
         titles = titles_of_columns(uncertainty.grid, frames)
         draw_rows(above, rows, titles, display, style.BRIGHTNESS_LABELS[display], bar)
         _draw_errors(below, uncertainty, frames, display)
@@ -222,14 +222,14 @@ def animate_uncertainty(uncertainty: Uncertainty, display: Display) -> np.ndarra
 def write_uncertainty_data(uncertainty: Uncertainty, path: Path) -> None:
     """Write the numbers of picture and film to `path` (.npz): videos (time, y, x), and times with their unit."""
     names = ("truth", "mean", "error", "std", "low", "high", "levels", "n_samples", "error_over_spread")
-    numbers = {"times": uncertainty.grid.times, "time_unit": uncertainty.grid.time_unit}
+    numbers: dict[str, Any] = {"times": uncertainty.grid.times, "time_unit": uncertainty.grid.time_unit}
     write_arrays(path, numbers | {name: getattr(uncertainty, name) for name in names})
 
 
 def _mean_and_std(samples: np.ndarray, reference: np.ndarray, display: Display) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation (time, y, x) over the brightness of `samples`, seen one at a time."""
-    mean = sum(_see(sample, reference, display) for sample in samples) / len(samples)
-    squares = sum(np.square(_see(sample, reference, display) - mean) for sample in samples)
+    mean = cast(np.ndarray, sum(_see(sample, reference, display) for sample in samples)) / len(samples)
+    squares = cast(np.ndarray, sum(np.square(_see(sample, reference, display) - mean) for sample in samples))
     return mean.astype(np.float32), np.sqrt(squares / len(samples)).astype(np.float32)
 
 
