@@ -9,8 +9,8 @@ from matplotlib.patches import FancyArrowPatch
 from step.figures.baselines import ARRAYS
 from step.figures.mode_drawing import animate_modes, draw_modes
 from step.figures.modes import (
+    ModesFigureSettings,
     ModesPicture,
-    Settings,
     mean_and_spread,
     say_number,
     see_modes,
@@ -21,13 +21,13 @@ from step.io.modes import Modes
 
 N_FRAMES, SIDE, N_BASELINES = 16, 32, 6
 CADENCE_S, RATE_DEG = 408.0, 9.0  # degree per frame
-LOOK = Settings(
+LOOK = ModesFigureSettings(
     display="unit_range",
     descriptor="ring",
     geometry={"field_of_view_uas": 128.0, "cadence_s": CADENCE_S},
     interval=0.95,
 )
-MRI_LOOK = Settings(display="magnitude", descriptor="heart", geometry={}, interval=0.95)
+MRI_LOOK = ModesFigureSettings(display="magnitude", descriptor="heart", geometry={}, interval=0.95)
 SOURCE = Path("video000.h5")
 
 

@@ -35,7 +35,7 @@ VALIDATION_VIDEOS = 16
 """At most this many held-out videos for the validation loss."""
 
 
-class Settings(Section):
+class TrainSettings(Section):
     """What decides the trained weights."""
 
     seed: int
@@ -57,14 +57,17 @@ class Settings(Section):
         return getattr(self.training, "seed", self.seed)
 
 
-def select(config: Config, domain: str, prior: Prior) -> Settings:
+Settings = TrainSettings
+
+
+def select(config: Config, domain: str, prior: Prior) -> TrainSettings:
     """Return the settings of one training run."""
     priors, video = config.priors[domain], config.video_format(domain)
     is_autoencoder = prior == "autoencoder"
     training = priors.autoencoder_training if is_autoencoder else getattr(priors, prior)
     if isinstance(training, VideoTraining) and training.seed is None:
         training = training.model_copy(update={"seed": config.seed})
-    return Settings(
+    return TrainSettings(
         seed=config.seed,
         domain=domain,
         prior=prior,
@@ -80,7 +83,7 @@ def select(config: Config, domain: str, prior: Prior) -> Settings:
     )
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: TrainSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [architecture_name(settings.denoiser.architecture)] if settings.denoiser else []
 
@@ -101,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: TrainSettings) -> None:
     """Train, or go on training, and write the model folder."""
     _check_models(arguments, settings.prior)
     if arguments.processes > 1 and "LOCAL_RANK" not in os.environ:
@@ -165,7 +168,7 @@ def _check_models(arguments: argparse.Namespace, prior: str) -> None:
         raise InputError(f"the {prior} prior needs trained models; give their folders with {' and '.join(missing)}")
 
 
-def _run_key(arguments: argparse.Namespace, settings: Settings, training: "VideoStore") -> str:
+def _run_key(arguments: argparse.Namespace, settings: TrainSettings, training: "VideoStore") -> str:
     """Return a name for this run: another one as soon as settings, code, videos or initial weights differ.
 
     A state is resumed under its own key alone, so that no run ever goes on from what another one learned.
@@ -185,7 +188,7 @@ def _run_key(arguments: argparse.Namespace, settings: Settings, training: "Video
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _accelerator(accelerator_class: "type[Accelerator]", settings: Settings) -> "Accelerator":
+def _accelerator(accelerator_class: "type[Accelerator]", settings: TrainSettings) -> "Accelerator":
     import torch
     from accelerate.utils import DistributedDataParallelKwargs
 
@@ -217,7 +220,7 @@ def _validation_videos(store: "VideoStore", training: "VideoStore") -> "torch.Te
 
 def _fit_autoencoder(
     arguments: argparse.Namespace,
-    settings: Settings,
+    settings: TrainSettings,
     training: "VideoStore",
     images: "ImageSet",
     validation: "torch.Tensor",
@@ -249,7 +252,7 @@ def _fit_autoencoder(
 
 def _fit_denoiser(
     arguments: argparse.Namespace,
-    settings: Settings,
+    settings: TrainSettings,
     training: "VideoStore",
     images: "ImageSet",
     validation: "torch.Tensor",
@@ -317,7 +320,7 @@ def _fit_denoiser(
 
 
 def _training_record(
-    settings: Settings,
+    settings: TrainSettings,
     network: "torch.nn.Module",
     n_videos: int,
     n_images: int,
@@ -347,7 +350,7 @@ def _training_record(
 
 
 def _model_card(
-    settings: Settings, network: "torch.nn.Module", n_videos: int, n_images: int, losses: list[dict[str, float]]
+    settings: TrainSettings, network: "torch.nn.Module", n_videos: int, n_images: int, losses: list[dict[str, float]]
 ) -> str:
     """Return the model card: what the model is, what it was trained on and how it came out."""
     last = losses[-1]

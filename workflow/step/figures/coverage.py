@@ -30,20 +30,23 @@ COLOURS = {"visibilities": "black", "closure phases": "tab:blue", "log closure a
 CONJUGATE_STRENGTH = 0.4  # of a conjugate's colour, the rest is white
 
 
-class Settings(Section):
+class CoverageSettings(Section):
     """What names the stations of a measurement, and what parts its frames."""
 
     array: Path
     cadence_s: Positive
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = CoverageSettings
+
+
+def select(config: Config, task: str) -> CoverageSettings:
     """Return the array of `task` and the time between its frames; raises `InputError` where it has no baselines."""
     chosen = config.tasks[task]
     if not isinstance(chosen.measurement, Vlbi):
         raise InputError(f"the measurement of {task!r} is of model {chosen.measurement.model}; only vlbi has baselines")
     geometry = config.video_format(chosen.domain).geometry
-    return Settings(array=chosen.measurement.array, cadence_s=geometry["cadence_s"])
+    return CoverageSettings(array=chosen.measurement.array, cadence_s=geometry["cadence_s"])
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Files:
     data: Rows
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: CoverageSettings) -> None:
     """Write the picture and its numbers; raises `InputError` where the measurement has stations that lack a name."""
     coverage = cover(read_measurement(files.measurement), settings.cadence_s, files.measurement)
     codes = [station.station for station in read_array(settings.array)]

@@ -38,18 +38,21 @@ CAPTION = "dirty video: inverse Fourier transform at the measured baselines, wit
 COLOURS = style.BRIGHTNESS_COLOURS["unit_range"]
 
 
-class Settings(Section):
+class DirtySettings(Section):
     """How the task measures."""
 
     measurement: MeasurementOfDomain
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = DirtySettings
+
+
+def select(config: Config, task: str) -> DirtySettings:
     """Return how `task` measures the videos of its domain."""
-    return Settings(measurement=config.measurement_of(task))
+    return DirtySettings(measurement=config.measurement_of(task))
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: DirtySettings) -> list[str]:
     """Return the modules that the measurement names, which are imported by name."""
     return settings.measurement.modules
 
@@ -65,7 +68,7 @@ class Files:
     data: Numbers
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: DirtySettings) -> None:
     """Write picture, movie and numbers; raises `InputError` unless the task is interferometry and the truth known."""
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
     from step.physics.vlbi import ClosureImaging

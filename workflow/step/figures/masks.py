@@ -33,14 +33,17 @@ class TaskSampling(Section):
     acs_lines: int
 
 
-class Settings(Section):
+class MasksSettings(Section):
     """The sampling of each of a domain's tasks, in their order."""
 
     n_lines: Count
     tasks: tuple[TaskSampling, ...]
 
 
-def select(config: Config, domain: str) -> Settings:
+Settings = MasksSettings
+
+
+def select(config: Config, domain: str) -> MasksSettings:
     """Return the sampling of the tasks of `domain`; raises `InputError` where none is accelerated MRI."""
     tasks = tuple(
         TaskSampling(task=name, acceleration=task.measurement.acceleration, acs_lines=task.measurement.acs_lines)
@@ -49,7 +52,7 @@ def select(config: Config, domain: str) -> Settings:
     )
     if not tasks:
         raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to draw")
-    return Settings(n_lines=config.video_format(domain).resolution, tasks=tasks)
+    return MasksSettings(n_lines=config.video_format(domain).resolution, tasks=tasks)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Files:
     data: Rows
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: MasksSettings) -> None:
     """Write the picture and its numbers."""
     from step.physics.masks import equispaced_mask
 

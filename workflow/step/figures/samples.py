@@ -33,19 +33,22 @@ SAMPLES_SHOWN, FRAMES_SHOWN = 8, 6
 FILM_COLUMNS = 3
 
 
-class Settings(ViewSettings):
+class SamplesSettings(ViewSettings):
     """The likelihood for the misfits, and how videos are shown."""
 
     measurement: MeasurementOfDomain
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = SamplesSettings
+
+
+def select(config: Config, task: str) -> SamplesSettings:
     """Return how the videos of `task` are measured and shown."""
     display = config.video_format(config.tasks[task].domain).display
-    return Settings(measurement=config.measurement_of(task), display=display)
+    return SamplesSettings(measurement=config.measurement_of(task), display=display)
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: SamplesSettings) -> list[str]:
     """Return the modules that the measurement names, which are imported by name."""
     return settings.measurement.modules
 
@@ -62,7 +65,7 @@ class Files:
     truth: Truth | None = None
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: SamplesSettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where measurement and samples do not fit."""
     from step.physics.forward_models import fit_to_data
 

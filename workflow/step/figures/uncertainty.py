@@ -38,15 +38,18 @@ BRIGHTNESS_ROWS, ERROR_ROWS = 4, 2
 CAPTION_INCHES = 0.25
 
 
-class Settings(GridSettings):
+class UncertaintySettings(GridSettings):
     """How videos are shown, and which of their pixels count."""
 
     bright_fraction: ProperFraction
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = UncertaintySettings
+
+
+def select(config: Config, task: str) -> UncertaintySettings:
     """Return how the videos of `task` are shown, and which of their pixels count."""
-    return Settings(**dict(grid_of_task(config, task)), bright_fraction=config.calibration.bright_fraction)
+    return UncertaintySettings(**dict(grid_of_task(config, task)), bright_fraction=config.calibration.bright_fraction)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Files:
     data: Numbers
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: UncertaintySettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where the files do not belong together."""
     uncertainty = read_uncertainty(
         files.measurement,

@@ -61,7 +61,7 @@ class TaskOfTable(Section):
     model: ModuleName
 
 
-class Settings(Section):
+class MethodsTableSettings(Section):
     """What the table shows, in its order."""
 
     table: Name
@@ -70,10 +70,15 @@ class Settings(Section):
     metrics: tuple[ModuleName, ...]  # of your own, beside the library's
 
 
-def select(config: Config, table: str) -> Settings:
+Settings = MethodsTableSettings
+
+
+def select(config: Config, table: str) -> MethodsTableSettings:
     """Return the tasks and methods of one table."""
     tasks = tuple(TaskOfTable(task=task, model=config.tasks[task].measurement.model) for task in config.tables[table])
-    return Settings(table=table, tasks=tasks, methods=tuple(config.methods), metrics=config.evaluation.metrics)
+    return MethodsTableSettings(
+        table=table, tasks=tasks, methods=tuple(config.methods), metrics=config.evaluation.metrics
+    )
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Files:
     paired_with: PairedWith | None = None
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: MethodsTableSettings) -> None:
     """Write the table; raises `InputError` unless the files given are those of its tasks."""
     names = [chosen.task for chosen in settings.tasks]
     if sorted(files.tasks) != sorted(names):

@@ -71,7 +71,7 @@ LOST_NOTE = (
 ANOTHER_NOTE = "The paper's modes are of its own video and networks: they are not the modes of the same numbers above."
 
 
-class Settings(Section):
+class ModesTableSettings(Section):
     """When there are said to be several modes, for the table's notes."""
 
     max_modes: Count
@@ -82,9 +82,12 @@ class Settings(Section):
     interval: Fraction
 
 
-def select(config: Config) -> Settings:
+Settings = ModesTableSettings
+
+
+def select(config: Config) -> ModesTableSettings:
     """Return the criterion of the study's modes."""
-    return Settings(**{name: getattr(config.modes, name) for name in Settings.model_fields})
+    return ModesTableSettings(**{name: getattr(config.modes, name) for name in ModesTableSettings.model_fields})
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Files:
     output: Documents
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: ModesTableSettings) -> None:
     """Write the table; raises `InputError` where a table lacks a column."""
     rows = read_table(files.table)
     check_modes(rows, str(files.table))
@@ -105,7 +108,7 @@ def tabulate(files: Files, settings: Settings) -> None:
     write_document(document, files.output)
 
 
-def say_criterion(settings: Settings) -> str:
+def say_criterion(settings: ModesTableSettings) -> str:
     """Return in words when there are several modes."""
     return (
         f"the Bayesian information criterion of a mixture of 2 to {settings.max_modes} Gaussians is the lowest, and "
