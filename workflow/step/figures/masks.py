@@ -51,7 +51,7 @@ def select(config: Config, domain: str) -> MasksSettings:
         if task.domain == domain and isinstance(task.measurement, CartesianMri)
     )
     if not tasks:
-        raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to draw")
+        raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to plot")
     return MasksSettings(n_lines=config.video_format(domain).resolution, tasks=tasks)
 
 
@@ -73,11 +73,11 @@ def plot(files: Files, settings: MasksSettings) -> None:
         ).numpy()
         for task in settings.tasks
     }
-    style.save_figure(draw_masks(masks), files.output)
+    style.save_figure(plot_masks(masks), files.output)
     write_mask_data(masks, files.data)
 
 
-def draw_masks(masks: Mapping[str, np.ndarray]) -> Figure:
+def plot_masks(masks: Mapping[str, np.ndarray]) -> Figure:
     """Return the picture of `masks`, each (ky,) of bool with the zero frequency at index n // 2, by title.
 
     Measured lines are white. The frames are square, so kx has as many samples as ky, all of them measured.
@@ -85,7 +85,7 @@ def draw_masks(masks: Mapping[str, np.ndarray]) -> Figure:
     with style.styled():
         figure = style.new_figure(figsize=((PANEL_INCHES + 0.4) * len(masks), PANEL_INCHES + 0.7))
         for axes, (title, mask) in zip(figure.subplots(1, len(masks), squeeze=False)[0], masks.items(), strict=True):
-            _draw_mask(axes, title, mask)
+            _plot_mask(axes, title, mask)
     return figure
 
 
@@ -99,7 +99,7 @@ def write_mask_data(masks: Mapping[str, np.ndarray], path: Path) -> None:
     write_table(path, rows)
 
 
-def _draw_mask(axes: Axes, title: str, mask: np.ndarray) -> None:
+def _plot_mask(axes: Axes, title: str, mask: np.ndarray) -> None:
     n_lines = len(mask)
     first = -(n_lines // 2) - 0.5
     extent = (first, first + n_lines, first + n_lines, first)

@@ -85,10 +85,10 @@ class Files:
 
 def plot(files: Files, settings: ModesFigureSettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where the files do not belong together."""
-    from step.figures.mode_drawing import animate_modes, draw_modes
+    from step.figures.mode_plots import animate_modes, plot_modes
 
     picture = read_modes_picture(files.measurement, files.truth, files.modes, files.reconstructions, settings)
-    style.save_figure(draw_modes(picture), files.output)
+    style.save_figure(plot_modes(picture), files.output)
     write_modes_data(picture, files.data)
     write_movie(animate_modes(picture), files.movie)
 
@@ -116,13 +116,13 @@ class Row:
 
 @dataclass(frozen=True)
 class ModesPicture:
-    """What picture and film show."""
+    """What picture and video show."""
 
     title: str
     caption: str
     display: Display
     grid: Grid
-    measured: Coverage | np.ndarray | None  # baselines; or lines (time, ky) of bool; or nothing that can be drawn
+    measured: Coverage | np.ndarray | None  # baselines; or lines (time, ky) of bool; or nothing that can be plotted
     rows: tuple[Row, ...]
     x: int | None  # the column of pixels that the courses follow, counted from 0; None of rings
     labels: np.ndarray  # (sample,) the mode of each sample, 0 is the largest

@@ -67,7 +67,7 @@ def _write_mp4(movie: np.ndarray, part: Path) -> None:
         ffmpeg_log_level="error",
     )
     writer.send(None)
-    for number in track(range(PASSES * n_frames), "film", "frame"):
+    for number in track(range(PASSES * n_frames), "video", "frame"):
         writer.send(np.ascontiguousarray(movie[number % n_frames]))
     writer.close()
     # The writer does not tell whether ffmpeg ended well.

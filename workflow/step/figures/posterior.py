@@ -14,7 +14,7 @@ from step.io.reconstructions import read_attributes, read_measurement, read_reco
 from step.physics.display import to_unit_range
 
 FRAME_ATTRIBUTES = ("frame_times", "frame_time_unit", "pixel_size", "pixel_unit")
-SAMPLES_KEPT = 4  # as many as the film shows; of the others only the light curves are kept
+SAMPLES_KEPT = 4  # as many as the video shows; of the others only the light curves are kept
 BAND = (0.1, 0.9)  # the quantiles over samples between which a light curve's band lies
 
 
