@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 from step.cli.stages import open_stage
 from step.errors import InputError
-from step.figures.ablation import draw_ablation, read_curve
+from step.figures.ablation import plot_ablation, read_curve
 from step.io.tables import read_table, write_table
 from step.metrics import catalogue
 
@@ -20,7 +20,7 @@ GAIN = {"0": np.zeros(3), "10": np.array([1.0, 2.0, 3.0]), "100": np.array([2.0,
 
 
 def write_metrics(path, gains: np.ndarray, first_video: int = 0) -> None:
-    """Write what the evaluate stage writes: without LPIPS, and with columns beside the metrics."""
+    """Write what the evaluate stage writes: without LPIPS, and with columns next to the metrics."""
     write_table(
         path,
         [
@@ -79,9 +79,9 @@ def test_the_order_of_the_videos_does_not_matter_to_paired_errors(tmp_path):
     assert read_curve(shuffled, "curve.csv").errors["psnr"] == pytest.approx([0, 1 / np.sqrt(3), 0])
 
 
-def test_the_three_metrics_are_drawn_in_their_colours_with_the_studys_value_marked(tmp_path):
+def test_the_three_metrics_are_plotted_in_their_colours_with_the_studys_value_marked(tmp_path):
     curve = read_curve(tabulate(tmp_path, "--study", "10"), "curve.csv")
-    axes = draw_ablation(curve, replicates=False).axes
+    axes = plot_ablation(curve, replicates=False).axes
     assert [one.get_ylabel() for one in axes] == ["PSNR [dB]", "d-PSNR [dB]", "data misfit"]
     assert [one.lines[0].get_color() for one in axes] == ["tab:blue", "tab:red", "tab:green"]
     assert axes[2].get_xlabel() == "hmc steps"
@@ -93,7 +93,7 @@ def test_the_three_metrics_are_drawn_in_their_colours_with_the_studys_value_mark
 
 def test_words_are_places_side_by_side_without_a_line_between_them(tmp_path):
     curve = read_curve(tabulate(tmp_path, values={"0": "-", "10": "-", "100": "-"}), "curve.csv")
-    axes = draw_ablation(curve, replicates=False).axes[2]
+    axes = plot_ablation(curve, replicates=False).axes[2]
     assert curve.values is None
     assert axes.lines[0].get_xdata().tolist() == [0, 1, 2]
     assert axes.lines[0].get_linestyle() == "None"
@@ -101,29 +101,29 @@ def test_words_are_places_side_by_side_without_a_line_between_them(tmp_path):
 
 
 def test_values_far_apart_are_spread_on_a_logarithmic_axis_unless_one_is_zero(tmp_path):
-    linear = draw_ablation(read_curve(tabulate(tmp_path), "curve.csv"), replicates=False).axes[0]
+    linear = plot_ablation(read_curve(tabulate(tmp_path), "curve.csv"), replicates=False).axes[0]
     spread = tabulate(tmp_path, values={"0": "1", "10": "10", "100": "100"})
     assert linear.get_xscale() == "linear"
-    assert draw_ablation(read_curve(spread, "curve.csv"), replicates=False).axes[0].get_xscale() == "log"
+    assert plot_ablation(read_curve(spread, "curve.csv"), replicates=False).axes[0].get_xscale() == "log"
 
 
 @pytest.mark.slow
-def test_the_stage_writes_pictures_and_what_is_drawn(tmp_path):
+def test_the_stage_writes_pictures_and_what_is_plotted(tmp_path):
     tabulate(tmp_path, "--study", "10")
-    files = ["--output", tmp_path / "curve.png", tmp_path / "curve.pdf", "--data", tmp_path / "drawn.csv"]
+    files = ["--output", tmp_path / "curve.png", tmp_path / "curve.pdf", "--data", tmp_path / "plotted.csv"]
     run(STAGE, "--table", tmp_path / "curve.csv", *files)
     assert imread(tmp_path / "curve.png").shape[2] == 4
-    drawn = read_table(tmp_path / "drawn.csv")
-    assert len(drawn) == 9
-    assert (drawn[1]["metric"], drawn[1]["is_study"], float(drawn[1]["mean"])) == ("psnr", "yes", 26)
-    assert float(drawn[0]["standard_error"]) == pytest.approx(1 / np.sqrt(3))
+    plotted = read_table(tmp_path / "plotted.csv")
+    assert len(plotted) == 9
+    assert (plotted[1]["metric"], plotted[1]["is_study"], float(plotted[1]["mean"])) == ("psnr", "yes", 26)
+    assert float(plotted[0]["standard_error"]) == pytest.approx(1 / np.sqrt(3))
 
 
-def test_one_video_is_drawn_without_error_bars(tmp_path):
+def test_one_video_is_plotted_without_error_bars(tmp_path):
     rows = [row for row in tabulate(tmp_path, "--study", "10") if row["video"] == "video000"]
     curve = read_curve(rows, "curve.csv")
     assert np.isnan(curve.errors["psnr"]).all()
-    figure = draw_ablation(curve, replicates=False)
+    figure = plot_ablation(curve, replicates=False)
     assert figure.get_supxlabel() == "One video: there are no error bars."
     figure.canvas.draw()
 
@@ -163,17 +163,17 @@ def test_replicates_show_the_spread_of_seeds_next_to_that_of_videos(tmp_path):
     spread = curve.spreads["psnr"]
     assert spread.of_points == pytest.approx(scores.mean(axis=1).std(ddof=1))
     assert spread.of_videos == pytest.approx(scores.mean(axis=0).std(ddof=1))
-    one = draw_ablation(curve, replicates=True).axes[0]
+    one = plot_ablation(curve, replicates=True).axes[0]
     [band] = one.patches
     assert band.get_y() == pytest.approx(scores.mean() - spread.of_points)
     assert band.get_height() == pytest.approx(2 * spread.of_points)
     said = f"standard deviation: {spread.of_points:.2g} over seeds (band), {spread.of_videos:.2g} over videos"
     assert said in [text.get_text() for text in one.texts]
-    assert not draw_ablation(curve, replicates=False).axes[0].patches
+    assert not plot_ablation(curve, replicates=False).axes[0].patches
 
 
 def test_a_single_seed_has_no_spread_and_no_band(tmp_path):
     rows = [row for row in tabulate(tmp_path) if row["label"] == "0"]
     curve = read_curve(rows, "curve.csv")
     assert np.isnan(curve.spreads["psnr"].of_points)
-    assert not draw_ablation(curve, replicates=True).axes[0].patches
+    assert not plot_ablation(curve, replicates=True).axes[0].patches

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 from step.cli.stages import open_stage
 from step.errors import InputError
-from step.figures.autoencoder import Passage, draw_autoencoder, see_autoencoder, write_autoencoder_data
+from step.figures.autoencoder import Passage, plot_autoencoder, see_autoencoder, write_autoencoder_data
 from step.figures.reading import ShownVideo
 from step.io.reconstructions import Reconstruction, write_reconstructions
 from step.io.truths import write_truth
@@ -43,10 +43,10 @@ def test_the_frame_that_changes_most_is_shown_and_psnr_is_of_the_video(passage):
     assert passage.psnr_db == pytest.approx([20, 40], abs=1e-3)
 
 
-def test_the_picture_draws_the_numbers_and_labels_every_axis(passage):
-    panels = [axes for axes in draw_autoencoder(passage, "magnitude").axes if axes.images]
-    drawn = np.array([axes.images[0].get_array() for axes in panels[:6]]).reshape(3, 2, 12, 12)
-    for row, numbers in zip(drawn, (passage.truths, passage.reconstructions, passage.errors), strict=True):
+def test_the_picture_plots_the_numbers_and_labels_every_axis(passage):
+    panels = [axes for axes in plot_autoencoder(passage, "magnitude").axes if axes.images]
+    plotted = np.array([axes.images[0].get_array() for axes in panels[:6]]).reshape(3, 2, 12, 12)
+    for row, numbers in zip(plotted, (passage.truths, passage.reconstructions, passage.errors), strict=True):
         assert np.allclose(row, numbers)
     assert [panels[row].get_ylabel() for row in (0, 2, 4)] == [
         "truth\ny [pixel]",
@@ -58,7 +58,7 @@ def test_the_picture_draws_the_numbers_and_labels_every_axis(passage):
     assert panels[4].images[0].get_clim() == panels[5].images[0].get_clim()
 
 
-def test_the_data_are_what_is_drawn(passage, tmp_path):
+def test_the_data_are_what_is_plotted(passage, tmp_path):
     write_autoencoder_data(passage, tmp_path / "autoencoder.npz")
     with np.load(tmp_path / "autoencoder.npz") as data:
         assert set(data) == {"videos", "shown", "truths", "reconstructions", "errors", "psnr_db"}

@@ -1,4 +1,4 @@
-"""The picture of calibration: the numbers of the tables, the verdict in words, and what is expected beside them."""
+"""The picture of calibration: the numbers of the tables, the verdict in words, and what is expected next to them."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from step.cli.stages import open_stage
 from step.config.calibration import Judgement
 from step.errors import InputError
-from step.figures.calibration import draw_calibration, read_calibration
+from step.figures.calibration import plot_calibration, read_calibration
 from step.io.tables import read_table, write_table
 from step.posterior.calibration import judge_video
 from step.posterior.verdict import CONSISTENT, OVER_CONFIDENT, tabulate
@@ -45,7 +45,7 @@ def tables(tmp_path_factory) -> dict[str, list]:
 
 @pytest.fixture
 def figure(tables) -> Figure:
-    return draw_calibration([read_calibration(method, *files) for method, files in tables.items()])
+    return plot_calibration([read_calibration(method, *files) for method, files in tables.items()])
 
 
 def run(folder, methods: dict[str, list]) -> None:
@@ -81,9 +81,9 @@ def test_axes_say_what_they_are_with_units_and_the_caption_says_how_it_was_judge
 
 def test_the_curves_are_the_numbers_of_the_tables(figure, tables):
     coverage = [row for row in read_table(tables["bcs"][0]) if row["statistic"] == "coverage"]
-    drawn = figure.axes[2].lines[1]
-    assert drawn.get_xdata() == pytest.approx([0, 0.25, 0.5, 0.75, 1])
-    assert drawn.get_ydata() == pytest.approx([0, *(float(row["value"]) for row in coverage), 1])
+    plotted = figure.axes[2].lines[1]
+    assert plotted.get_xdata() == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert plotted.get_ydata() == pytest.approx([0, *(float(row["value"]) for row in coverage), 1])
     tiles = figure.axes[6].images[0]
     ranks = [row for row in read_table(tables["bcs"][1]) if row["quantity"] == "motion"]
     assert tiles.get_array()[3].tolist() == pytest.approx([8 * float(row["share"]) for row in ranks])
@@ -105,9 +105,9 @@ def test_the_stage_writes_pictures_and_the_numbers_of_all_methods(tables, tmp_pa
     assert [row["level"] for row in shares] == [str(rank) for rank in range(8)]
 
 
-def test_a_single_video_is_drawn_without_tarp(tmp_path):
+def test_a_single_video_is_plotted_without_tarp(tmp_path):
     files = write_tables(tmp_path, "bis", 1.0, n_videos=1)
-    figure = draw_calibration([read_calibration("bis", *files)])
+    figure = plot_calibration([read_calibration("bis", *files)])
     figure.canvas.draw()
     assert figure.axes[0].texts[0].get_text() == "too few videos to tell"
     assert "needs two videos" in figure.axes[4].texts[0].get_text()

@@ -1,11 +1,11 @@
-"""The comparison picture: the numbers it draws, and the files it becomes."""
+"""The comparison picture: the numbers it plots, and the files it becomes."""
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 from step.errors import InputError
 from step.figures import style
-from step.figures.comparison import compare, draw_comparison, write_comparison_data
+from step.figures.comparison import compare, plot_comparison, write_comparison_data
 from step.figures.reading import ShownVideo
 from step.figures.shown import busiest_column, busiest_frame
 
@@ -36,7 +36,7 @@ def test_the_numbers_are_the_videos(video):
     assert comparison.psnr_db[1] == pytest.approx(expected.mean(), abs=1e-4)
 
 
-def test_the_data_beside_the_picture_are_what_was_compared(video, tmp_path):
+def test_the_data_next_to_the_picture_are_what_was_compared(video, tmp_path):
     comparison = compare(video)
     write_comparison_data(comparison, tmp_path / "comparison.npz")
     with np.load(tmp_path / "comparison.npz") as data:
@@ -46,12 +46,12 @@ def test_the_data_beside_the_picture_are_what_was_compared(video, tmp_path):
             assert np.array_equal(data[name], getattr(comparison, name), equal_nan=True)
 
 
-def test_the_picture_draws_the_numbers_and_labels_every_axis(video):
+def test_the_picture_plots_the_numbers_and_labels_every_axis(video):
     comparison = compare(video)
-    panels = [axes for axes in draw_comparison(comparison, "magnitude").axes if axes.images][:9]
-    drawn = np.array([axes.images[0].get_array() for axes in panels[:6]])
-    assert np.allclose(drawn[:3], comparison.frames)
-    assert np.allclose(drawn[3:], comparison.errors)
+    panels = [axes for axes in plot_comparison(comparison, "magnitude").axes if axes.images][:9]
+    plotted = np.array([axes.images[0].get_array() for axes in panels[:6]])
+    assert np.allclose(plotted[:3], comparison.frames)
+    assert np.allclose(plotted[3:], comparison.errors)
     assert np.allclose(panels[7].images[0].get_array(), comparison.slices[1])
     assert {axes.images[0].get_clim() for axes in panels[3:6]} == {panels[3].images[0].get_clim()}
     assert [axes.get_xlabel() for axes in panels[3:]] == ["x [pixel]"] * 3 + ["t [frame]"] * 3
@@ -61,27 +61,27 @@ def test_the_picture_draws_the_numbers_and_labels_every_axis(video):
 @pytest.mark.slow
 def test_pictures_appear_whole_in_each_format_and_the_same_each_time(video, tmp_path):
     paths = [tmp_path / f"comparison{suffix}" for suffix in (".png", ".pdf")]
-    figure = draw_comparison(compare(video), "magnitude")
+    figure = plot_comparison(compare(video), "magnitude")
     style.save_figure(figure, paths)
     assert imread(paths[0]).shape[2] == 4
     assert paths[1].read_bytes().startswith(b"%PDF")
     first = paths[1].read_bytes()
-    style.save_figure(draw_comparison(compare(video), "magnitude"), paths)
+    style.save_figure(plot_comparison(compare(video), "magnitude"), paths)
     assert paths[1].read_bytes() == first
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(video, tmp_path):
     with pytest.raises(InputError, match=r"no pictures can be written as picture\.txt"):
-        style.save_figure(draw_comparison(compare(video), "magnitude"), [tmp_path / "picture.txt"])
+        style.save_figure(plot_comparison(compare(video), "magnitude"), [tmp_path / "picture.txt"])
     assert not list(tmp_path.iterdir())
 
 
-def test_the_style_is_gone_after_drawing(video):
+def test_the_style_is_gone_after_plotting(video):
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    draw_comparison(compare(video), "magnitude")
+    plot_comparison(compare(video), "magnitude")
     assert dict(matplotlib.rcParams) == before
 
 

@@ -10,7 +10,7 @@ from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.errors import InputError
 from step.figures.baselines import cover
-from step.figures.coverage import draw_coverage, write_coverage_data
+from step.figures.coverage import plot_coverage, write_coverage_data
 from step.io.reconstructions import write_measurement
 from step.io.tables import read_table
 
@@ -56,9 +56,9 @@ def test_frames_begin_so_that_each_visibility_lies_in_its_own(measurement):
     assert (coverage.time_h < end).all()
 
 
-def test_both_a_baseline_and_its_conjugate_are_drawn_with_u_to_the_left(measurement):
+def test_both_a_baseline_and_its_conjugate_are_plotted_with_u_to_the_left(measurement):
     coverage = cover(measurement, CADENCE_S, "video000.h5")
-    axes = draw_coverage(coverage).axes[0]
+    axes = plot_coverage(coverage).axes[0]
     conjugate, measured = (points.get_offsets() for points in axes.collections)
     assert np.allclose(measured, coverage.uv / 1e9)
     assert np.allclose(conjugate, -coverage.uv / 1e9)
@@ -70,7 +70,7 @@ def test_both_a_baseline_and_its_conjugate_are_drawn_with_u_to_the_left(measurem
 
 def test_conjugates_are_lighter_and_colour_is_time(measurement):
     coverage = cover(measurement, CADENCE_S, "video000.h5")
-    conjugate, measured = draw_coverage(coverage).axes[0].collections
+    conjugate, measured = plot_coverage(coverage).axes[0].collections
     assert np.array_equal(measured.get_array(), coverage.time_h)
     assert measured.get_clim() == conjugate.get_clim() == (coverage.edges_h[0], coverage.edges_h[-1])
     dark, light = (points.to_rgba(coverage.time_h)[:, :3] for points in (measured, conjugate))
@@ -79,7 +79,7 @@ def test_conjugates_are_lighter_and_colour_is_time(measurement):
 
 def test_the_counts_are_steps_with_gaps_where_there_are_no_data(measurement):
     coverage = cover(measurement, CADENCE_S, "video000.h5")
-    axes = draw_coverage(coverage).axes[1]
+    axes = plot_coverage(coverage).axes[1]
     visibilities, phases, amplitudes = (steps.get_data() for steps in axes.patches[:3])
     assert np.array_equal(visibilities.values, [3, 2, np.nan, np.nan, 3], equal_nan=True)
     assert np.array_equal(phases.values, [1, 0, np.nan, np.nan, 1], equal_nan=True)

@@ -1,4 +1,4 @@
-"""Averaged delta frames: what the average of a window is, and how picture and film show it."""
+"""Averaged delta frames: what the average of a window is, and how picture and video show it."""
 
 import argparse
 
@@ -12,7 +12,7 @@ from step.figures.deltas import (
     Deltas,
     animate_deltas,
     average_differences,
-    draw_deltas,
+    plot_deltas,
     see_deltas,
     window_text,
     write_deltas_data,
@@ -72,7 +72,7 @@ def test_where_the_truth_is_still_there_is_no_error_to_tell():
     video = ShownVideo("video000", still, {"bis": np.random.default_rng(0).random((3, 4, 4))})
     deltas = see_deltas(video, grid_of((3, 1, 4, 4), {}, np.ones(3, bool)))
     assert np.isnan(deltas.errors("signed")).all()
-    draw_deltas(deltas, "magnitude").canvas.draw()
+    plot_deltas(deltas, "magnitude").canvas.draw()
 
 
 def test_the_windows_shown_grow_from_one_difference_to_all(deltas, video):
@@ -83,10 +83,10 @@ def test_the_windows_shown_grow_from_one_difference_to_all(deltas, video):
 
 
 def test_all_rows_and_windows_have_one_scale_with_rest_in_its_middle(deltas):
-    axes = [one for one in draw_deltas(deltas, "unit_range").axes if one.images][:30]
-    drawn = np.array([one.images[0].get_array() for one in axes]).reshape(2, 3, 5, SIZE, SIZE)
-    assert np.array_equal(drawn[0], deltas.signed[:, deltas.shown])
-    assert np.array_equal(drawn[1], deltas.absolute[:, deltas.shown])
+    axes = [one for one in plot_deltas(deltas, "unit_range").axes if one.images][:30]
+    plotted = np.array([one.images[0].get_array() for one in axes]).reshape(2, 3, 5, SIZE, SIZE)
+    assert np.array_equal(plotted[0], deltas.signed[:, deltas.shown])
+    assert np.array_equal(plotted[1], deltas.absolute[:, deltas.shown])
     [signed] = {one.images[0].get_clim() for one in axes[:15]}
     [absolute] = {one.images[0].get_clim() for one in axes[15:]}
     assert signed[0] == -signed[1] < 0
@@ -94,7 +94,7 @@ def test_all_rows_and_windows_have_one_scale_with_rest_in_its_middle(deltas):
 
 
 def test_the_picture_says_windows_errors_units_and_length(deltas):
-    figure = draw_deltas(deltas, "unit_range")
+    figure = plot_deltas(deltas, "unit_range")
     axes = [one for one in figure.axes if one.images]
     assert [one.get_title() for one in axes[:2]] == ["1 difference\n0 to 100 s", "2 differences\n0 to 200 s"]
     assert [text.get_text() for text in axes[5].texts] == ["error 1.00"]
@@ -110,18 +110,18 @@ def test_windows_count_frames_where_their_time_is_not_known(video):
     assert window_text(deltas, 2) == "3 differences\nframes 0 to 3"
 
 
-def test_the_window_of_the_film_grows_until_it_is_the_whole_video(deltas):
-    film = animate_deltas(deltas, "unit_range")
-    assert film.shape[0] == N_FRAMES - 1
-    assert film.shape[3] == 3
-    # The truth, upper left, changes with the window; its still time average, beside it, does not.
+def test_the_window_grows_until_it_is_the_whole_video(deltas):
+    video = animate_deltas(deltas, "unit_range")
+    assert video.shape[0] == N_FRAMES - 1
+    assert video.shape[3] == 3
+    # The truth, upper left, changes with the window; its still time average, next to it, does not.
     top, left, size = 70, 20, 280
-    truth, still = (film[:, top : top + size, start : start + size] for start in (left, left + 400))
+    truth, still = (video[:, top : top + size, start : start + size] for start in (left, left + 400))
     assert (truth[0] != truth[-1]).any()
     assert (still == still[0]).all()
 
 
-def test_the_data_are_what_is_drawn(deltas, tmp_path):
+def test_the_data_are_what_is_plotted(deltas, tmp_path):
     write_deltas_data(deltas, tmp_path / "deltas.npz")
     with np.load(tmp_path / "deltas.npz") as data:
         assert data["windows"][data["shown"]].tolist() == [1, 2, 3, 5, 8]
@@ -137,7 +137,7 @@ def test_the_settings_are_the_tasks_own():
 
 
 @pytest.mark.slow
-def test_the_stage_writes_picture_film_and_numbers(video, tmp_path):
+def test_the_stage_writes_picture_video_and_numbers(video, tmp_path):
     truth = 2 * video.truth[:, None] - 1
     write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, {})
     write_truth(tmp_path / "truths/video000.h5", truth, {})

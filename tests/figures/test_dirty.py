@@ -1,4 +1,4 @@
-"""The dirty video: what its frames are, and how they are drawn."""
+"""The dirty video: what its frames are, and how they are plotted."""
 
 import argparse
 
@@ -11,7 +11,7 @@ from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
 from step.figures import panels
-from step.figures.dirty import animate_dirty, draw_dirty, see_dirty, write_dirty_data
+from step.figures.dirty import animate_dirty, plot_dirty, see_dirty, write_dirty_data
 from step.figures.movies import PASSES
 from step.io.reconstructions import write_measurement
 from step.io.truths import write_truth
@@ -96,7 +96,7 @@ def test_times_are_the_tasks_and_a_frame_without_data_is_known(forward_model, tr
 
 def test_the_frames_lie_on_the_sky_with_right_ascension_to_the_left(forward_model, truth, measurement):
     video = see_dirty(forward_model, truth, to_tensors(measurement))[np.array([0, 7])]
-    figure = draw_dirty(video)
+    figure = plot_dirty(video)
     images = [axes.images[0] for axes in figure.axes[:4]]
     assert np.array_equal([image.get_array() for image in images[:2]], video.truth)
     assert np.array_equal([image.get_array() for image in images[2:]], video.dirty)
@@ -116,12 +116,12 @@ def test_the_frames_lie_on_the_sky_with_right_ascension_to_the_left(forward_mode
 def test_the_colour_bar_shows_that_what_is_below_zero_is_dark(forward_model, truth, measurement):
     video = see_dirty(forward_model, truth, to_tensors(measurement))
     assert video.dirty.min() < 0
-    bar = draw_dirty(video).axes[-1]
+    bar = plot_dirty(video).axes[-1]
     assert bar.get_ylabel() == "brightness [video's maximum]"
     assert bar._colorbar.extend == "min"
 
 
-def test_the_data_are_what_is_drawn(forward_model, truth, measurement, tmp_path):
+def test_the_data_are_what_is_plotted(forward_model, truth, measurement, tmp_path):
     video = see_dirty(forward_model, truth, to_tensors(measurement))[np.array([0, 3])]
     write_dirty_data(video, tmp_path / "dirty.npz")
     with np.load(tmp_path / "dirty.npz") as data:
@@ -130,25 +130,25 @@ def test_the_data_are_what_is_drawn(forward_model, truth, measurement, tmp_path)
         assert data["pixel_uas"] == PIXEL_UAS
 
 
-def test_the_film_shows_the_truth_beside_the_dirty_video_with_the_time_of_each_frame(
+def test_the_video_shows_the_truth_next_to_the_dirty_video_with_the_time_of_each_frame(
     forward_model, truth, measurement, monkeypatch
 ):
     told = []
-    monkeypatch.setattr(panels, "draw_clock", lambda frame, text: told.append(text))
-    film = animate_dirty(see_dirty(forward_model, truth, to_tensors(measurement)))
+    monkeypatch.setattr(panels, "plot_clock", lambda frame, text: told.append(text))
+    video = animate_dirty(see_dirty(forward_model, truth, to_tensors(measurement)))
     assert told[:2] == ["12:30:00 UTC", "12:31:42 UTC"]
     assert told[-1] == "12:41:54 UTC, no data"
     side = panels.PANEL_PIXELS
     top = panels.MARGIN + panels.CLOCK_HEIGHT + panels.TITLE_HEIGHT
     left = 2 * panels.MARGIN + side
-    assert film.shape[0] == N_FRAMES
-    assert film.shape[2] == 3 * panels.MARGIN + 2 * side
-    assert film[0, top : top + side, left : left + side].max() == 255
-    assert film[-1, top : top + side, left : left + side].max() == 0
+    assert video.shape[0] == N_FRAMES
+    assert video.shape[2] == 3 * panels.MARGIN + 2 * side
+    assert video[0, top : top + side, left : left + side].max() == 255
+    assert video[-1, top : top + side, left : left + side].max() == 0
 
 
 @pytest.mark.slow
-def test_the_stage_writes_picture_film_and_numbers(settings, truth, measurement, tmp_path):
+def test_the_stage_writes_picture_video_and_numbers(settings, truth, measurement, tmp_path):
     write_measurement(tmp_path / "video000.h5", measurement, {})
     write_truth(tmp_path / "truths/video000.h5", truth, {})
     _run(settings, tmp_path)

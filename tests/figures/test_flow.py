@@ -10,9 +10,9 @@ from step.config.study import load_config
 from step.figures.flow import (
     FlowPicture,
     colour_flows,
-    draw_flow,
     inconsistency,
     pairs_shown,
+    plot_flow,
     see_flow,
     write_flow_data,
 )
@@ -86,7 +86,7 @@ def test_wheel_and_flows_have_one_scale_of_colours(picture):
 
 
 def test_the_picture_says_source_error_units_and_the_largest_displacement(picture):
-    figure = draw_flow(picture, "unit_range")
+    figure = plot_flow(picture, "unit_range")
     title = figure.get_suptitle()
     assert title.startswith("flow of truth (oracle), TV-L1")
     assert "0.05 pixel" in title
@@ -99,21 +99,21 @@ def test_the_picture_says_source_error_units_and_the_largest_displacement(pictur
 
 
 def test_arrows_point_where_the_flow_goes(picture):
-    arrows = draw_flow(picture, "unit_range").axes[2].collections[0]
+    arrows = plot_flow(picture, "unit_range").axes[2].collections[0]
     assert np.all(arrows.U == 0)
     assert np.all(arrows.V == 2)
     assert (arrows.angles, arrows.scale_units) == ("xy", "xy")
     assert arrows.scale == pytest.approx(2 / (1.5 * 2))  # an arrow in two pixels
 
 
-def test_a_flow_that_is_zero_everywhere_is_drawn(truth):
+def test_a_flow_that_is_zero_everywhere_is_plotted(truth):
     zeros = np.zeros((N_FRAMES - 1, 2, N_ROWS, N_COLUMNS), np.float32)
     picture = see_flow(truth, VideoFlow("video000", zeros, zeros), ORIGIN, 0.05)
-    draw_flow(picture, "magnitude").canvas.draw()
+    plot_flow(picture, "magnitude").canvas.draw()
     assert np.all(colour_flows(picture)[0] == 255)
 
 
-def test_the_data_are_what_is_drawn(picture, tmp_path):
+def test_the_data_are_what_is_plotted(picture, tmp_path):
     write_flow_data(picture, tmp_path / "flow.npz")
     with np.load(tmp_path / "flow.npz") as data:
         assert set(data) == {"title", "pairs", "frames", "forward", "backward", "inconsistency"}

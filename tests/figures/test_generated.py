@@ -7,7 +7,7 @@ from step.figures.generated import (
     FRAMES_APART,
     Generated,
     animate_generated,
-    draw_generated,
+    plot_generated,
     read_generated,
     write_generated_data,
 )
@@ -52,14 +52,14 @@ def test_magnitudes_are_relative_to_each_samples_own_maximum(tmp_path):
 
 
 def test_times_are_above_videos_and_only_numbers_above_independent_frames(generated):
-    image, joint = draw_generated(generated, "unit_range").subfigs
+    image, joint = plot_generated(generated, "unit_range").subfigs
     assert (image.get_suptitle(), joint.get_suptitle()) == ("image prior: independent frames", "joint prior")
     assert [axes.get_title() for axes in image.axes[:6]] == [f"frame {n}" for n in (0, 1, 2, 4, 5, 6)]
     assert [axes.get_title() for axes in joint.axes[:3]] == ["t = 0 s", "t = 102 s", "t = 204 s"]
 
 
-def test_the_picture_draws_the_numbers_with_bars_of_length_and_colour(generated):
-    joint = draw_generated(generated, "unit_range").subfigs[1]
+def test_the_picture_plots_the_numbers_with_bars_of_length_and_colour(generated):
+    joint = plot_generated(generated, "unit_range").subfigs[1]
     panels = [axes for axes in joint.axes if axes.images]
     assert np.allclose(panels[7].images[0].get_array(), generated.videos[1, 1, 1])
     assert {panel.images[0].get_clim() for panel in panels} == {(0, 1)}
@@ -69,16 +69,16 @@ def test_the_picture_draws_the_numbers_with_bars_of_length_and_colour(generated)
     assert bar[1] - bar[0] == pytest.approx(50 / 8)
 
 
-def test_the_film_has_a_row_for_each_prior_and_says_what_is_independent(generated):
-    film = animate_generated(generated, "unit_range")
-    assert film.shape[0] == 7
+def test_the_video_has_a_row_for_each_prior_and_says_what_is_independent(generated):
+    video = animate_generated(generated, "unit_range")
+    assert video.shape[0] == 7
     # Two samples in each of two rows, of frames that are enlarged to 384 pixels.
-    assert film.shape[2] == 3 * 14 + 2 * 384
-    assert film.shape[1] > 2 * 384
+    assert video.shape[2] == 3 * 14 + 2 * 384
+    assert video.shape[1] > 2 * 384
     assert generated.caption == FRAMES_APART
 
 
-def test_the_data_are_what_is_drawn(generated, tmp_path):
+def test_the_data_are_what_is_plotted(generated, tmp_path):
     write_generated_data(generated, tmp_path / "generated.npz")
     with np.load(tmp_path / "generated.npz") as data:
         assert data["priors"].tolist() == ["image", "joint"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from step.errors import InputError
-from step.figures.losses import draw_losses, read_losses, smoothed
+from step.figures.losses import plot_losses, read_losses, smoothed
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_smoothing_keeps_a_constant_and_a_line_and_lowers_noise():
 
 def test_the_picture_shows_training_and_validation_on_a_logarithmic_axis(rows):
     columns = read_losses(rows, "losses.csv")
-    losses, rate = draw_losses(columns, "joint prior, mri").axes[:2]
+    losses, rate = plot_losses(columns, "joint prior, mri").axes[:2]
     raw, smooth, validation = losses.lines
     assert np.array_equal(raw.get_ydata(), columns["loss"])
     assert np.array_equal(smooth.get_ydata(), smoothed(columns["loss"]))
@@ -47,9 +47,9 @@ def test_the_picture_shows_training_and_validation_on_a_logarithmic_axis(rows):
     assert losses.get_title() == "joint prior, mri"
 
 
-def test_a_table_with_losses_alone_is_drawn_too(rows):
+def test_a_table_with_losses_alone_is_plotted_too(rows):
     columns = read_losses([{name: row[name] for name in ("step", "epoch", "loss")} for row in rows], "losses.csv")
-    [axes] = draw_losses(columns, "autoencoder").axes
+    [axes] = plot_losses(columns, "autoencoder").axes
     assert len(axes.lines) == 2
     assert axes.get_xlabel() == "step"
 

@@ -1,15 +1,15 @@
 """The picture of the sampling masks (the paper's Fig. 9)."""
 
 import numpy as np
-from step.figures.masks import draw_masks, write_mask_data
+from step.figures.masks import plot_masks, write_mask_data
 from step.io.tables import read_table
 from step.physics.masks import equispaced_mask
 
 MASKS = {"mri8": equispaced_mask(192, 8, 12).numpy(), "mri6": equispaced_mask(192, 6, 24).numpy()}
 
 
-def test_each_mask_is_drawn_with_its_lines_counted_and_its_axes_named():
-    panels = draw_masks(MASKS).axes
+def test_each_mask_is_plotted_with_its_lines_counted_and_its_axes_named():
+    panels = plot_masks(MASKS).axes
     assert [axes.get_title().splitlines()[1] for axes in panels] == [
         "35 of 192 lines measured",
         "52 of 192 lines measured",
@@ -20,15 +20,15 @@ def test_each_mask_is_drawn_with_its_lines_counted_and_its_axes_named():
         assert axes.get_ylabel().startswith("phase encoding ky")
 
 
-def test_the_zero_frequency_is_drawn_at_zero():
+def test_the_zero_frequency_is_plotted_at_zero():
     mask = np.zeros(8, bool)
     mask[4] = True
-    [axes] = draw_masks({"centre": mask}).axes
+    [axes] = plot_masks({"centre": mask}).axes
     left, right, lower, upper = axes.images[0].get_extent()
     assert (left, right, lower, upper) == (-4.5, 3.5, 3.5, -4.5)  # line 4 covers ky from -0.5 to 0.5
 
 
-def test_the_data_beside_the_picture_are_the_masks(tmp_path):
+def test_the_data_next_to_the_picture_are_the_masks(tmp_path):
     write_mask_data(MASKS, tmp_path / "masks.csv")
     rows = read_table(tmp_path / "masks.csv")
     measured = np.array([int(row["measured"]) for row in rows if row["mask"] == "mri6"], bool)

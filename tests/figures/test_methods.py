@@ -1,4 +1,4 @@
-"""The picture of all methods and their motion: what is averaged, what is drawn, which numbers lie beside it."""
+"""The picture of all methods and their motion: what is averaged, what is plotted, which numbers lie next to it."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from step.config.study import load_config
 from step.config.tasks import TvL1
 from step.errors import InputError
 from step.figures import style
-from step.figures.methods import MethodsPicture, draw_methods, see_methods, write_methods_data
+from step.figures.methods import MethodsPicture, plot_methods, see_methods, write_methods_data
 from step.figures.motion import AveragedFlows
 from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of, read_grid_of_video
@@ -112,20 +112,20 @@ def test_the_slice_follows_the_column_where_the_truth_moves_most(picture):
 
 
 def test_a_row_per_method_shows_frames_slice_and_flow(picture):
-    rows = np.array(draw_methods(picture, "unit_range").axes[: 3 * 6]).reshape(3, 6)
+    rows = np.array(plot_methods(picture, "unit_range").axes[: 3 * 6]).reshape(3, 6)
     colours, wheel = colour_vectors(picture.flows.vectors, picture.flows.full_colour)
     assert np.array_equal(rows[0, 5].images[0].get_array(), wheel)
     for row, (label, row_axes) in enumerate(zip(picture.rows, rows, strict=True)):
-        drawn = [np.asarray(one.images[0].get_array()) for one in row_axes[:5]]
-        assert np.array_equal(drawn[:3], picture.frames[row])
-        assert np.array_equal(drawn[3], picture.slices[row])
-        assert np.array_equal(drawn[4], colours[row])
+        plotted = [np.asarray(one.images[0].get_array()) for one in row_axes[:5]]
+        assert np.array_equal(plotted[:3], picture.frames[row])
+        assert np.array_equal(plotted[3], picture.slices[row])
+        assert np.array_equal(plotted[4], colours[row])
         assert row_axes[0].get_ylabel().startswith(style.label(label))
         assert {one.lines[0].get_xdata()[0] for one in row_axes[:3]} == {picture.x}
 
 
 def test_times_lengths_and_the_estimator_are_written(picture):
-    axes = draw_methods(picture, "unit_range").axes
+    axes = plot_methods(picture, "unit_range").axes
     titles = [one.get_title() for one in axes]
     assert titles[:3] == ["t = 0 s", "t = 204 s", "t = 408 s"]
     assert "averaged flow\n(TV-L1)" in titles
@@ -138,12 +138,12 @@ def test_times_lengths_and_the_estimator_are_written(picture):
 def test_without_a_geometry_frames_and_pixels_are_counted(video):
     grid = grid_of((N_FRAMES, 2, SIZE, SIZE), {}, np.ones(N_FRAMES, bool))
     picture = see_methods(video, np.zeros((3, 2, SIZE, SIZE)), grid)
-    axes = draw_methods(picture, "magnitude").axes
+    axes = plot_methods(picture, "magnitude").axes
     assert [one.get_title() for one in axes[:3]] == ["frame 0", "frame 2", "frame 4"]
     assert "10 pixels" in [text.get_text() for text in axes[0].texts]
 
 
-def test_the_data_are_what_is_drawn(picture, tmp_path):
+def test_the_data_are_what_is_plotted(picture, tmp_path):
     write_methods_data(picture, tmp_path / "methods.npz")
     with np.load(tmp_path / "methods.npz") as data:
         assert data["rows"].tolist() == ["truth", "bis", "step_joint"]

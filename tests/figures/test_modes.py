@@ -7,10 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from step.figures.baselines import ARRAYS
-from step.figures.mode_drawing import animate_modes, draw_modes
+from step.figures.mode_plots import animate_modes, plot_modes
 from step.figures.modes import (
+    ModesFigureSettings,
     ModesPicture,
-    Settings,
     mean_and_spread,
     say_number,
     see_modes,
@@ -21,13 +21,13 @@ from step.io.modes import Modes
 
 N_FRAMES, SIDE, N_BASELINES = 16, 32, 6
 CADENCE_S, RATE_DEG = 408.0, 9.0  # degree per frame
-LOOK = Settings(
+LOOK = ModesFigureSettings(
     display="unit_range",
     descriptor="ring",
     geometry={"field_of_view_uas": 128.0, "cadence_s": CADENCE_S},
     interval=0.95,
 )
-MRI_LOOK = Settings(display="magnitude", descriptor="heart", geometry={}, interval=0.95)
+MRI_LOOK = ModesFigureSettings(display="magnitude", descriptor="heart", geometry={}, interval=0.95)
 SOURCE = Path("video000.h5")
 
 
@@ -93,7 +93,7 @@ def picture() -> ModesPicture:
 
 @pytest.fixture(scope="module")
 def figure(picture) -> Figure:
-    return draw_modes(picture)
+    return plot_modes(picture)
 
 
 def frame_axes(figure, picture) -> np.ndarray:
@@ -114,14 +114,14 @@ def titled(figure, title: str):
 
 def test_rows_are_the_truth_and_the_sample_in_the_middle_of_each_mode(picture, figure):
     assert [row.name for row in picture.rows] == ["truth", "mode1", "mode2"]
-    drawn = frame_axes(figure, picture)
+    plotted = frame_axes(figure, picture)
     assert picture.shown.tolist() == [0, 4, 8, 11, 15]
-    for across, row in zip(drawn, picture.rows, strict=True):
+    for across, row in zip(plotted, picture.rows, strict=True):
         assert np.array_equal([axes.images[0].get_array() for axes in across], row.video[picture.shown])
     assert np.allclose(picture.rows[2].video, turning_ring(-RATE_DEG))
 
 
-def test_the_drawn_rotation_is_that_of_the_video_in_sense_and_size(picture, figure):
+def test_the_plotted_rotation_is_that_of_the_video_in_sense_and_size(picture, figure):
     rates = [row.rotation.rate_deg for row in picture.rows]
     assert np.allclose(rates, [RATE_DEG, RATE_DEG, -RATE_DEG], rtol=0.1)
     rows = frame_axes(figure, picture)
@@ -184,7 +184,7 @@ def test_the_criterion_is_relative_to_one_mode_and_the_chosen_number_is_shaded(f
 def test_one_mode_is_said_plainly():
     one = modes_of(np.zeros(20, int))
     seen = see_modes(one, [turning_ring(RATE_DEG)], None, (vlbi_arrays(), SOURCE), LOOK)
-    assert draw_modes(seen).get_suptitle() == "one mode found among 20 posterior samples"
+    assert plot_modes(seen).get_suptitle() == "one mode found among 20 posterior samples"
     assert "interval" not in seen.rows[0].text  # all samples are of it
     assert [row.name for row in seen.rows] == ["mode1"]
 
@@ -193,7 +193,7 @@ def test_of_more_modes_than_have_room_the_largest_are_shown():
     labels = np.repeat(np.arange(6), [7, 5, 3, 2, 2, 1])
     assert say_number(modes_of(labels)) == "6 modes found among 20 posterior samples, the 4 largest are shown"
     videos = [turning_ring(rate) for rate in (4, -6, 40, 0)]
-    figure = draw_modes(see_modes(modes_of(labels), videos, None, (vlbi_arrays(), SOURCE), LOOK))
+    figure = plot_modes(see_modes(modes_of(labels), videos, None, (vlbi_arrays(), SOURCE), LOOK))
     axes = titled(figure, "samples, as they were clustered")
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert texts == ["mode 1", "mode 2", "mode 3", "mode 4", "other modes", "truth"]
@@ -202,7 +202,7 @@ def test_of_more_modes_than_have_room_the_largest_are_shown():
 def test_a_ring_at_rest_turns_neither_way():
     seen = see_modes(modes_of(LABELS), [turning_ring(0)] * 2, None, (vlbi_arrays(), SOURCE), LOOK)
     assert seen.rows[0].rotation.rate_deg == 0
-    draw_modes(seen).canvas.draw()
+    plot_modes(seen).canvas.draw()
 
 
 def test_angles_are_averaged_around_the_circle():
@@ -229,7 +229,7 @@ def test_a_mean_has_the_digits_of_its_spread(mean, spread, text):
     assert with_spread(mean, spread) == text
 
 
-def test_baselines_are_drawn_with_their_conjugates_and_frames_without_data_say_so(picture, figure):
+def test_baselines_are_plotted_with_their_conjugates_and_frames_without_data_say_so(picture, figure):
     dots = titled(figure, "measured: baselines").collections[0].get_offsets()
     assert len(dots) == 2 * (N_FRAMES - 1) * N_BASELINES
     assert np.allclose(dots.mean(axis=0), 0)
@@ -252,7 +252,7 @@ def heart() -> ModesPicture:
 
 @pytest.fixture(scope="module")
 def heart_figure(heart) -> Figure:
-    return draw_modes(heart)
+    return plot_modes(heart)
 
 
 def test_a_heart_has_lines_and_a_slice_through_time_but_no_arrows(heart, heart_figure):
@@ -267,7 +267,7 @@ def test_a_heart_has_lines_and_a_slice_through_time_but_no_arrows(heart, heart_f
     assert "turn" not in heart.rows[1].text + heart.caption
 
 
-def test_a_single_component_is_drawn_over_the_data_misfit(heart_figure):
+def test_a_single_component_is_plotted_over_the_data_misfit(heart_figure):
     axes = titled(heart_figure, "samples, as they were clustered")
     assert axes.get_ylabel() == "data misfit"
     assert len(axes.collections) == 1
@@ -277,13 +277,13 @@ def test_a_measurement_of_another_kind_is_said_to_have_nothing_to_show(heart):
     seen = see_modes(
         modes_of(LABELS), [turning_ring(4)] * 2, None, ({"other": np.zeros((N_FRAMES, 3))}, SOURCE), MRI_LOOK
     )
-    [text] = titled(draw_modes(seen), "measured").texts
+    [text] = titled(plot_modes(seen), "measured").texts
     assert "neither baselines" in text.get_text()
 
 
-def test_the_film_has_truth_and_modes_with_their_senses(picture, heart, monkeypatch):
+def test_the_video_has_truth_and_modes_with_their_senses(picture, heart, monkeypatch):
     shown = []
-    monkeypatch.setattr("step.figures.mode_drawing.film", lambda *arguments: shown.append(arguments))
+    monkeypatch.setattr("step.figures.mode_plots.panel_video", lambda *arguments: shown.append(arguments))
     animate_modes(picture)
     animate_modes(heart)
     (panels, n_columns, texts, bar, caption), of_heart = shown
@@ -302,7 +302,7 @@ def test_the_film_has_truth_and_modes_with_their_senses(picture, heart, monkeypa
     assert [panel.title for panel in of_heart[0]] == ["truth", "mode 1: 100 % of samples"]
 
 
-def test_the_data_are_what_is_drawn(picture, heart, tmp_path):
+def test_the_data_are_what_is_plotted(picture, heart, tmp_path):
     write_modes_data(picture, tmp_path / "modes.npz")
     with np.load(tmp_path / "modes.npz") as data:
         assert data["rows"].tolist() == ["truth", "mode1", "mode2"]

@@ -30,7 +30,7 @@ def test_each_tile_shows_its_video(videos):
             assert np.array_equal(tile.max(axis=(1, 2, 3)), greys)
 
 
-def test_labels_stand_above_and_beside_the_tiles(videos):
+def test_labels_stand_above_and_next_to_the_tiles(videos):
     movie = figure.animate(videos, "magnitude")
     assert (movie[:, : figure.TITLE_PIXELS] < 128).any()
     assert (movie[:, :, : 2 * figure.FONT_PIXELS] < 128).any()

@@ -1,4 +1,4 @@
-"""Picture and film of a real observation."""
+"""Picture and video of a real observation."""
 
 import argparse
 from dataclasses import replace
@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from step.cli.stages import open_stage
 from step.errors import InputError
 from step.figures import movies, panels
-from step.figures.observation import animate_observation, draw_observation
+from step.figures.observation import animate_observation, plot_observation
 from step.figures.posterior import (
     Grid,
     Posterior,
@@ -105,12 +105,12 @@ def test_frames_with_data_have_a_sigma_or_a_line():
 
 def test_the_picture_has_a_row_for_mean_spread_and_three_samples(posterior):
     shown = [0, 1, 3, 4, 6, 7]
-    figure = draw_observation(posterior, "unit_range")
+    figure = plot_observation(posterior, "unit_range")
     grid = np.reshape([axes for axes in figure.axes if axes.images][: 5 * 6], (5, 6))
-    drawn = np.array([[axes.images[0].get_array() for axes in row] for row in grid])
-    assert np.array_equal(drawn[0], posterior.mean[shown])
-    assert np.array_equal(drawn[1], posterior.std[shown])
-    assert np.array_equal(drawn[2:], posterior.samples[:3, shown])
+    plotted = np.array([[axes.images[0].get_array() for axes in row] for row in grid])
+    assert np.array_equal(plotted[0], posterior.mean[shown])
+    assert np.array_equal(plotted[1], posterior.std[shown])
+    assert np.array_equal(plotted[2:], posterior.samples[:3, shown])
     assert [row[0].get_ylabel().replace("\n", " ") for row in grid] == [
         "posterior mean",
         "posterior standard deviation",
@@ -124,7 +124,7 @@ def test_the_picture_has_a_row_for_mean_spread_and_three_samples(posterior):
 
 
 def test_the_picture_has_the_light_curves_band_and_shades_frames_without_data(posterior):
-    figure = draw_observation(posterior, "unit_range")
+    figure = plot_observation(posterior, "unit_range")
     axes = next(axes for axes in figure.axes if axes.get_xlabel() == "UTC")
     summary = summarise_light_curves(posterior.light_curves)
     assert np.array_equal(axes.lines[0].get_ydata(), summary.mean)
@@ -138,7 +138,7 @@ def test_the_picture_has_the_light_curves_band_and_shades_frames_without_data(po
 
 
 def test_the_pictures_scale_bar_is_as_long_as_its_label_says(posterior):
-    axes = draw_observation(posterior, "unit_range").axes[0]
+    axes = plot_observation(posterior, "unit_range").axes[0]
     begin, end = axes.lines[0].get_xdata()
     assert axes.texts[0].get_text() == "50 µas"
     assert (end - begin) * 4.0 == pytest.approx(50)
@@ -147,11 +147,11 @@ def test_the_pictures_scale_bar_is_as_long_as_its_label_says(posterior):
     assert right - left == N_PIXELS
 
 
-def test_picture_and_film_say_that_the_prior_fills_in(posterior, monkeypatch):
-    figure = draw_observation(posterior, "unit_range")
+def test_picture_and_video_say_that_the_prior_fills_in(posterior, monkeypatch):
+    figure = plot_observation(posterior, "unit_range")
     assert any("the prior fills in" in sub._supxlabel.get_text() for sub in figure.subfigs if sub._supxlabel)
     captions = []
-    monkeypatch.setattr("step.figures.observation.film", lambda *arguments: captions.append(arguments[-1]))
+    monkeypatch.setattr("step.figures.observation.panel_video", lambda *arguments: captions.append(arguments[-1]))
     animate_observation(posterior, "unit_range")
     millimetres = replace(posterior, grid=replace(posterior.grid, pixel_unit="mm"))
     animate_observation(millimetres, "unit_range")
@@ -159,21 +159,21 @@ def test_picture_and_film_say_that_the_prior_fills_in(posterior, monkeypatch):
     assert ["North" in caption for caption in captions] == [True, False]
 
 
-def test_the_film_shows_mean_spread_and_four_samples_under_a_clock(posterior, monkeypatch):
+def test_the_video_shows_mean_spread_and_four_samples_under_a_clock(posterior, monkeypatch):
     told = []
-    monkeypatch.setattr(panels, "draw_clock", lambda frame, text: told.append(text))
-    film = animate_observation(posterior, "unit_range")
+    monkeypatch.setattr(panels, "plot_clock", lambda frame, text: told.append(text))
+    played = animate_observation(posterior, "unit_range")
     assert told[:3] == ["12:30:00 UTC", "12:31:42 UTC", "12:33:24 UTC, no data"]
     side, step = 384, 384 + panels.MARGIN
-    assert film.shape[::3] == (N_FRAMES, 3)
-    assert film.shape[2] == panels.MARGIN + 3 * step
+    assert played.shape[::3] == (N_FRAMES, 3)
+    assert played.shape[2] == panels.MARGIN + 3 * step
     tops = [panels.MARGIN + panels.CLOCK_HEIGHT + panels.TITLE_HEIGHT]
     tops.append(tops[0] + side + panels.FOOT_HEIGHT + panels.TITLE_HEIGHT)
     afmhot, viridis = (matplotlib.colormaps[name] for name in ("afmhot", "viridis"))
     videos = [posterior.mean, posterior.std / posterior.std.max(), *posterior.samples]
     for number, video in enumerate(videos):
         top, left = tops[number // 3], panels.MARGIN + number % 3 * step
-        tile = film[5, top : top + side, left : left + side].reshape(N_PIXELS, 12, N_PIXELS, 12, 3)
+        tile = played[5, top : top + side, left : left + side].reshape(N_PIXELS, 12, N_PIXELS, 12, 3)
         # The bar hides the lower edge of the first; cubic interpolation changes the middle of a pixel a little.
         middle = tile[:24, 5:7, :, 5:7].mean(axis=(1, 3))
         expected = (viridis if number == 1 else afmhot)(video[5, :24], bytes=True)[..., :3]
@@ -181,19 +181,19 @@ def test_the_film_shows_mean_spread_and_four_samples_under_a_clock(posterior, mo
 
 
 @pytest.mark.parametrize(("unit", "size", "length"), [("uas", 4.0, 50), ("mm", 1.5, 10), ("pixel", 1.0, 10)])
-def test_the_films_scale_bar_is_as_long_as_its_label_says(unit, size, length):
+def test_the_videos_scale_bar_is_as_long_as_its_label_says(unit, size, length):
     dark = np.zeros((2, N_PIXELS, N_PIXELS))
     grid = Grid(np.arange(2.0), "frame", size, unit, np.ones(2, bool))
-    film = animate_observation(Posterior(grid, dark, dark, dark[None], np.ones((1, 2))), "magnitude")
+    video = animate_observation(Posterior(grid, dark, dark, dark[None], np.ones((1, 2))), "magnitude")
     bottom = panels.MARGIN + panels.CLOCK_HEIGHT + panels.TITLE_HEIGHT + 384
-    row = film[0, bottom - panels.MARGIN - 2, panels.MARGIN : panels.MARGIN + 384, 0]
+    row = video[0, bottom - panels.MARGIN - 2, panels.MARGIN : panels.MARGIN + 384, 0]
     assert (row == 255).sum() == round(length / size * 384 / N_PIXELS)
     assert set(row.tolist()) == {0, 255}
 
 
 def test_a_clock_is_written_above_each_frame(posterior):
-    film = animate_observation(posterior, "unit_range")
-    heads = film[:, : panels.MARGIN + panels.CLOCK_HEIGHT]
+    video = animate_observation(posterior, "unit_range")
+    heads = video[:, : panels.MARGIN + panels.CLOCK_HEIGHT]
     assert all((head < 128).any() for head in heads)
     assert all((one != two).any() for one, two in pairwise(heads))
 
@@ -226,7 +226,7 @@ def test_what_belongs_to_something_else_is_refused(files, samples, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_stage_writes_picture_and_film(files, tmp_path, monkeypatch):
+def test_the_stage_writes_picture_and_video(files, tmp_path, monkeypatch):
     monkeypatch.setattr(movies, "PASSES", 1)
     parser = argparse.ArgumentParser()
     STAGE.add_arguments(parser)

@@ -8,7 +8,7 @@ from matplotlib.image import imread
 from step.cli.stages import open_stage
 from step.config.tasks import TvL1
 from step.errors import InputError
-from step.figures.priors import PriorsPicture, draw_priors, find_worst, patch_side, see_priors, write_priors_data
+from step.figures.priors import PriorsPicture, find_worst, patch_side, plot_priors, see_priors, write_priors_data
 from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
@@ -73,8 +73,8 @@ def test_one_wild_pixel_weighs_less_than_a_patch():
     assert 20 <= x <= 21
 
 
-def test_the_picture_draws_the_numbers_and_its_arrows_end_at_the_worst(picture):
-    figure = draw_priors(picture, "unit_range")
+def test_the_picture_plots_the_numbers_and_its_arrows_end_at_the_worst(picture):
+    figure = plot_priors(picture, "unit_range")
     axes = np.array(figure.axes[: 3 * 7]).reshape(3, 7)
     for row in range(3):
         assert np.array_equal([one.images[0].get_array() for one in axes[row, :2]], picture.frames[row])
@@ -90,7 +90,7 @@ def test_the_picture_draws_the_numbers_and_its_arrows_end_at_the_worst(picture):
 
 
 def test_titles_say_times_errors_and_the_estimator(picture):
-    figure = draw_priors(picture, "unit_range")
+    figure = plot_priors(picture, "unit_range")
     titles = [one.get_title() for one in figure.axes]
     assert titles[:2] == ["t = 20 s", "t = 60 s"]
     assert {"error at\nt = 20 s", "error, averaged\nover time", "averaged flow\n(TV-L1)"} <= set(titles)
@@ -99,7 +99,7 @@ def test_titles_say_times_errors_and_the_estimator(picture):
     assert "20 µas" in [text.get_text() for text in figure.axes[0].texts]
 
 
-def test_the_data_are_what_is_drawn(picture, tmp_path):
+def test_the_data_are_what_is_plotted(picture, tmp_path):
     write_priors_data(picture, tmp_path / "priors.npz")
     with np.load(tmp_path / "priors.npz") as data:
         assert data["rows"].tolist() == ["truth", "step_video", "step_joint"]

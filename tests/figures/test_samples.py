@@ -12,7 +12,7 @@ from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
 from step.figures import panels
-from step.figures.samples import animate_samples, draw_samples, read_samples, see_samples, write_samples_data
+from step.figures.samples import animate_samples, plot_samples, read_samples, see_samples, write_samples_data
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
@@ -83,15 +83,15 @@ def test_without_a_truth_the_scale_is_that_of_the_samples_mean_and_times_are_the
     magnitude = np.linalg.norm(truth, axis=1)
     # The mean of eight samples is 1.35 times the truth.
     assert np.allclose(shown.videos[0], magnitude / (1.35 * magnitude.max()), atol=1e-6)
-    figure = draw_samples(shown, "magnitude")
+    figure = plot_samples(shown, "magnitude")
     assert [axes.get_title() for axes in figure.axes[:2]] == ["t = 0 s", "t = 0.05 s"]
     assert [text.get_text() for text in figure.axes[0].texts] == ["10 mm"]
     assert figure.axes[-1].get_ylabel() == "magnitude\n[mean's maximum]"
 
 
-def test_the_picture_draws_the_numbers_beside_their_misfits(files):
+def test_the_picture_plots_the_numbers_next_to_their_misfits(files):
     shown = see_samples(read_samples(**files, geometry={}), np.arange(9.0) / 8, "magnitude")
-    figure = draw_samples(shown, "magnitude")
+    figure = plot_samples(shown, "magnitude")
     frames = [axes for axes in figure.axes if axes.images]
     assert frames[0].get_ylabel() == "truth\nmisfit 0.00"
     assert frames[5].get_ylabel() == "sample 1 of 10\nmisfit 0.12"
@@ -100,15 +100,15 @@ def test_the_picture_draws_the_numbers_beside_their_misfits(files):
     assert figure.axes[-1].get_ylabel() == "magnitude\n[truth's maximum]"
 
 
-def test_the_film_shows_all_frames_of_all_videos(files):
+def test_the_video_shows_all_frames_of_truth_and_samples(files):
     shown = see_samples(read_samples(**files, geometry={}), np.arange(9.0), "magnitude")
-    film = animate_samples(shown, "magnitude")
-    assert film.shape[0] == SHAPE[0]
-    assert film.shape[2] == 4 * 14 + 3 * 384
-    assert film.shape[1] > 3 * 384
+    video = animate_samples(shown, "magnitude")
+    assert video.shape[0] == SHAPE[0]
+    assert video.shape[2] == 4 * 14 + 3 * 384
+    assert video.shape[1] > 3 * 384
 
 
-def test_the_data_are_what_is_drawn(files, tmp_path):
+def test_the_data_are_what_is_plotted(files, tmp_path):
     shown = see_samples(read_samples(**files, geometry={}), np.arange(9.0), "magnitude")
     write_samples_data(shown, tmp_path / "samples.npz")
     with np.load(tmp_path / "samples.npz") as data:
@@ -138,7 +138,7 @@ def run(folder, settings: STAGE.module.Settings) -> None:
 
 @pytest.mark.slow
 def test_the_stage_computes_the_misfits_with_the_measurements_own_noise(truth, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(panels, "PANEL_PIXELS", SHAPE[-1])  # a large film of noise takes long to compress
+    monkeypatch.setattr(panels, "PANEL_PIXELS", SHAPE[-1])  # a large video of noise takes long to compress
     run(tmp_path, STAGE.module.Settings(measurement=MEASUREMENT, display="magnitude"))
     assert imread(tmp_path / "samples.png").shape[2] == 4
     assert (tmp_path / "samples.mp4").stat().st_size > 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from step.errors import InputError
-from step.figures.tuning import BEST_COLOUR, LABELS, draw_trials, read_trials
+from step.figures.tuning import BEST_COLOUR, LABELS, plot_trials, read_trials
 
 STATES = ["complete", "failed", "complete", "pruned", "complete"]
 PSNR = ["24.0", "nan", "23.0", "22.5", "25.5"]
@@ -40,7 +40,7 @@ def test_a_search_whose_start_failed_has_no_best_until_a_trial_is_complete(rows)
     rows[0] |= {"state": "failed", "estimated_psnr": "nan"}
     best = read_trials(rows, "trials.csv").best_so_far
     assert np.array_equal(best, [np.nan, np.nan, 23.0, 23.0, 25.5], equal_nan=True)
-    assert "the study's own values" not in labels_of(draw_trials(read_trials(rows, "trials.csv")).axes[0])
+    assert "the study's own values" not in labels_of(plot_trials(read_trials(rows, "trials.csv")).axes[0])
 
 
 def test_the_columns_of_the_table_are_read(rows):
@@ -56,7 +56,7 @@ def labels_of(axes) -> list[str]:
 
 
 def test_the_course_shows_each_kind_of_trial_the_start_and_the_best(rows):
-    course = draw_trials(read_trials(rows, "trials.csv")).axes[0]
+    course = plot_trials(read_trials(rows, "trials.csv")).axes[0]
     lines = {line.get_label(): line for line in course.lines}
     assert lines["all videos sampled"].get_xdata().tolist() == [1, 3, 5]
     assert lines["all videos sampled"].get_ydata().tolist() == [24.0, 23.0, 25.5]
@@ -69,7 +69,7 @@ def test_the_course_shows_each_kind_of_trial_the_start_and_the_best(rows):
 
 
 def test_there_is_a_panel_for_each_value_with_its_own_scale_and_the_best_is_ringed(rows):
-    figure = draw_trials(read_trials(rows, "trials.csv"))
+    figure = plot_trials(read_trials(rows, "trials.csv"))
     _, step_size, damping, *_ = figure.axes
     assert (step_size.get_xlabel(), damping.get_xlabel()) == (LABELS["step_size_squared"], LABELS["damping"])
     assert (step_size.get_xscale(), damping.get_xscale()) == ("log", "linear")
@@ -82,9 +82,9 @@ def test_there_is_a_panel_for_each_value_with_its_own_scale_and_the_best_is_ring
     assert ring.get_color() == BEST_COLOUR
 
 
-def test_a_search_in_which_all_failed_is_drawn_too(rows):
+def test_a_search_in_which_all_failed_is_plotted_too(rows):
     failed = [row | {"state": "failed", "estimated_psnr": "nan"} for row in rows]
-    figure = draw_trials(read_trials(failed, "trials.csv"))
+    figure = plot_trials(read_trials(failed, "trials.csv"))
     assert "failed" in labels_of(figure.axes[0])
 
 

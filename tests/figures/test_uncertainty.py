@@ -1,4 +1,4 @@
-"""Picture and film of uncertainty: error and spread of one video's samples, in brightness."""
+"""Picture and video of uncertainty: error and spread of one video's samples, in brightness."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from step.cli.stages import open_stage
 from step.errors import InputError
 from step.figures import panels
-from step.figures.uncertainty import Uncertainty, animate_uncertainty, draw_uncertainty, read_uncertainty
+from step.figures.uncertainty import Uncertainty, animate_uncertainty, plot_uncertainty, read_uncertainty
 from step.io.reconstructions import (
     Reconstruction,
     read_quantiles,
@@ -84,7 +84,7 @@ def test_magnitudes_are_relative_to_the_truths_maximum(truth, samples, tmp_path)
     assert uncertainty.mean == pytest.approx(np.clip(magnitudes / peak, 0, 1).mean(axis=0), abs=1e-5)
     high = np.clip(np.quantile(magnitudes, 0.9, axis=0) / peak, 0, 1)
     assert uncertainty.high == pytest.approx(high, abs=1e-5)
-    assert "truth's maximum" in draw_uncertainty(uncertainty, "magnitude").subfigs[1].axes[-1].get_ylabel()
+    assert "truth's maximum" in plot_uncertainty(uncertainty, "magnitude").subfigs[1].axes[-1].get_ylabel()
 
 
 def test_error_over_spread_is_what_the_factor_of_confidence_is(truth, tmp_path):
@@ -98,7 +98,7 @@ def test_error_over_spread_is_what_the_factor_of_confidence_is(truth, tmp_path):
 
 def test_the_picture_says_ratio_units_times_and_length(files):
     uncertainty = read(files)
-    figure = draw_uncertainty(uncertainty, "unit_range")
+    figure = plot_uncertainty(uncertainty, "unit_range")
     figure.canvas.draw()
     above, below = figure.subfigs
     rows = [axes.get_ylabel() for axes in above.axes if axes.get_ylabel()]
@@ -114,7 +114,7 @@ def test_the_picture_says_ratio_units_times_and_length(files):
 
 def test_error_and_deviation_have_one_scale_so_that_they_compare(files):
     uncertainty = read(files)
-    below = draw_uncertainty(uncertainty, "unit_range").subfigs[1]
+    below = plot_uncertainty(uncertainty, "unit_range").subfigs[1]
     limits = {axes.images[0].get_clim() for axes in below.axes if axes.images}
     assert limits == {(0, uncertainty.scale)}
     assert uncertainty.scale >= np.percentile(uncertainty.std, 99)
@@ -126,7 +126,7 @@ def test_samples_that_are_right_and_agree_have_no_spread_to_compare(truth, tmp_p
         read(files)
 
 
-def test_the_film_has_a_frame_for_each_of_the_video(files, monkeypatch):
+def test_the_video_has_as_many_frames_as_the_truth(files, monkeypatch):
     monkeypatch.setattr(panels, "PANEL_PIXELS", 64)
     movie = animate_uncertainty(read(files), "unit_range")
     assert movie.shape[0] == N_FRAMES
@@ -135,7 +135,7 @@ def test_the_film_has_a_frame_for_each_of_the_video(files, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_stage_writes_picture_film_and_numbers(files, tmp_path, monkeypatch):
+def test_the_stage_writes_picture_video_and_numbers(files, tmp_path, monkeypatch):
     monkeypatch.setattr(panels, "PANEL_PIXELS", 64)
     parser = argparse.ArgumentParser()
     STAGE.add_arguments(parser)

@@ -11,7 +11,7 @@ from step.errors import InputError
 from step.io.tables import read_table, write_table
 from step.tables.document import Cell, as_html, as_latex, as_markdown
 from step.tables.modes import (
-    Settings,
+    ModesTableSettings,
     check_modes,
     feature_label,
     mode_document,
@@ -137,7 +137,7 @@ def run(folder: Path, rows: list[dict[str, str]]) -> None:
     files = [str(folder / f"table5{suffix}") for suffix in (".csv", ".md", ".tex", ".html")]
     words = ["--table", str(folder / "modes.csv"), "--paper", str(PAPER), "--output", *files]
     settings = {"max_modes": 6, "fewest_samples": 5, "evidence": 10, "gap_level": 0.05, "least_stability": 0.8}
-    stage.run(parser.parse_args(words), Settings(**settings, interval=0.95))
+    stage.run(parser.parse_args(words), ModesTableSettings(**settings, interval=0.95))
 
 
 def test_the_stage_writes_every_value_of_both(rows, tmp_path):

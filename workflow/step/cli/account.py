@@ -7,15 +7,18 @@ from step.config.sections import Section
 from step.config.study import Config
 
 
-class Settings(Section):
+class AccountSettings(Section):
     """The whole study."""
 
     config: Config
 
 
-def select(config: Config) -> Settings:
+Settings = AccountSettings
+
+
+def select(config: Config) -> AccountSettings:
     """Return the whole study."""
-    return Settings(config=config)
+    return AccountSettings(config=config)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="HTML", help="the account to write")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: AccountSettings) -> None:
     """Write the configuration, and the account as a page that needs nothing beside itself."""
     import yaml
 

@@ -14,7 +14,7 @@ from step.errors import InputError
 log = logging.getLogger(__name__)
 
 
-class Settings(Section):
+class AssembledPriorSettings(Section):
     """What a prior says of itself."""
 
     domain: Name
@@ -26,7 +26,10 @@ class Settings(Section):
     sampler: dict[str, Any]
 
 
-def select(config: Config, domain: str) -> Settings:
+Settings = AssembledPriorSettings
+
+
+def select(config: Config, domain: str) -> AssembledPriorSettings:
     """Return what the prior of a domain says of itself; it recommends the sampler of the domain's first task."""
     tasks = [name for name, task in config.tasks.items() if task.domain == domain]
     if not tasks:
@@ -35,7 +38,7 @@ def select(config: Config, domain: str) -> Settings:
     sampling = sample_settings(config, ordered[0], compared_method(config))
     own = sampling.sampler if sampling.own is None else sampling.own
     video = config.video_format(domain)
-    return Settings(
+    return AssembledPriorSettings(
         domain=domain,
         frames=video.frames,
         channels=video.channels,
@@ -60,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the prior")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: AssembledPriorSettings) -> None:
     """Write the folder."""
     from step.io.prior_cards import prior_card
     from step.io.prior_folders import PriorFacts, write_prior_folder

@@ -11,7 +11,7 @@ Settings = BenchmarkSettings
 select = benchmark_settings
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: BenchmarkSettings) -> list[str]:
     """Return the modules that the stage imports by name: of forward model, noise and denoiser."""
     by_name = [noise_source_name(settings.method.noise.source), architecture_name(settings.denoiser.architecture)]
     return [*modules_of_measurement(settings), *by_name]
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: BenchmarkSettings) -> None:
     """Write the table; raises `InputError` where the memory does not suffice."""
     import torch
 

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ranks", required=True, type=Path, metavar="CSV", help="the share of each rank, one a row")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: CalibrationSettings) -> None:
     """Write both tables; raises `InputError` where a video lacks its truth or samples, or they do not fit."""
     from step.io.tables import write_table
     from step.io.truths import pair_truths

@@ -16,15 +16,18 @@ from step.config.study import BASE_CONFIG, Config, load_config
 from step.description import as_text, describe
 
 
-class Settings(Section):
+class DescriptionSettings(Section):
     """The whole study."""
 
     config: Config
 
 
-def select(config: Config) -> Settings:
+Settings = DescriptionSettings
+
+
+def select(config: Config) -> DescriptionSettings:
     """Return the whole study."""
-    return Settings(config=config)
+    return DescriptionSettings(config=config)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(config=[BASE_CONFIG])
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: DescriptionSettings) -> None:
     """Print the description, the keys or the schema."""
     if arguments.schema:
         print(json.dumps(configuration_schema(), indent=2))

@@ -19,7 +19,7 @@ Settings = EvaluationSettings
 select = evaluation_settings
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: EvaluationSettings) -> list[str]:
     """Return the modules that are imported by name: of the measurement, and of metrics of your own."""
     return [*modules_of_measurement(settings), *map(metric_name, settings.metrics)]
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--i3d", type=Path, metavar="FILE", help="the weights of I3D")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: EvaluationSettings) -> None:
     """Write the table and the features; raises `InputError` where a video lacks its truth or its reconstruction."""
     from step.io.features import write_features
     from step.io.learned_weights import read_learned_weights

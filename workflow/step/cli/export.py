@@ -15,20 +15,23 @@ from step.plugins import format_name
 log = logging.getLogger(__name__)
 
 
-class Settings(Section):
+class ExportSettings(Section):
     """What the export uses: the settings of the observation's format."""
 
     format: str
     values: dict[str, Any]
 
 
-def select(config: Config, observation: str) -> Settings:
+Settings = ExportSettings
+
+
+def select(config: Config, observation: str) -> ExportSettings:
     """Return the settings of one observation's export."""
     chosen = select_observation(config, observation)
-    return Settings(format=chosen.format, values=chosen.values)
+    return ExportSettings(format=chosen.format, values=chosen.values)
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: ExportSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [format_name(settings.format)]
 
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: ExportSettings) -> None:
     """Write the folder, whole or not at all."""
     from step.io.atomic import whole_folder
     from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions, read_summary

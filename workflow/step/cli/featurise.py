@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the features, HDF5")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: ViewSettings) -> None:
     """Write the features, or why there are none; raises `InputError` where a truth is missing."""
     from step.figures.reading import read_shown_videos
     from step.io.features import write_features

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 Settings = PretrainedSettings
 
 
-def select(config: Config, domain: str) -> Settings:
+def select(config: Config, domain: str) -> PretrainedSettings:
     """Return which prior of a domain is fetched; raises `InputError` where it is trained here."""
     settings = pretrained_settings(config, domain)
     if settings is None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the prior")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: PretrainedSettings) -> None:
     """Write the folder; raises `InputError` where the hub cannot be reached, or has no such prior."""
     from step.io.hub import fetch_from_hub
 

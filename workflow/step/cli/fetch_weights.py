@@ -12,17 +12,20 @@ from step.config.sections import Section
 from step.config.study import Config
 
 
-class Settings(Section):
+class WeightsSettings(Section):
     """What fetching uses of the configuration."""
 
     network: Network
     source: str | None  # a file, or `fetch`, or null
 
 
-def select(config: Config, network: str) -> Settings:
+Settings = WeightsSettings
+
+
+def select(config: Config, network: Network) -> WeightsSettings:
     """Return the part of `config` that fetching the weights of `network` uses."""
     source = getattr(config.weights, network)
-    return Settings(network=network, source=None if source is None else str(source))
+    return WeightsSettings(network=network, source=None if source is None else str(source))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the weights, safetensors")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: WeightsSettings) -> None:
     """Write the weights, or why there are none; raises `InputError` for a file that is not the known one."""
     from step.metrics.kept_weights import keep_weights
 

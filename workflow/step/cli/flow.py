@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="flows of all the videos, HDF5")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: FlowSettings) -> None:
     """Write the flow of each video; raises `InputError` where the files are not given that the flow is taken from."""
     from step.io.flows import write_flows
     from step.sampling.video_flows import flows_of_files

@@ -8,7 +8,7 @@ import argparse
 import logging
 import time
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from step.config.generation import Generation
 from step.config.sections import Count, ModuleName, Name, Section
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Prior = Literal["image", "video", "joint"]
 
 
-class Settings(Section):
+class GenerationSettings(Section):
     """What decides the samples."""
 
     seed: int
@@ -32,22 +32,25 @@ class Settings(Section):
     frames_at_once: Count  # that are decoded: as many as the autoencoder was trained on at once
 
 
-def select(config: Config, domain: str, prior: str) -> Settings:
+Settings = GenerationSettings
+
+
+def select(config: Config, domain: str, prior: str) -> GenerationSettings:
     """Return the settings of one prior's samples; raises `InputError` for the autoencoder, which has none."""
     if prior not in get_args(Prior):
         raise InputError(f"no samples can be drawn of {prior!r}; give one of {', '.join(get_args(Prior))}")
     frames_at_once = config.priors[domain].autoencoder_training.optimisation.batch_size
-    return Settings(
+    return GenerationSettings(
         seed=config.seed,
         domain=domain,
         architecture=config.priors[domain].architecture,
-        prior=prior,
+        prior=cast(Prior, prior),
         generation=config.generation,
         frames_at_once=frames_at_once,
     )
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: GenerationSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [architecture_name(settings.architecture)]
 
@@ -61,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: GenerationSettings) -> None:
     """Write the samples; raises `InputError` unless the prior was trained on the autoencoder's latents."""
     import torch
 

@@ -12,16 +12,19 @@ logger = logging.getLogger(__name__)
 STEP = "ingest"
 
 
-class Settings(SettingsOfDomain):
+class IngestionSettings(SettingsOfDomain):
     """What ingestion uses."""
 
 
-def select(config: Config, domain: str) -> Settings:
+Settings = IngestionSettings
+
+
+def select(config: Config, domain: str) -> IngestionSettings:
     """Return the settings of the ingestion of `domain`."""
-    return Settings(**select_of_domain(STEP, config, domain))
+    return IngestionSettings(**select_of_domain(STEP, config, domain))
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: IngestionSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [module_name(STEP, settings.domain)]
 
@@ -33,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="raw store to write (.h5)")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: IngestionSettings) -> None:
     """Write the raw store of the given subjects."""
     module, values = module_of_domain(STEP, settings)
     module.ingest(values, arguments.root, arguments.subjects, arguments.output)

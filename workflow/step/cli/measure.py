@@ -13,7 +13,7 @@ from step.errors import InputError
 log = logging.getLogger(__name__)
 
 
-class Settings(Section):
+class MeasurementSettings(Section):
     """What decides the simulated measurements."""
 
     seed: int
@@ -21,9 +21,12 @@ class Settings(Section):
     measurement: MeasurementOfDomain
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = MeasurementSettings
+
+
+def select(config: Config, task: str) -> MeasurementSettings:
     """Return the settings of a task's measurements."""
-    return Settings(seed=config.seed, task=task, measurement=config.measurement_of(task))
+    return MeasurementSettings(seed=config.seed, task=task, measurement=config.measurement_of(task))
 
 
 modules = modules_of_measurement
@@ -37,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truths", type=Path, required=True, help="folder of the true videos, VIDEO.h5 each")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: MeasurementSettings) -> None:
     """Write two files per video: its measurement, and apart from it the truth."""
     import numpy as np
     import torch

@@ -12,7 +12,7 @@ Settings = ModesSettings
 select = modes_settings
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: ModesSettings) -> list[str]:
     """Return the modules that the stage imports by name: of the forward model, and of the descriptor."""
     return [*modules_of_measurement(settings), descriptor_name(settings.descriptor)]
 
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="the modes, one row each")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: ModesSettings) -> None:
     """Write the modes and their table; raises `InputError` for samples that are not of the measurement, or too few."""
     from step.io.modes import write_modes
     from step.io.reconstructions import read_attributes, read_measurement, samples_of_video
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> None:
     measurement = read_measurement(arguments.measurement)
     truth = None if arguments.truth is None else read_truth(arguments.truth, name)
     origin = read_attributes(arguments.reconstructions[0])
-    attributes = {key: str(origin[key]) for key in ("task", "method") if key in origin}
+    attributes: dict[str, str] = {key: str(origin[key]) for key in ("task", "method") if key in origin}
     modes, rows = modes_of_samples(name, samples, measurement, truth, settings, attributes, arguments.measurement)
     write_modes(arguments.output, modes)
     write_table(arguments.table, rows)

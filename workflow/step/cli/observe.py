@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Settings(Section):
+class ObservationSettings(Section):
     """What decides the measurement."""
 
     observation: Name
@@ -32,7 +32,10 @@ class Settings(Section):
     shape: tuple[int, int, int, int]
 
 
-def select(config: Config, observation: str) -> Settings:
+Settings = ObservationSettings
+
+
+def select(config: Config, observation: str) -> ObservationSettings:
     """Return the settings of one observation; the module of its format says which."""
     chosen = config.observations[observation]
     door = import_module(format_name(chosen.data.format))
@@ -42,7 +45,7 @@ def select(config: Config, observation: str) -> Settings:
         values = door.settings_of(config, observation).model_dump(mode="json")
     except ValidationError as error:
         raise InputError(f"observations.{observation}.data: {describe_problem(error)}") from None
-    return Settings(
+    return ObservationSettings(
         observation=observation,
         format=chosen.data.format,
         values=values,
@@ -51,18 +54,18 @@ def select(config: Config, observation: str) -> Settings:
     )
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: ObservationSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [format_name(settings.format), *modules_of_measurement(settings)]
 
 
-def files(settings: Settings) -> list[Path]:
+def files(settings: ObservationSettings) -> list[Path]:
     """Return the files that the observation is made of: those that its format says, and all that its values name."""
     door, values = open_door(settings.format, settings.values)
     return list(dict.fromkeys([*door.files(values), *paths_in(values)]))
 
 
-def uses_brightness(settings: Settings) -> bool:
+def uses_brightness(settings: ObservationSettings) -> bool:
     """Return whether the measurement depends on how bright videos are, as its format says; if it does not, no."""
     door, values = open_door(settings.format, settings.values)
     return hasattr(door, "uses_brightness") and door.uses_brightness(values)
@@ -80,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="measurement to write (.h5), named after it")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: ObservationSettings) -> None:
     """Write the measurement."""
     import numpy as np
 

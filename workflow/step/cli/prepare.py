@@ -12,16 +12,19 @@ logger = logging.getLogger(__name__)
 STEP = "prepare"
 
 
-class Settings(SettingsOfDomain):
+class PreparationSettings(SettingsOfDomain):
     """What preparation uses."""
 
 
-def select(config: Config, domain: str) -> Settings:
+Settings = PreparationSettings
+
+
+def select(config: Config, domain: str) -> PreparationSettings:
     """Return the settings of the preparation of `domain`."""
-    return Settings(**select_of_domain(STEP, config, domain))
+    return PreparationSettings(**select_of_domain(STEP, config, domain))
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: PreparationSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [module_name(STEP, settings.domain)]
 
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="prepared videos to write (.h5)")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: PreparationSettings) -> None:
     """Write the prepared videos of one raw store."""
     module, values = module_of_domain(STEP, settings)
     module.prepare(values, arguments.input, arguments.output)

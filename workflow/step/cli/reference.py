@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: ReferenceSettings) -> None:
     """Write the reference reconstruction of each video; raises `InputError` where the files lack that it is of."""
     from step.io.reconstructions import write_reconstructions
     from step.references import reconstruct_files

@@ -14,7 +14,7 @@ Settings = SampleSettings
 select = sample_settings
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: SampleSettings) -> list[str]:
     """Return the modules that the stage imports by name."""
     return settings.modules
 
@@ -33,7 +33,7 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flow", type=Path, help="optical flow of these videos, HDF5; for methods that warp noise")
 
 
-def read_files(arguments: argparse.Namespace, settings: Settings) -> "Problem":
+def read_files(arguments: argparse.Namespace, settings: SampleSettings) -> "Problem":
     """Return the prior and the measurements in the files of `add_problem`."""
     from step.reconstruct import read_problem
 
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="HDF5 file of the reconstructions")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: SampleSettings) -> None:
     """Sample all measurements at once and write the reconstructions with their traces."""
     from step.io.reconstructions import Reconstruction, write_reconstructions
     from step.io.tables import write_table

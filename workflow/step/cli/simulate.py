@@ -12,16 +12,19 @@ logger = logging.getLogger(__name__)
 STEP = "simulate"
 
 
-class Settings(SettingsOfDomain):
+class SimulationSettings(SettingsOfDomain):
     """What simulation uses."""
 
 
-def select(config: Config, domain: str) -> Settings:
+Settings = SimulationSettings
+
+
+def select(config: Config, domain: str) -> SimulationSettings:
     """Return the settings of the simulation of `domain`."""
-    return Settings(**select_of_domain(STEP, config, domain))
+    return SimulationSettings(**select_of_domain(STEP, config, domain))
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: SimulationSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [module_name(STEP, settings.domain)]
 
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-root", type=Path, required=True, metavar="FOLDER", help="root of the raw files")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: SimulationSettings) -> None:
     """Write the files of the given subjects."""
     module, values = module_of_domain(STEP, settings)
     module.simulate(values, arguments.subjects, arguments.output_root)

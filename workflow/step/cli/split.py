@@ -11,15 +11,18 @@ from step.prepare.settings import SplitSettings
 logger = logging.getLogger(__name__)
 
 
-class Settings(SplitSettings):
+class DomainSplitSettings(SplitSettings):
     """What the split uses."""
 
 
-def select(config: Config, domain: str) -> Settings:
+Settings = DomainSplitSettings
+
+
+def select(config: Config, domain: str) -> DomainSplitSettings:
     """Return the settings of the split of `domain`."""
     data = config.video_format(domain)
-    of_data = {name: getattr(data, name) for name in Settings.model_fields if name not in ("seed", "domain")}
-    return Settings(seed=config.seed, domain=domain, **of_data)
+    of_data = {name: getattr(data, name) for name in DomainSplitSettings.model_fields if name not in ("seed", "domain")}
+    return DomainSplitSettings(seed=config.seed, domain=domain, **of_data)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="index to write (.csv)")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: DomainSplitSettings) -> None:
     """Write the index of all prepared videos."""
     from collections import Counter
 

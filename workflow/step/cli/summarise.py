@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="chi-squares, one row per sample")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: SummarySettings) -> None:
     """Write the summary and the table."""
     from step.io.reconstructions import read_measurement, samples_of_video, write_summary
     from step.io.tables import write_table

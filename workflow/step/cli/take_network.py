@@ -12,16 +12,21 @@ from step.errors import InputError
 
 log = logging.getLogger(__name__)
 
+Prior = Literal["autoencoder", "image", "video", "joint"]
 
-class Settings(PretrainedSettings):
+
+class TakenNetworkSettings(PretrainedSettings):
     """Which network, of which prior."""
 
-    prior: Literal["autoencoder", "image", "video", "joint"]
+    prior: Prior
 
 
-def select(config: Config, domain: str, prior: str) -> Settings:
+Settings = TakenNetworkSettings
+
+
+def select(config: Config, domain: str, prior: Prior) -> TakenNetworkSettings:
     """Return the settings of one network of a domain's pretrained prior."""
-    return Settings(prior=prior, **select_prior(config, domain).model_dump())
+    return TakenNetworkSettings(prior=prior, **select_prior(config, domain).model_dump())
 
 
 def check(settings: PretrainedSettings, folder: Path) -> None:
@@ -46,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the network")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: TakenNetworkSettings) -> None:
     """Write the model folder; raises `InputError` for another prior, a missing network, or a wrong digest."""
     from step.io.prior_folders import copy_network
 

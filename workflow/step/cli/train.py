@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from step.config.priors import Autoencoder, AutoencoderTraining, ChosenDenoiser, NoiseSchedule, VideoTraining
 from step.config.priors import DenoiserTraining as ImageTraining
@@ -16,19 +16,31 @@ from step.config.study import Config
 from step.errors import InputError
 from step.plugins import architecture_name
 
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+    from diffusers.models.modeling_utils import ModelMixin
+
+    from step.io.videos import VideoStore
+    from step.training.batches import ImageSet
+    from step.training.state import History
+
+    Fitted = tuple[ModelMixin, dict[str, ModelMixin], dict[str, object], History]
+    """A network, what it was after some epochs, what its folder says of it, and the losses."""
+
 log = logging.getLogger(__name__)
 
-PRIORS = ("autoencoder", "image", "video", "joint")
+Prior = Literal["autoencoder", "image", "video", "joint"]
 VALIDATION_VIDEOS = 16
 """At most this many held-out videos for the validation loss."""
 
 
-class Settings(Section):
+class TrainSettings(Section):
     """What decides the trained weights."""
 
     seed: int
     domain: Name
-    prior: Literal["autoencoder", "image", "video", "joint"]
+    prior: Prior
     frames: Count
     images: Count
     display: Literal["magnitude", "unit_range"]
@@ -45,14 +57,17 @@ class Settings(Section):
         return getattr(self.training, "seed", self.seed)
 
 
-def select(config: Config, domain: str, prior: str) -> Settings:
+Settings = TrainSettings
+
+
+def select(config: Config, domain: str, prior: Prior) -> TrainSettings:
     """Return the settings of one training run."""
     priors, video = config.priors[domain], config.video_format(domain)
     is_autoencoder = prior == "autoencoder"
     training = priors.autoencoder_training if is_autoencoder else getattr(priors, prior)
     if isinstance(training, VideoTraining) and training.seed is None:
         training = training.model_copy(update={"seed": config.seed})
-    return Settings(
+    return TrainSettings(
         seed=config.seed,
         domain=domain,
         prior=prior,
@@ -68,7 +83,7 @@ def select(config: Config, domain: str, prior: str) -> Settings:
     )
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: TrainSettings) -> list[str]:
     """Return the modules that are imported by name."""
     return [architecture_name(settings.denoiser.architecture)] if settings.denoiser else []
 
@@ -89,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: TrainSettings) -> None:
     """Train, or go on training, and write the model folder."""
     _check_models(arguments, settings.prior)
     if arguments.processes > 1 and "LOCAL_RANK" not in os.environ:
@@ -147,13 +162,13 @@ def _become_launcher(processes: int, batch_size: int) -> None:
 
 def _check_models(arguments: argparse.Namespace, prior: str) -> None:
     """Raise `InputError` unless the models are given that a network is trained on, and from."""
-    needed = {"autoencoder": (), "joint": ("autoencoder", "initial")}.get(prior, ("autoencoder",))
+    needed: tuple[str, ...] = {"autoencoder": (), "joint": ("autoencoder", "initial")}.get(prior, ("autoencoder",))
     missing = [f"--{name}" for name in needed if getattr(arguments, name) is None]
     if missing:
         raise InputError(f"the {prior} prior needs trained models; give their folders with {' and '.join(missing)}")
 
 
-def _run_key(arguments: argparse.Namespace, settings: Settings, training) -> str:
+def _run_key(arguments: argparse.Namespace, settings: TrainSettings, training: "VideoStore") -> str:
     """Return a name for this run: another one as soon as settings, code, videos or initial weights differ.
 
     A state is resumed under its own key alone, so that no run ever goes on from what another one learned.
@@ -173,7 +188,7 @@ def _run_key(arguments: argparse.Namespace, settings: Settings, training) -> str
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _accelerator(accelerator_class, settings: Settings):
+def _accelerator(accelerator_class: "type[Accelerator]", settings: TrainSettings) -> "Accelerator":
     import torch
     from accelerate.utils import DistributedDataParallelKwargs
 
@@ -189,7 +204,7 @@ def _accelerator(accelerator_class, settings: Settings):
     return accelerator_class(mixed_precision=precision, kwargs_handlers=[unused], cpu=on_processors)
 
 
-def _validation_videos(store, training):
+def _validation_videos(store: "VideoStore", training: "VideoStore") -> "torch.Tensor":
     """Return held-out videos (video, time, channel, y, x), or training ones where none are held out."""
     import numpy as np
     import torch
@@ -203,7 +218,15 @@ def _validation_videos(store, training):
     return torch.from_numpy(np.stack([source.video(n) for n in numbers[::step][:VALIDATION_VIDEOS]]))
 
 
-def _fit_autoencoder(arguments, settings, training, images, validation, state_file, accelerator):
+def _fit_autoencoder(
+    arguments: argparse.Namespace,
+    settings: TrainSettings,
+    training: "VideoStore",
+    images: "ImageSet",
+    validation: "torch.Tensor",
+    state_file: Path,
+    accelerator: "Accelerator",
+) -> "Fitted":
     from step.physics.display import DARK
     from step.training.autoencoder import train_autoencoder
 
@@ -211,14 +234,14 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
         images,
         validation[:, 0],
         settings.autoencoder,
-        settings.training,
+        cast(AutoencoderTraining, settings.training),
         settings.standardise_latents,
         DARK[settings.display],
         settings.training_seed,
         state_file,
         accelerator,
     )
-    facts = {
+    facts: dict[str, object] = {
         "kind": "autoencoder",
         "latent_mean": autoencoder.mean.flatten().tolist(),
         "latent_std": autoencoder.std.flatten().tolist(),
@@ -227,7 +250,15 @@ def _fit_autoencoder(arguments, settings, training, images, validation, state_fi
     return autoencoder.network, {}, facts, history
 
 
-def _fit_denoiser(arguments, settings, training, images, validation, state_file, accelerator):
+def _fit_denoiser(
+    arguments: argparse.Namespace,
+    settings: TrainSettings,
+    training: "VideoStore",
+    images: "ImageSet",
+    validation: "torch.Tensor",
+    state_file: Path,
+    accelerator: "Accelerator",
+) -> "Fitted":
     import torch
 
     from step.diffusion.schedule import LinearBetaSchedule
@@ -240,10 +271,12 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     from step.training.batches import VideoSet
     from step.training.denoiser import LatentBatches, train_image_denoiser, train_video_denoiser
 
+    # The settings of a denoiser have them.
+    chosen, schedule = cast(ChosenDenoiser, settings.denoiser), cast(NoiseSchedule, settings.noise_schedule)
     autoencoder = load_autoencoder(arguments.autoencoder, settings.domain)
     latents = LatentBatches(
         autoencoder,
-        LinearBetaSchedule(**settings.noise_schedule.model_dump()),
+        LinearBetaSchedule(**schedule.model_dump()),
         DARK[settings.display],
         settings.frames_at_once,
         settings.training_seed,
@@ -251,41 +284,49 @@ def _fit_denoiser(arguments, settings, training, images, validation, state_file,
     )
     torch.manual_seed(derive_seed(settings.training_seed, settings.prior, "weights"))
     if settings.prior == "joint":
-        inflate = open_architecture(settings.denoiser.architecture).inflate
+        inflate = open_architecture(chosen.architecture).inflate
         network = inflate(load_denoiser(arguments.initial, settings.domain))
     else:
         latent_channels, temporal = settings.autoencoder.latent_channels, settings.prior == "video"
-        network = build_denoiser(settings.denoiser, latent_channels, temporal)
-    kept = {}
+        network = build_denoiser(chosen, latent_channels, temporal)
+    kept: dict[str, ModelMixin] = {}
     if settings.prior == "image":
         network, history = train_image_denoiser(
-            network, images, validation, latents, settings.training, state_file, accelerator
+            network, images, validation, latents, cast(ImageTraining, settings.training), state_file, accelerator
         )
     else:
+        optimised = cast(VideoTraining, settings.training)
         videos = VideoSet(VideoStore(arguments.index, [r for r in training.records if r.use == "video"]))
         network, kept, history = train_video_denoiser(
             network,
             videos,
             images,
-            settings.training.p_joint,
+            optimised.p_joint,
             validation,
             latents,
-            settings.training,
+            optimised,
             state_file,
             accelerator,
         )
     side = validation.shape[-1] // settings.autoencoder.downsampling
-    facts = {
+    facts: dict[str, object] = {
         "kind": "denoiser",
-        "architecture": settings.denoiser.architecture,
+        "architecture": chosen.architecture,
         "autoencoder": weights_digest(arguments.autoencoder),
-        "noise_schedule": settings.noise_schedule.model_dump(),
+        "noise_schedule": schedule.model_dump(),
         "latent_shape": [settings.frames, settings.autoencoder.latent_channels, side, side],
     }
     return network, kept, facts, history
 
 
-def _training_record(settings: Settings, network, n_videos: int, n_images: int, history, accelerator) -> dict:
+def _training_record(
+    settings: TrainSettings,
+    network: "torch.nn.Module",
+    n_videos: int,
+    n_images: int,
+    history: "History",
+    accelerator: "Accelerator",
+) -> dict[str, object]:
     """Return what the training came to (Table 3): one row, with the hours of all runs that led to the model.
 
     Samples are images, or videos (pseudo-videos too); `waiting_share` is the share of the hours in which a step waited
@@ -308,7 +349,9 @@ def _training_record(settings: Settings, network, n_videos: int, n_images: int, 
     }
 
 
-def _model_card(settings: Settings, network, n_videos: int, n_images: int, losses: list[dict[str, float]]) -> str:
+def _model_card(
+    settings: TrainSettings, network: "torch.nn.Module", n_videos: int, n_images: int, losses: list[dict[str, float]]
+) -> str:
     """Return the model card: what the model is, what it was trained on and how it came out."""
     last = losses[-1]
     parameters = sum(parameter.numel() for parameter in network.parameters())

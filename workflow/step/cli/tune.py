@@ -18,7 +18,7 @@ Settings = TuningSettings
 select = tuning_settings
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: TuningSettings) -> list[str]:
     """Return the modules that the stage imports by name."""
     return settings.sampling.modules
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="what was tried, one row per trial")
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> None:
+def run(arguments: argparse.Namespace, settings: TuningSettings) -> None:
     """Write the settings and the table; raises `InputError` unless all measurements are of validation videos."""
     from step.io.atomic import whole_file
     from step.io.tables import write_table

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CURVES = {"psnr": "tab:blue", "d_psnr": "tab:red", "data_misfit": "tab:green"}
-"""What is drawn: the metrics and their colours."""
+"""What is plotted: the metrics and their colours."""
 
 LOG_FROM = 10.0  # values whose largest is so many times the smallest are spread evenly on a logarithmic axis
 
@@ -31,7 +31,7 @@ select = select_nothing
 
 @dataclass(frozen=True)
 class Files:
-    """The metrics of an axis, and what is drawn of them."""
+    """The metrics of an axis, and what is plotted of them."""
 
     table: Annotated[Path, About(help="the metrics of all points and videos of the axis, CSV")]
     output: Pictures
@@ -42,7 +42,7 @@ class Files:
 def plot(files: Files, settings: NoSettings) -> None:
     """Write the picture, and its numbers if a file for them is given."""
     curve = read_curve(read_table(files.table), str(files.table))
-    style.save_figure(draw_ablation(curve, files.replicates), files.output)
+    style.save_figure(plot_ablation(curve, files.replicates), files.output)
     if files.data:
         write_curve_data(curve, files.data)
 
@@ -91,7 +91,7 @@ def read_curve(rows: Sequence[Mapping[str, str]], source: str) -> Curve:
     marked = {row["label"] for row in rows if row["is_study"]}
     if len(marked) > 1:
         raise InputError(f"{source} marks {sorted(marked)} as the study's own; mark one of them, or none")
-    study = labels.index(*marked) if marked else None
+    study = labels.index(marked.pop()) if marked else None
     first_rows = [next(row for row in rows if row["label"] == label) for label in labels]
     values = [row["value"] for row in first_rows]
     return Curve(
@@ -106,7 +106,7 @@ def read_curve(rows: Sequence[Mapping[str, str]], source: str) -> Curve:
     )
 
 
-def draw_ablation(curve: Curve, replicates: bool) -> Figure:
+def plot_ablation(curve: Curve, replicates: bool) -> Figure:
     """Return the picture: PSNR, d-PSNR and data misfit above each other, over the values or the words of the axis.
 
     Where the points are `replicates`, of another seed each, a band is their mean and standard deviation, and a line
@@ -116,9 +116,9 @@ def draw_ablation(curve: Curve, replicates: bool) -> Figure:
         figure = style.new_figure(figsize=(4.2, 5.0))
         axes = figure.subplots(len(CURVES), 1, sharex=True)
         for one, metric in zip(axes, CURVES, strict=True):
-            _draw_metric(one, curve, metric)
+            _plot_metric(one, curve, metric)
             if replicates:
-                _draw_spread(one, curve.spreads[metric], metric)
+                _plot_spread(one, curve.spreads[metric], metric)
         _label_values(axes[-1], curve)
         handles, names = axes[0].get_legend_handles_labels()
         if names:
@@ -192,7 +192,7 @@ def _spread(scores: np.ndarray) -> Spread:
     return Spread(float(scores.mean()), of_points, of_videos)
 
 
-def _draw_spread(axes: Axes, spread: Spread, metric: str) -> None:
+def _plot_spread(axes: Axes, spread: Spread, metric: str) -> None:
     if np.isfinite(spread.of_points):
         low, high = spread.mean - spread.of_points, spread.mean + spread.of_points
         axes.axhspan(low, high, color=CURVES[metric], alpha=0.12, linewidth=0, zorder=0)
@@ -205,13 +205,13 @@ def _places(curve: Curve) -> np.ndarray:
     return np.arange(len(curve.labels), dtype=float) if curve.values is None else curve.values
 
 
-def _draw_metric(axes: Axes, curve: Curve, metric: str) -> None:
+def _plot_metric(axes: Axes, curve: Curve, metric: str) -> None:
     label, colour = BY_NAME[metric].axis_label, CURVES[metric]
     places = _places(curve)
     # Between words there is nothing that a line could follow.
     line = "none" if curve.values is None else "-"
     order = np.argsort(places)
-    # A standard error that is not known draws no bar.
+    # A standard error that is not known has no bar.
     errors = np.nan_to_num(curve.errors[metric])[order]
     axes.errorbar(
         places[order],

@@ -91,7 +91,7 @@ def account_page(machine: Mapping[str, str], times: Sequence[JobTimes], configur
             "</table>",
             "<p>Of the job that wrote this page; jobs on a cluster may have run elsewhere.</p>",
             f"<h2>Run times</h2><p>{total / 60:.1f} minutes of all jobs together, one after the other; "
-            "jobs that ran beside each other took less.</p><table>",
+            "jobs that ran side by side took less.</p><table>",
             "<tr>" + "".join(f"<th{_class(n)}>{head}</th>" for n, head in enumerate(heads)) + "</tr>",
             *lines,
             "</table>",

@@ -43,7 +43,7 @@ def plot(files: Files, settings: ViewSettings) -> None:
     """Write the picture and its numbers; raises `InputError` where a truth or a reconstruction lacks."""
     videos = read_shown_videos(files.truths, {AUTOENCODER: files.reconstructions}, settings.display)
     passage = see_autoencoder(videos)
-    style.save_figure(draw_autoencoder(passage, settings.display), files.output)
+    style.save_figure(plot_autoencoder(passage, settings.display), files.output)
     write_autoencoder_data(passage, files.data)
 
 
@@ -76,7 +76,7 @@ def see_autoencoder(videos: Sequence[ShownVideo]) -> Passage:
     )
 
 
-def draw_autoencoder(passage: Passage, display: Display) -> Figure:
+def plot_autoencoder(passage: Passage, display: Display) -> Figure:
     """Return the picture: a column for each video; rows for truth, reconstruction and error."""
     n_columns = len(passage.videos)
     with style.styled():
@@ -99,8 +99,8 @@ def draw_autoencoder(passage: Passage, display: Display) -> Figure:
             axes[0, column].set_title(f"{video}\nframe {passage.shown[column]}")
             axes[2, column].set_title(PSNR.say(passage.psnr_db[column]), pad=3)
             axes[2, column].set_xlabel("x [pixel]")
-        for place in np.ndindex(axes.shape):
-            axes[place].tick_params(labelbottom=place[0] == 2, labelleft=place[1] == 0)
+        for (row, column), one in np.ndenumerate(axes):
+            one.tick_params(labelbottom=row == 2, labelleft=column == 0)
     return figure
 
 

@@ -39,7 +39,7 @@ def cover(measurement: Mapping[str, np.ndarray], cadence_s: float, source: objec
         raise InputError(f"{source} has no array {missing[0]}; give a measurement of model vlbi")
     frame, place = np.nonzero(measurement["sigma"] > 0)
     if not len(frame):
-        raise InputError(f"{source} has no visibility in any frame; there is no coverage to draw")
+        raise InputError(f"{source} has no visibility in any frame; there is no coverage to plot")
     time_h = measurement["time_h"][frame, place]
     # A visibility belongs to the frame that began last before it: this is the latest beginning of which that is true.
     start_h = (time_h - frame * cadence_s / 3600).min()

@@ -56,7 +56,7 @@ class Files:
 def plot(files: Files, settings: NoSettings) -> None:
     """Write the picture."""
     benchmarks = [read_benchmark(read_table(path), str(path)) for path in files.benchmarks]
-    style.save_figure(draw_benchmarks(benchmarks), files.output)
+    style.save_figure(plot_benchmarks(benchmarks), files.output)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def read_benchmark(rows: Sequence[Mapping[str, str]], source: str) -> Benchmark:
     )
 
 
-def draw_benchmarks(benchmarks: Sequence[Benchmark]) -> Figure:
+def plot_benchmarks(benchmarks: Sequence[Benchmark]) -> Figure:
     """Return the picture: the shares of a step of each size and task above, what grows with what below."""
     curves = [curve for curve in CURVES if any(_has_curve(one, curve) for one in benchmarks)]
     n_rows = -(-len(curves) // 2)
@@ -128,17 +128,17 @@ def draw_benchmarks(benchmarks: Sequence[Benchmark]) -> Figure:
         figure = style.new_figure(figsize=(6.5, 1.2 + 0.3 * len(benchmarks) + 1.9 * n_rows))
         heights = [0.9 + 0.3 * len(benchmarks), *[1.9] * n_rows]
         grid = figure.add_gridspec(1 + n_rows, 2, height_ratios=heights)
-        _draw_parts(figure.add_subplot(grid[0, :]), benchmarks)
+        _plot_parts(figure.add_subplot(grid[0, :]), benchmarks)
         for number, curve in enumerate(curves):
             axes = figure.add_subplot(grid[1 + number // 2, number % 2])
-            _draw_curve(axes, curve, benchmarks)
+            _plot_curve(axes, curve, benchmarks)
             if number == 0:
                 axes.legend(frameon=False)
     return figure
 
 
-def _draw_parts(axes: Axes, benchmarks: Sequence[Benchmark]) -> None:
-    """Draw one bar per size and task, of the parts of a step in percent; the step itself stands beside it."""
+def _plot_parts(axes: Axes, benchmarks: Sequence[Benchmark]) -> None:
+    """Plot one bar per size and task, of the parts of a step in percent; the step itself stands next to it."""
     lefts = [0.0] * len(benchmarks)
     for part, (label, colour) in PARTS.items():
         # What is left may be below nothing, by the error of its terms.
@@ -152,7 +152,7 @@ def _draw_parts(axes: Axes, benchmarks: Sequence[Benchmark]) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 118)
     axes.set_xticks(range(0, 101, 20))
-    axes.set_xlabel(f"share of a step of the Markov chain [%]; beside it the step of one video ({MARK} extrapolated)")
+    axes.set_xlabel(f"share of a step of the Markov chain [%]; next to it the step of one video ({MARK} extrapolated)")
     axes.legend(frameon=False, ncols=len(PARTS), loc="lower center", bbox_to_anchor=(0.45, 1.0), columnspacing=1.2)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -161,7 +161,7 @@ def _has_curve(benchmark: Benchmark, curve: tuple[str, str, str]) -> bool:
     return len(benchmark.along.get(curve[:2], ())) > 1
 
 
-def _draw_curve(axes: Axes, curve: tuple[str, str, str], benchmarks: Iterable[Benchmark]) -> None:
+def _plot_curve(axes: Axes, curve: tuple[str, str, str], benchmarks: Iterable[Benchmark]) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     quantity, axis, label = curve
@@ -171,7 +171,7 @@ def _draw_curve(axes: Axes, curve: tuple[str, str, str], benchmarks: Iterable[Be
         # Nothing, as far as the system can tell, has no place on a logarithmic axis.
         values = {at: value for at, value in sorted(one.along[quantity, axis].items()) if value > 0}
         places.update(values)
-        axes.plot(values.keys(), values.values(), marker=marker, markersize=3.5, label=one.name)
+        axes.plot(list(values), list(values.values()), marker=marker, markersize=3.5, label=one.name)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(_a_decade(*axes.get_ylim()))

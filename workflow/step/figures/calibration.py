@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def plot(files: Files, settings: NoSettings) -> None:
         if len(tables) != 2:
             raise InputError(f"{method} has {len(tables)} files; give its table of statistics and that of its ranks")
     methods = [read_calibration(method, *tables) for method, tables in files.methods.items()]
-    style.save_figure(draw_calibration(methods), files.output)
+    style.save_figure(plot_calibration(methods), files.output)
     write_calibration_data(methods, files.data)
 
 
@@ -146,7 +146,7 @@ def read_calibration(method: str, table: Path, ranks: Path) -> MethodCalibration
     return MethodCalibration(method, tuple(together))
 
 
-def draw_calibration(methods: Sequence[MethodCalibration]) -> Figure:
+def plot_calibration(methods: Sequence[MethodCalibration]) -> Figure:
     """Return the picture: a column per method, beneath its verdict and scores.
 
     From top to bottom: coverage of central intervals, ranks of pixels, ranks of whole-video quantities, TARP, and
@@ -158,12 +158,12 @@ def draw_calibration(methods: Sequence[MethodCalibration]) -> Figure:
         figure = style.new_figure(figsize=(METHOD_INCHES * len(methods) + LABEL_INCHES, sum(ROW_INCHES) + 0.7))
         axes = figure.subplots(len(ROW_INCHES), len(methods), squeeze=False, height_ratios=ROW_INCHES)
         for column, method in zip(axes.T, methods, strict=True):
-            _draw_words(column[0], method)
-            _draw_levels(column[1], method.points("coverage"), "nominal coverage of central interval")
-            _draw_ranks(column[2], method.points(RANK_SHARE, PIXEL), tallest)
-            image = _draw_quantities(column[3], method)
-            _draw_levels(column[4], method.points("tarp"), "credibility of region (TARP)")
-            _draw_spread(column[5], method.points("error_of_spread"), furthest)
+            _plot_words(column[0], method)
+            _plot_levels(column[1], method.points("coverage"), "nominal coverage of central interval")
+            _plot_ranks(column[2], method.points(RANK_SHARE, PIXEL), tallest)
+            image = _plot_quantities(column[3], method)
+            _plot_levels(column[4], method.points("tarp"), "credibility of region (TARP)")
+            _plot_spread(column[5], method.points("error_of_spread"), furthest)
         for row, text in Y_LABELS.items():
             axes[row, 0].set_ylabel(text)
         for axis in axes[3, 1:]:
@@ -182,10 +182,10 @@ def write_calibration_data(methods: Sequence[MethodCalibration], path: Path) -> 
     write_table(path, [{"method": method.method, **row} for method in methods for row in method.rows])
 
 
-def _draw_words(axes: Axes, method: MethodCalibration) -> None:
+def _plot_words(axes: Axes, method: MethodCalibration) -> None:
     axes.set_axis_off()
     axes.set_title(style.label(method.method).replace("\n", " "), fontsize=9)
-    centred = {"ha": "center", "va": "top"}
+    centred: dict[str, Any] = {"ha": "center", "va": "top"}
     axes.text(0.5, 1, method.verdict, color=VERDICT_COLOURS[method.verdict], weight="bold", fontsize=9, **centred)
     ratio, crps, correlation = map(method.points, ("error_over_spread", "crps", "spread_error_correlation"))
     lines = [
@@ -197,8 +197,8 @@ def _draw_words(axes: Axes, method: MethodCalibration) -> None:
     axes.text(0.5, 0.72, "\n".join(lines), fontsize=6.5, linespacing=1.4, **centred)
 
 
-def _draw_levels(axes: Axes, points: Points, level: str) -> None:
-    """Draw shares over the levels that a calibrated posterior reaches, from 0 to 1."""
+def _plot_levels(axes: Axes, points: Points, level: str) -> None:
+    """Plot shares over the levels that a calibrated posterior reaches, from 0 to 1."""
     ends = [0.0, 1.0]
     axes.plot(ends, ends, color="black", linewidth=0.6, linestyle=":", label="calibrated")
     axes.set(
@@ -213,21 +213,26 @@ def _draw_levels(axes: Axes, points: Points, level: str) -> None:
     )
     axes.fill_between(x, low, high, color=EXPECTED_COLOUR, linewidth=0, label="expected range")
     axes.plot(x, value, color=FOUND_COLOUR)
-    _draw_points(axes, points, "found")
+    _plot_points(axes, points, "found")
 
 
-def _draw_ranks(axes: Axes, points: Points, tallest: float) -> None:
+def _count_along_x(axes: Axes) -> None:
+    """Put ticks at whole numbers alone."""
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]  # `MaxNLocator` takes it
+
+
+def _plot_ranks(axes: Axes, points: Points, tallest: float) -> None:
     edges = np.concatenate([points.level - 0.5, points.level[-1:] + 0.5])
     axes.stairs(points.value, edges, fill=True, color=FOUND_COLOUR, alpha=0.35)
     axes.stairs(points.expected_high, edges, baseline=points.expected_low, fill=True, color="black", alpha=0.18)
     axes.axhline(points.expected[0], color="black", linewidth=0.6, linestyle=":")
-    _draw_points(axes, points)
+    _plot_points(axes, points)
     axes.set(xlim=edges[[0, -1]], ylim=(0, 1.05 * tallest), xlabel="samples that are darker than the truth")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _count_along_x(axes)
 
 
-def _draw_quantities(axes: Axes, method: MethodCalibration) -> AxesImage:
-    """Draw the share of each rank of whole-video quantities as tiles, with the p of uniform ranks."""
+def _plot_quantities(axes: Axes, method: MethodCalibration) -> AxesImage:
+    """Plot the share of each rank of whole-video quantities as tiles, with the p of uniform ranks."""
     names = [name for name in method.quantities if name != PIXEL]
     shares = np.stack([method.points(RANK_SHARE, name).value for name in names])
     n_ranks = shares.shape[1]
@@ -240,23 +245,23 @@ def _draw_quantities(axes: Axes, method: MethodCalibration) -> AxesImage:
         )
     axes.set_yticks(range(len(names)), [QUANTITY_LABELS[name] for name in names])
     axes.tick_params(axis="y", labelsize=6)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _count_along_x(axes)
     axes.set_xlabel("samples that are below the truth")
     return image
 
 
-def _draw_spread(axes: Axes, points: Points, furthest: float) -> None:
+def _plot_spread(axes: Axes, points: Points, furthest: float) -> None:
     axes.fill_between(
         points.level, points.expected_low, points.expected_high, color=EXPECTED_COLOUR, linewidth=0, label="expected"
     )
     axes.plot([0, furthest], [0, furthest], color="black", linewidth=0.6, linestyle=":")
     axes.plot(points.level, points.value, color=FOUND_COLOUR)
-    _draw_points(axes, points)
+    _plot_points(axes, points)
     axes.set(xlim=(0, furthest), ylim=(0, furthest), aspect="equal", xlabel="rms spread [brightness]")
     axes.locator_params(nbins=5)
 
 
-def _draw_points(axes: Axes, points: Points, label: str | None = None) -> None:
+def _plot_points(axes: Axes, points: Points, label: str | None = None) -> None:
     axes.errorbar(
         points.level,
         points.value,

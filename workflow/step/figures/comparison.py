@@ -42,7 +42,7 @@ def plot(files: Files, settings: ViewSettings) -> None:
     """Write the picture and its numbers."""
     [video] = read_shown_videos([files.truth], files.methods, settings.display)
     comparison = compare(video)
-    style.save_figure(draw_comparison(comparison, settings.display), files.output)
+    style.save_figure(plot_comparison(comparison, settings.display), files.output)
     write_comparison_data(comparison, files.data)
 
 
@@ -75,16 +75,16 @@ def compare(video: ShownVideo) -> Comparison:
     )
 
 
-def draw_comparison(comparison: Comparison, display: str) -> Figure:
+def plot_comparison(comparison: Comparison, display: str) -> Figure:
     """Return the picture: a column for the truth and each method; rows for frame, error and y-t slice."""
     n_columns = len(comparison.columns)
     with style.styled():
         figure = style.new_figure(figsize=(PANEL_INCHES * n_columns + 1.2, 3.4 * PANEL_INCHES + 0.6))
         axes = figure.subplots(3, n_columns, squeeze=False)
         for column in range(n_columns):
-            brightness = _draw_frame(axes[0, column], comparison, column, display)
-            error = _draw_error(axes[1, column], comparison, column)
-            _draw_slice(axes[2, column], comparison, column, display)
+            brightness = _plot_frame(axes[0, column], comparison, column, display)
+            error = _plot_error(axes[1, column], comparison, column)
+            _plot_slice(axes[2, column], comparison, column, display)
         axes[0, 0].set_ylabel(f"frame {comparison.frame}\ny [pixel]")
         axes[1, 0].set_ylabel(f"error of frame {comparison.frame}\ny [pixel]")
         axes[2, 0].set_ylabel(f"slice at x = {comparison.x}\ny [pixel]")
@@ -102,14 +102,14 @@ def write_comparison_data(comparison: Comparison, path: Path) -> None:
     write_arrays(path, asdict(comparison))
 
 
-def _draw_frame(axes: Axes, comparison: Comparison, column: int, display: str) -> AxesImage:
+def _plot_frame(axes: Axes, comparison: Comparison, column: int, display: str) -> AxesImage:
     axes.set_title(style.label(comparison.columns[column]))
     axes.axvline(comparison.x, color=style.MARK_COLOUR, linewidth=0.8)
     axes.tick_params(labelbottom=False, labelleft=column == 0)
     return axes.imshow(comparison.frames[column], cmap=style.BRIGHTNESS_COLOURS[display], vmin=0, vmax=1)
 
 
-def _draw_error(axes: Axes, comparison: Comparison, column: int) -> AxesImage:
+def _plot_error(axes: Axes, comparison: Comparison, column: int) -> AxesImage:
     title = PSNR.say(comparison.psnr_db[column]) if column else f"{PSNR.label} of the video:"
     axes.set_title(title, pad=3)
     axes.set_xlabel("x [pixel]")
@@ -118,7 +118,7 @@ def _draw_error(axes: Axes, comparison: Comparison, column: int) -> AxesImage:
     return axes.imshow(comparison.errors[column], cmap=style.ERROR_COLOURS, vmin=0, vmax=largest or 1)
 
 
-def _draw_slice(axes: Axes, comparison: Comparison, column: int, display: str) -> None:
+def _plot_slice(axes: Axes, comparison: Comparison, column: int, display: str) -> None:
     axes.imshow(
         comparison.slices[column],
         cmap=style.BRIGHTNESS_COLOURS[display],

@@ -30,20 +30,23 @@ COLOURS = {"visibilities": "black", "closure phases": "tab:blue", "log closure a
 CONJUGATE_STRENGTH = 0.4  # of a conjugate's colour, the rest is white
 
 
-class Settings(Section):
+class CoverageSettings(Section):
     """What names the stations of a measurement, and what parts its frames."""
 
     array: Path
     cadence_s: Positive
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = CoverageSettings
+
+
+def select(config: Config, task: str) -> CoverageSettings:
     """Return the array of `task` and the time between its frames; raises `InputError` where it has no baselines."""
     chosen = config.tasks[task]
     if not isinstance(chosen.measurement, Vlbi):
         raise InputError(f"the measurement of {task!r} is of model {chosen.measurement.model}; only vlbi has baselines")
     geometry = config.video_format(chosen.domain).geometry
-    return Settings(array=chosen.measurement.array, cadence_s=geometry["cadence_s"])
+    return CoverageSettings(array=chosen.measurement.array, cadence_s=geometry["cadence_s"])
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Files:
     data: Rows
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: CoverageSettings) -> None:
     """Write the picture and its numbers; raises `InputError` where the measurement has stations that lack a name."""
     coverage = cover(read_measurement(files.measurement), settings.cadence_s, files.measurement)
     codes = [station.station for station in read_array(settings.array)]
@@ -64,17 +67,17 @@ def plot(files: Files, settings: Settings) -> None:
             f"{files.measurement} has a station number {coverage.stations.max()}, counted from 0, but "
             f"{settings.array} has {len(codes)} stations; measure it again with this array"
         )
-    style.save_figure(draw_coverage(coverage), files.output)
+    style.save_figure(plot_coverage(coverage), files.output)
     write_coverage_data(coverage, codes, files.data)
 
 
-def draw_coverage(coverage: Coverage) -> Figure:
-    """Return the picture: baselines coloured by time, beside the number of data over time."""
+def plot_coverage(coverage: Coverage) -> Figure:
+    """Return the picture: baselines coloured by time, next to the number of data over time."""
     with style.styled():
         figure = style.new_figure(figsize=(7.2, 3.1))
         baselines, counts = figure.subplots(1, 2, width_ratios=[1, 1.25])
-        _draw_baselines(baselines, coverage)
-        _draw_counts(counts, coverage)
+        _plot_baselines(baselines, coverage)
+        _plot_counts(counts, coverage)
     return figure
 
 
@@ -90,13 +93,13 @@ def write_coverage_data(coverage: Coverage, stations: Sequence[str], path: Path)
     )
 
 
-def _draw_baselines(axes: Axes, coverage: Coverage) -> None:
+def _plot_baselines(axes: Axes, coverage: Coverage) -> None:
     from matplotlib.colors import ListedColormap
     from matplotlib.ticker import MaxNLocator
 
     u, v = coverage.uv.T / 1e9
     colours = style.colours(style.TIME_COLOURS)
-    # The visibility of the opposite baseline is the complex conjugate, not another datum: it is drawn lighter.
+    # The visibility of the opposite baseline is the complex conjugate, not another datum: it is plotted lighter.
     lighter = ListedColormap(1 - CONJUGATE_STRENGTH * (1 - colours(np.linspace(0, 1, colours.N))))
     look = {"s": 4, "linewidths": 0, "vmin": coverage.edges_h[0], "vmax": coverage.edges_h[-1]}
     axes.scatter(-u, -v, c=coverage.time_h, cmap=lighter, **look)
@@ -111,7 +114,7 @@ def _draw_baselines(axes: Axes, coverage: Coverage) -> None:
     tell_utc(bar.ax.yaxis, *coverage.edges_h[[0, -1]])
 
 
-def _draw_counts(axes: Axes, coverage: Coverage) -> None:
+def _plot_counts(axes: Axes, coverage: Coverage) -> None:
     from matplotlib.ticker import MaxNLocator
 
     with_data = coverage.counts["visibilities"] > 0

@@ -11,11 +11,11 @@ import numpy as np
 from step.config.views import GridSettings, grid_of_task
 from step.figures import style
 from step.figures.movies import write_movie
-from step.figures.panels import Panel, film
+from step.figures.panels import Panel, panel_video
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo, read_shown_videos
 from step.figures.rows import bar_of, read_grid_of_video
-from step.figures.scales import draw_scale_bar
+from step.figures.scales import plot_scale_bar
 from step.io.arrays import write_arrays
 from step.products import Measurement, Methods, Movie, Numbers, Pictures, Truth
 
@@ -57,7 +57,7 @@ def plot(files: Files, settings: GridSettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where truth or reconstruction lacks."""
     [video] = read_shown_videos([files.truth], files.methods, settings.display)
     deltas = see_deltas(video, read_grid_of_video(files.measurement, video.truth.shape, settings.geometry))
-    style.save_figure(draw_deltas(deltas, settings.display), files.output)
+    style.save_figure(plot_deltas(deltas, settings.display), files.output)
     write_movie(animate_deltas(deltas, settings.display), files.movie)
     write_deltas_data(deltas, files.data)
 
@@ -108,7 +108,7 @@ def see_deltas(video: ShownVideo, grid: Grid) -> Deltas:
     return Deltas(("truth", *video.reconstructions), grid, np.arange(1, len(video.truth)), signed, absolute)
 
 
-def draw_deltas(deltas: Deltas, display: str) -> Figure:
+def plot_deltas(deltas: Deltas, display: str) -> Figure:
     """Return the picture: rows for the truth and each method, signed above and absolute below; a column a window."""
     n_rows, n_columns = len(deltas.rows), len(deltas.shown)
     with style.styled():
@@ -116,16 +116,16 @@ def draw_deltas(deltas: Deltas, display: str) -> Figure:
         figure.set_layout_engine("compressed", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
         axes = figure.subplots(2 * n_rows, n_columns, squeeze=False)
         for kind, block in zip(KINDS, (axes[:n_rows], axes[n_rows:]), strict=True):
-            _draw_block(figure, block, deltas, kind, display)
+            _plot_block(figure, block, deltas, kind, display)
         for one, window in zip(axes[0], deltas.shown, strict=True):
             one.set_title(window_text(deltas, window))
-        draw_scale_bar(axes[0, 0], bar_of(deltas.grid, deltas.signed.shape[-1]), deltas.signed.shape[-2])
+        plot_scale_bar(axes[0, 0], bar_of(deltas.grid, deltas.signed.shape[-1]), deltas.signed.shape[-2])
         figure.supxlabel(f"{CAPTION} {ERROR_NOTE}", fontsize=6, color="dimgray", wrap=True)
     return figure
 
 
 def animate_deltas(deltas: Deltas, display: str) -> np.ndarray:
-    """Return the film (window, height, width, 3), uint8, over which the window grows: signed above, absolute below."""
+    """Return the video (window, height, width, 3), uint8, over which the window grows: signed above, absolute below."""
     panels = []
     for kind, name in KINDS.items():
         colours, limits = _colours(deltas, kind)
@@ -134,7 +134,7 @@ def animate_deltas(deltas: Deltas, display: str) -> np.ndarray:
             panels.append(Panel(title, frames, style.colours(colours), limits, f"{name} {QUANTITIES[display]}"))
     clocks = [window_text(deltas, number).replace("\n", ", ") for number in range(len(deltas.windows))]
     bar = bar_of(deltas.grid, deltas.signed.shape[-1])
-    return film(panels, len(deltas.rows), clocks, bar, CAPTION)
+    return panel_video(panels, len(deltas.rows), clocks, bar, CAPTION)
 
 
 def window_text(deltas: Deltas, number: int) -> str:
@@ -161,12 +161,12 @@ def write_deltas_data(deltas: Deltas, path: Path) -> None:
     write_arrays(path, deltas.grid.numbers | numbers)
 
 
-def _draw_block(figure: Figure, axes: np.ndarray, deltas: Deltas, kind: str, display: str) -> None:
+def _plot_block(figure: Figure, axes: np.ndarray, deltas: Deltas, kind: str, display: str) -> None:
     errors = deltas.errors(kind)
     for row, (name, row_axes) in enumerate(zip(deltas.rows, axes, strict=True)):
         row_axes[0].set_ylabel(style.label(name), rotation=0, ha="right", va="center", labelpad=4)
         for one, window in zip(row_axes, deltas.shown, strict=True):
-            image = _draw_delta(one, deltas, kind, (row, window))
+            image = _plot_delta(one, deltas, kind, (row, window))
             if row:
                 _write_error(one, errors[row, window], kind)
     label = f"{KINDS[kind]}\n{QUANTITIES[display]}"
@@ -174,7 +174,7 @@ def _draw_block(figure: Figure, axes: np.ndarray, deltas: Deltas, kind: str, dis
     figure.colorbar(image, ax=list(axes.flat), label=label, extend=extend, pad=0.01, aspect=20, shrink=0.95)
 
 
-def _draw_delta(axes: Axes, deltas: Deltas, kind: str, index: tuple[int, int]) -> AxesImage:
+def _plot_delta(axes: Axes, deltas: Deltas, kind: str, index: tuple[int, int]) -> AxesImage:
     colours, (lowest, highest) = _colours(deltas, kind)
     axes.set(xticks=[], yticks=[])
     return axes.imshow(getattr(deltas, kind)[index], cmap=colours, vmin=lowest, vmax=highest)

@@ -15,7 +15,7 @@ from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
 from step.figures import style
 from step.figures.movies import write_movie
-from step.figures.panels import Panel, film
+from step.figures.panels import Panel, panel_video
 from step.figures.scales import clock, clocks, evenly_spaced, scale_bar
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_measurement
@@ -38,18 +38,21 @@ CAPTION = "dirty video: inverse Fourier transform at the measured baselines, wit
 COLOURS = style.BRIGHTNESS_COLOURS["unit_range"]
 
 
-class Settings(Section):
+class DirtySettings(Section):
     """How the task measures."""
 
     measurement: MeasurementOfDomain
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = DirtySettings
+
+
+def select(config: Config, task: str) -> DirtySettings:
     """Return how `task` measures the videos of its domain."""
-    return Settings(measurement=config.measurement_of(task))
+    return DirtySettings(measurement=config.measurement_of(task))
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: DirtySettings) -> list[str]:
     """Return the modules that the measurement names, which are imported by name."""
     return settings.measurement.modules
 
@@ -65,7 +68,7 @@ class Files:
     data: Numbers
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: DirtySettings) -> None:
     """Write picture, movie and numbers; raises `InputError` unless the task is interferometry and the truth known."""
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
     from step.physics.vlbi import ClosureImaging
@@ -79,7 +82,7 @@ def plot(files: Files, settings: Settings) -> None:
     check_measurement(measured, forward_model, truth.shape, files.measurement)
     video = see_dirty(forward_model, truth, measured)
     shown = video[evenly_spaced(len(truth), FRAMES_SHOWN)]
-    style.save_figure(draw_dirty(shown), files.output)
+    style.save_figure(plot_dirty(shown), files.output)
     write_dirty_data(shown, files.data)
     write_movie(animate_dirty(video), files.movie)
 
@@ -132,7 +135,7 @@ def see_dirty(forward_model: ClosureImaging, truth: np.ndarray, measurement: Map
     )
 
 
-def draw_dirty(video: DirtyVideo) -> Figure:
+def plot_dirty(video: DirtyVideo) -> Figure:
     """Return the picture: frames of the truth above those of the dirty video, a column for each frame of `video`."""
     n_columns = len(video.time_h)
     with style.styled():
@@ -140,8 +143,8 @@ def draw_dirty(video: DirtyVideo) -> Figure:
         axes = figure.subplots(2, n_columns, squeeze=False, sharex=True, sharey=True)
         for column, (top, bottom) in enumerate(axes.T):
             top.set_title(clock(video.time_h[column], "UTC h"))
-            _draw_frame(top, video, video.truth[column])
-            image = _draw_frame(bottom, video, video.dirty[column])
+            _plot_frame(top, video, video.truth[column])
+            image = _plot_frame(bottom, video, video.dirty[column])
             bottom.set_xlabel("relative RA [µas]")
             if not video.with_data[column]:
                 bottom.text(0, 0, "no data", color="white", ha="center", va="center")
@@ -153,13 +156,13 @@ def draw_dirty(video: DirtyVideo) -> Figure:
 
 
 def animate_dirty(video: DirtyVideo) -> np.ndarray:
-    """Return the film (time, height, width, 3), uint8: the truth beside the dirty video."""
+    """Return the video (time, height, width, 3), uint8: the truth next to the dirty video."""
     panels = [
         Panel(style.label(name), frames, style.colours(COLOURS), (0, 1), QUANTITY)
         for name, frames in (("truth", video.truth), ("dirty", video.dirty))
     ]
     bar = scale_bar(video.truth.shape[-1], video.pixel_uas, "uas")
-    return film(panels, len(panels), clocks(video.time_h, "UTC h", video.with_data), bar, CAPTION)
+    return panel_video(panels, len(panels), clocks(video.time_h, "UTC h", video.with_data), bar, CAPTION)
 
 
 def write_dirty_data(video: DirtyVideo, path: Path) -> None:
@@ -167,7 +170,7 @@ def write_dirty_data(video: DirtyVideo, path: Path) -> None:
     write_arrays(path, asdict(video))
 
 
-def _draw_frame(axes: Axes, video: DirtyVideo, frame: np.ndarray) -> AxesImage:
+def _plot_frame(axes: Axes, video: DirtyVideo, frame: np.ndarray) -> AxesImage:
     # What is below 0 in a dirty frame, the troughs between the beam's sidelobes, is as dark as 0.
     return axes.imshow(frame, cmap=COLOURS, vmin=0, vmax=1, extent=video.extent)
 

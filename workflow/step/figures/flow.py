@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from step.config.views import ViewSettings, view_of_task
 from step.errors import InputError
 from step.figures import style
 from step.figures.scales import evenly_spaced
-from step.figures.vectors import colour_vectors, draw_wheel
+from step.figures.vectors import colour_vectors, plot_wheel
 from step.io.arrays import write_arrays
 from step.io.flows import VideoFlow, read_flow_attributes, read_flows
 from step.io.truths import read_truth
@@ -52,8 +52,9 @@ def plot(files: Files, settings: ViewSettings) -> None:
         shapes = f"{flow.forward.shape}, its video {truth.shape}"
         raise InputError(f"{files.flow}: the flow of {name} is {shapes}; run the flow stage again")
     frames = to_unit_range(truth, truth, settings.display)
-    picture = see_flow(frames, flow, attributes["flow"], attributes["end_point_error_px"])
-    style.save_figure(draw_flow(picture, settings.display), files.output)
+    origin, error_px = cast(tuple[str, float], (attributes["flow"], attributes["end_point_error_px"]))
+    picture = see_flow(frames, flow, origin, error_px)
+    style.save_figure(plot_flow(picture, settings.display), files.output)
     write_flow_data(picture, files.data)
 
 
@@ -75,7 +76,7 @@ class FlowPicture:
 
 
 def see_flow(truth: np.ndarray, flow: VideoFlow, origin: str, end_point_error_px: float) -> FlowPicture:
-    """Return what the picture shows of `flow`, beside `truth` (time, y, x) in [0, 1].
+    """Return what the picture shows of `flow`, next to `truth` (time, y, x) in [0, 1].
 
     `origin` says what the flow was estimated from and how; `end_point_error_px` is the estimator's where the motion
     is known.
@@ -115,7 +116,7 @@ def inconsistency(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     return np.linalg.norm(forward + np.stack(returned), axis=0)
 
 
-def draw_flow(picture: FlowPicture, display: str) -> Figure:
+def plot_flow(picture: FlowPicture, display: str) -> Figure:
     """Return the picture: rows for the frame with the flow's arrows, the flows' colours, and their disagreement."""
     n_columns = len(picture.pairs)
     colours, wheel = colour_flows(picture)
@@ -125,10 +126,10 @@ def draw_flow(picture: FlowPicture, display: str) -> Figure:
         axes = figure.subplots(4, n_columns + 1, squeeze=False, width_ratios=[1] * n_columns + [0.8])
         for column, pair in enumerate(picture.pairs):
             axes[0, column].set_title(f"frames {pair}, {pair + 1}")
-            brightness = _draw_frame(axes[0, column], picture, column, display)
+            brightness = _plot_frame(axes[0, column], picture, column, display)
             for row, direction in enumerate(colours, start=1):
                 axes[row, column].imshow(direction[column])
-            distance = _draw_inconsistency(axes[3, column], picture, column)
+            distance = _plot_inconsistency(axes[3, column], picture, column)
             _label(axes[:4, column], first=column == 0)
         for row, place in ((0, "frame t, forward flow"), (1, "forward, t to t + 1"), (2, "backward, t + 1 to t")):
             axes[row, 0].set_ylabel(f"{place}\ny [pixel]")
@@ -145,7 +146,7 @@ def draw_flow(picture: FlowPicture, display: str) -> Figure:
         title = f"largest: {picture.largest:.2g}\npixels per frame"
         around = figure.add_subplot(grid[1:3, -1])
         around.set(xlabel="x [pixel/frame]", ylabel="y [pixel/frame]")
-        draw_wheel(around, wheel, picture.largest, title)
+        plot_wheel(around, wheel, picture.largest, title)
     return figure
 
 
@@ -159,11 +160,11 @@ def write_flow_data(picture: FlowPicture, path: Path) -> None:
     write_arrays(path, asdict(picture))
 
 
-def _draw_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> AxesImage:
-    """Draw the frame with arrows in its own pixels; one that stays is a dot."""
+def _plot_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> AxesImage:
+    """Plot the frame with arrows in its own pixels; one that stays is a dot."""
     step = max(1, max(picture.frames.shape[1:]) // ARROWS)
     chosen = (slice(step // 2, None, step),) * 2
-    y, x = (indices[chosen] for indices in np.indices(picture.frames.shape[1:]))
+    y, x = (indices[chosen] for indices in np.indices(tuple(picture.frames.shape[1:])))
     along_x, along_y = (component[chosen] for component in picture.forward[column])
     # The longest arrow of the picture is as long as one and a half distances between arrows.
     scale = picture.largest / (1.5 * step) or 1
@@ -185,7 +186,7 @@ def _draw_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> 
     return axes.imshow(picture.frames[column], cmap=style.BRIGHTNESS_COLOURS[display], vmin=0, vmax=1)
 
 
-def _draw_inconsistency(axes: Axes, picture: FlowPicture, column: int) -> AxesImage:
+def _plot_inconsistency(axes: Axes, picture: FlowPicture, column: int) -> AxesImage:
     largest = picture.inconsistency.max()
     return axes.imshow(picture.inconsistency[column], cmap=style.ERROR_COLOURS, vmin=0, vmax=largest or 1)
 

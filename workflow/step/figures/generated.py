@@ -13,9 +13,9 @@ from step.config.views import Display, GridSettings, grid_of_domain
 from step.errors import InputError
 from step.figures import style
 from step.figures.movies import write_movie
-from step.figures.panels import Panel, film
+from step.figures.panels import Panel, panel_video
 from step.figures.posterior import Grid
-from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
+from step.figures.rows import bar_of, grid_of, plot_rows, size_of_rows, titles_of_columns
 from step.figures.scales import clock, evenly_spaced
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_reconstructions
@@ -55,14 +55,14 @@ class Files:
 def plot(files: Files, settings: GridSettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where the files do not fit together."""
     generated = read_generated(files.priors, settings.geometry, settings.display)
-    style.save_figure(draw_generated(generated, settings.display), files.output)
+    style.save_figure(plot_generated(generated, settings.display), files.output)
     write_movie(animate_generated(generated, settings.display), files.movie)
     write_generated_data(generated, files.data)
 
 
 @dataclass(frozen=True)
 class Generated:
-    """The numbers of picture and film: samples as brightness, without any measurement.
+    """The numbers of picture and video: samples as brightness, without any measurement.
 
     With display ``magnitude`` each sample is relative to its own maximum, as there is no truth that it has to match.
     """
@@ -73,7 +73,7 @@ class Generated:
 
     @property
     def caption(self) -> str:
-        """What must be said beneath the film."""
+        """What must be said beneath the video."""
         return FRAMES_APART if OF_FRAMES in self.priors else ""
 
 
@@ -93,7 +93,7 @@ def read_generated(files: Mapping[str, Path], geometry: Mapping[str, float], dis
     return Generated(tuple(files), grid_of(shape, geometry, np.ones(shape[0], bool)), np.array(videos))
 
 
-def draw_generated(generated: Generated, display: Display) -> Figure:
+def plot_generated(generated: Generated, display: Display) -> Figure:
     """Return the picture: for each prior a row per sample and a column per frame, from first to last."""
     n_priors, n_samples, n_frames = generated.videos.shape[:3]
     frames = evenly_spaced(n_frames, FRAMES_SHOWN)
@@ -105,12 +105,12 @@ def draw_generated(generated: Generated, display: Display) -> Figure:
             part.suptitle(_title(prior), fontsize=9)
             rows = [(f"sample {number + 1}", video[frames]) for number, video in enumerate(videos)]
             columns = _columns(generated, prior, frames)
-            draw_rows(part, rows, columns, display, QUANTITIES[display], bar_of(generated.grid, videos.shape[-1]))
+            plot_rows(part, rows, columns, display, QUANTITIES[display], bar_of(generated.grid, videos.shape[-1]))
     return figure
 
 
 def animate_generated(generated: Generated, display: Display) -> np.ndarray:
-    """Return the film (time, height, width, 3), uint8: a row for each prior, its samples side by side."""
+    """Return the video (time, height, width, 3), uint8: a row for each prior, its samples side by side."""
     colours, quantity = style.colours(style.BRIGHTNESS_COLOURS[display]), QUANTITIES[display].replace("\n", " ")
     panels = [
         Panel(f"{prior} prior, sample {number + 1}", video, colours, (0, 1), quantity)
@@ -119,11 +119,11 @@ def animate_generated(generated: Generated, display: Display) -> np.ndarray:
     ]
     grid, n_samples = generated.grid, generated.videos.shape[1]
     texts = [clock(time, grid.time_unit) for time in grid.times]
-    return film(panels, n_samples, texts, bar_of(grid, generated.videos.shape[-1]), generated.caption)
+    return panel_video(panels, n_samples, texts, bar_of(grid, generated.videos.shape[-1]), generated.caption)
 
 
 def write_generated_data(generated: Generated, path: Path) -> None:
-    """Write the numbers of picture and film to `path` (.npz): priors, times with their unit, and videos."""
+    """Write the numbers of picture and video to `path` (.npz): priors, times with their unit, and videos."""
     grid, priors, videos = generated.grid, generated.priors, generated.videos
     write_arrays(path, {"priors": priors, "times": grid.times, "time_unit": grid.time_unit, "videos": videos})
 

@@ -37,7 +37,7 @@ class Files:
 def plot(files: Files, settings: NoSettings) -> None:
     """Write the picture."""
     columns = read_losses(read_table(files.losses), str(files.losses))
-    style.save_figure(draw_losses(columns, files.title), files.output)
+    style.save_figure(plot_losses(columns, files.title), files.output)
 
 
 def read_losses(rows: Sequence[Mapping[str, str]], source: str) -> dict[str, np.ndarray]:
@@ -61,14 +61,14 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     return np.array([values[max(0, n - reach) : n + reach + 1].mean() for n in numbers])
 
 
-def draw_losses(columns: Mapping[str, np.ndarray], title: str) -> Figure:
+def plot_losses(columns: Mapping[str, np.ndarray], title: str) -> Figure:
     """Return the picture of one training: its losses over the steps, and the learning rate below."""
     has_rate = "learning_rate" in columns
     with style.styled():
         figure = style.new_figure(figsize=(5.5, 3.8 if has_rate else 3.0))
         ratios = [3, 1] if has_rate else [1]
         axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)[:, 0]
-        _draw_curves(axes[0], columns)
+        _plot_curves(axes[0], columns)
         _add_epochs(axes[0], columns)
         axes[0].set_title(title)
         if has_rate:
@@ -79,7 +79,7 @@ def draw_losses(columns: Mapping[str, np.ndarray], title: str) -> Figure:
     return figure
 
 
-def _draw_curves(axes: Axes, columns: Mapping[str, np.ndarray]) -> None:
+def _plot_curves(axes: Axes, columns: Mapping[str, np.ndarray]) -> None:
     axes.plot(columns["step"], columns["loss"], color="tab:blue", alpha=0.3, linewidth=0.7, label="training")
     axes.plot(columns["step"], smoothed(columns["loss"]), color="tab:blue", label="training, smoothed")
     validation = columns.get("validation_loss", np.array([np.nan]))

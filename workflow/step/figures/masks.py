@@ -33,14 +33,17 @@ class TaskSampling(Section):
     acs_lines: int
 
 
-class Settings(Section):
+class MasksSettings(Section):
     """The sampling of each of a domain's tasks, in their order."""
 
     n_lines: Count
     tasks: tuple[TaskSampling, ...]
 
 
-def select(config: Config, domain: str) -> Settings:
+Settings = MasksSettings
+
+
+def select(config: Config, domain: str) -> MasksSettings:
     """Return the sampling of the tasks of `domain`; raises `InputError` where none is accelerated MRI."""
     tasks = tuple(
         TaskSampling(task=name, acceleration=task.measurement.acceleration, acs_lines=task.measurement.acs_lines)
@@ -48,8 +51,8 @@ def select(config: Config, domain: str) -> Settings:
         if task.domain == domain and isinstance(task.measurement, CartesianMriSettings)
     )
     if not tasks:
-        raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to draw")
-    return Settings(n_lines=config.video_format(domain).resolution, tasks=tasks)
+        raise InputError(f"no task of {domain!r} has a measurement of model mri; there is no mask to plot")
+    return MasksSettings(n_lines=config.video_format(domain).resolution, tasks=tasks)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Files:
     data: Rows
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: MasksSettings) -> None:
     """Write the picture and its numbers."""
     from step.physics.masks import equispaced_mask
 
@@ -70,11 +73,11 @@ def plot(files: Files, settings: Settings) -> None:
         ).numpy()
         for task in settings.tasks
     }
-    style.save_figure(draw_masks(masks), files.output)
+    style.save_figure(plot_masks(masks), files.output)
     write_mask_data(masks, files.data)
 
 
-def draw_masks(masks: Mapping[str, np.ndarray]) -> Figure:
+def plot_masks(masks: Mapping[str, np.ndarray]) -> Figure:
     """Return the picture of `masks`, each (ky,) of bool with the zero frequency at index n // 2, by title.
 
     Measured lines are white. The frames are square, so kx has as many samples as ky, all of them measured.
@@ -82,7 +85,7 @@ def draw_masks(masks: Mapping[str, np.ndarray]) -> Figure:
     with style.styled():
         figure = style.new_figure(figsize=((PANEL_INCHES + 0.4) * len(masks), PANEL_INCHES + 0.7))
         for axes, (title, mask) in zip(figure.subplots(1, len(masks), squeeze=False)[0], masks.items(), strict=True):
-            _draw_mask(axes, title, mask)
+            _plot_mask(axes, title, mask)
     return figure
 
 
@@ -96,7 +99,7 @@ def write_mask_data(masks: Mapping[str, np.ndarray], path: Path) -> None:
     write_table(path, rows)
 
 
-def _draw_mask(axes: Axes, title: str, mask: np.ndarray) -> None:
+def _plot_mask(axes: Axes, title: str, mask: np.ndarray) -> None:
     n_lines = len(mask)
     first = -(n_lines // 2) - 0.5
     extent = (first, first + n_lines, first + n_lines, first)

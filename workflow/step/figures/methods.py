@@ -15,14 +15,14 @@ from step.figures.motion import (
     AveragedFlows,
     MotionFiles,
     MotionSettings,
-    draw_averaged_flows,
     motion_of_task,
+    plot_averaged_flows,
     read_motion,
 )
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
-from step.figures.scales import TIME_LABELS, draw_scale_bar, evenly_spaced, frame_edges
+from step.figures.scales import TIME_LABELS, evenly_spaced, frame_edges, plot_scale_bar
 from step.figures.shown import busiest_column
 from step.io.arrays import write_arrays
 from step.metrics.psnr import METRIC as PSNR
@@ -46,7 +46,7 @@ Files = MotionFiles
 def plot(files: MotionFiles, settings: MotionSettings) -> None:
     """Write the picture and its numbers; raises `InputError` where truth or reconstruction lacks."""
     picture = see_methods(*read_motion(files, settings))
-    style.save_figure(draw_methods(picture, settings.display), files.output)
+    style.save_figure(plot_methods(picture, settings.display), files.output)
     write_methods_data(picture, files.data)
 
 
@@ -83,7 +83,7 @@ def see_methods(video: ShownVideo, flows: np.ndarray, grid: Grid) -> MethodsPict
     )
 
 
-def draw_methods(picture: MethodsPicture, display: str) -> Figure:
+def plot_methods(picture: MethodsPicture, display: str) -> Figure:
     """Return the picture: a row for the truth and each method; columns for frames, y-t slice and averaged flow."""
     n_rows, n_frames = picture.frames.shape[:2]
     with style.styled():
@@ -95,14 +95,14 @@ def draw_methods(picture: MethodsPicture, display: str) -> Figure:
         for row in range(n_rows):
             _label_row(axes[row, 0], picture, row)
             for column in range(n_frames):
-                image = _draw_frame(axes[row, column], picture, row, column, display)
-            _draw_slice(axes[row, n_frames], picture, row, display)
+                image = _plot_frame(axes[row, column], picture, row, column, display)
+            _plot_slice(axes[row, n_frames], picture, row, display)
         titles = [*titles_of_columns(picture.grid, picture.shown), "slice along\nthe marked line", FLOW_TITLE]
         for one, title in zip(axes[0, :-1], titles, strict=True):
             one.set_title(title)
         axes[-1, n_frames].set_xlabel(TIME_LABELS[picture.grid.time_unit])
-        draw_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
-        draw_averaged_flows(picture.flows, axes[:, -2], axes[0, -1])
+        plot_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
+        plot_averaged_flows(picture.flows, list(axes[:, -2]), axes[0, -1])
         for one in axes[1:, -1]:
             one.set_axis_off()
         colours = axes[1, -1].inset_axes((0.1, 0.05, 0.1, 0.9))
@@ -133,13 +133,13 @@ def _label_row(axes: Axes, picture: MethodsPicture, row: int) -> None:
     axes.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=4)
 
 
-def _draw_frame(axes: Axes, picture: MethodsPicture, row: int, column: int, display: str) -> AxesImage:
+def _plot_frame(axes: Axes, picture: MethodsPicture, row: int, column: int, display: str) -> AxesImage:
     axes.set(xticks=[], yticks=[])
     axes.axvline(picture.x, color=style.MARK_COLOUR, linewidth=0.8)
     return axes.imshow(picture.frames[row, column], cmap=style.BRIGHTNESS_COLOURS[display], vmin=0, vmax=1)
 
 
-def _draw_slice(axes: Axes, picture: MethodsPicture, row: int, display: str) -> None:
+def _plot_slice(axes: Axes, picture: MethodsPicture, row: int, display: str) -> None:
     first, *_, last = frame_edges(picture.grid.times)
     bottom = picture.slices.shape[1] - 0.5
     axes.imshow(

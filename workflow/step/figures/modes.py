@@ -48,18 +48,21 @@ SKY = "North is up, east to the left; azimuth is from north to east."
 SMALLEST_NUMBER = 1e-3  # smaller ones are written as a power of ten
 
 
-class Settings(GridSettings):
+class ModesFigureSettings(GridSettings):
     """How the videos of a task are shown and described."""
 
     descriptor: ModuleName  # what samples were told apart by, e.g. ring
     interval: Fraction  # coverage of the intervals of the shares
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = ModesFigureSettings
+
+
+def select(config: Config, task: str) -> ModesFigureSettings:
     """Return how the videos of `task` are shown and described."""
     domain = config.tasks[task].domain
     video = config.video_format(domain)
-    return Settings(
+    return ModesFigureSettings(
         display=video.display,
         descriptor=config.modes.descriptors[domain],
         geometry=video.geometry,
@@ -80,12 +83,12 @@ class Files:
     truth: Truth | None = None
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: ModesFigureSettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where the files do not belong together."""
-    from step.figures.mode_drawing import animate_modes, draw_modes
+    from step.figures.mode_plots import animate_modes, plot_modes
 
     picture = read_modes_picture(files.measurement, files.truth, files.modes, files.reconstructions, settings)
-    style.save_figure(draw_modes(picture), files.output)
+    style.save_figure(plot_modes(picture), files.output)
     write_modes_data(picture, files.data)
     write_movie(animate_modes(picture), files.movie)
 
@@ -113,13 +116,13 @@ class Row:
 
 @dataclass(frozen=True)
 class ModesPicture:
-    """What picture and film show."""
+    """What picture and video show."""
 
     title: str
     caption: str
     display: Display
     grid: Grid
-    measured: Coverage | np.ndarray | None  # baselines; or lines (time, ky) of bool; or nothing that can be drawn
+    measured: Coverage | np.ndarray | None  # baselines; or lines (time, ky) of bool; or nothing that can be plotted
     rows: tuple[Row, ...]
     x: int | None  # the column of pixels that the courses follow, counted from 0; None of rings
     labels: np.ndarray  # (sample,) the mode of each sample, 0 is the largest
@@ -141,7 +144,11 @@ class ModesPicture:
 
 
 def read_modes_picture(
-    measurement: Path, true_video: Path | None, modes: Path, reconstructions: Sequence[Path], settings: Settings
+    measurement: Path,
+    true_video: Path | None,
+    modes: Path,
+    reconstructions: Sequence[Path],
+    settings: ModesFigureSettings,
 ) -> ModesPicture:
     """Return what is shown of the `modes` among the samples in `reconstructions` of one `measurement`.
 
@@ -171,7 +178,7 @@ def see_modes(
     representatives: Sequence[np.ndarray],
     truth: np.ndarray | None,
     measurement: tuple[Mapping[str, np.ndarray], Path],
-    settings: Settings,
+    settings: ModesFigureSettings,
 ) -> ModesPicture:
     """Return what is shown of `modes`.
 
@@ -266,7 +273,8 @@ def write_modes_data(picture: ModesPicture, path: Path) -> None:
     if picture.truth_point is not None:
         numbers["truth_point"] = picture.truth_point
     if picture.x is None:
-        numbers["rotation_deg_per_frame"] = np.array([row.rotation.rate_deg for row in rows])
+        rotations = [row.rotation for row in rows if row.rotation is not None]
+        numbers["rotation_deg_per_frame"] = np.array([rotation.rate_deg for rotation in rotations])
     else:
         numbers["x"] = np.array(picture.x)
     if isinstance(picture.measured, Coverage):
@@ -276,14 +284,19 @@ def write_modes_data(picture: ModesPicture, path: Path) -> None:
     write_arrays(path, numbers)
 
 
-def _measured(arrays: Mapping[str, np.ndarray], source: Path, settings: Settings) -> Coverage | np.ndarray | None:
+def _measured(
+    arrays: Mapping[str, np.ndarray], source: Path, settings: ModesFigureSettings
+) -> Coverage | np.ndarray | None:
     if "uv" in arrays and "cadence_s" in settings.geometry:
         return cover(arrays, settings.geometry["cadence_s"], source)
     return arrays.get("mask")
 
 
 def _grid(
-    arrays: Mapping[str, np.ndarray], measured: Coverage | np.ndarray | None, video: np.ndarray, settings: Settings
+    arrays: Mapping[str, np.ndarray],
+    measured: Coverage | np.ndarray | None,
+    video: np.ndarray,
+    settings: ModesFigureSettings,
 ) -> Grid:
     """Return when and how large frames are: UTC where it was measured, else s, else the frame's number."""
     grid = grid_of((len(video), 1, *video.shape[1:]), settings.geometry, frames_with_data(arrays))
@@ -306,7 +319,7 @@ def _row(name: str, title: str, text: str, colour: str, video: np.ndarray, x: in
     return Row(name, title, text, colour, video, course, Rotation(ring, pattern_rotation(course)))
 
 
-def _caption(modes: Modes, settings: Settings) -> str:
+def _caption(modes: Modes, settings: ModesFigureSettings) -> str:
     """Return what the pictures mean, and the criterion."""
     criterion = str(modes.attributes.get("criterion", ""))
     notes = [FRAMES_NOTE, ROTATION_NOTE if settings.descriptor == RING else ""]
@@ -317,7 +330,7 @@ def _caption(modes: Modes, settings: Settings) -> str:
     return " ".join(filter(None, notes))
 
 
-def _say_mode(modes: Modes, mode: int, settings: Settings) -> tuple[str, str, str]:
+def _say_mode(modes: Modes, mode: int, settings: ModesFigureSettings) -> tuple[str, str, str]:
     """Return title, text and colour of a mode."""
     members = modes.labels == mode
     lines = [f"data misfit {with_spread(*mean_and_spread(modes.misfits[members], ''))}"]

@@ -15,7 +15,7 @@ from step.errors import InputError
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo, read_shown_videos
 from step.figures.rows import read_grid_of_video
-from step.figures.vectors import colour_vectors, draw_wheel
+from step.figures.vectors import colour_vectors, plot_wheel
 from step.products import Measurement, Methods, Numbers, Pictures, Truth
 from step.progress import track
 
@@ -89,8 +89,8 @@ class AveragedFlows:
         return float(np.percentile(np.linalg.norm(self.vectors[0], axis=0), FLOW_PERCENTILE))
 
 
-def draw_averaged_flows(flows: AveragedFlows, axes: Sequence[Axes], wheel_axes: Axes) -> None:
-    """Draw the colours of each of `flows` into its `axes`, with how far it is off, and the wheel that explains them."""
+def plot_averaged_flows(flows: AveragedFlows, axes: Sequence[Axes], wheel_axes: Axes) -> None:
+    """Plot the colours of each of `flows` into its `axes`, with how far it is off, and the wheel that explains them."""
     colours, wheel = colour_vectors(flows.vectors, flows.full_colour)
     for one, picture, error in zip(axes, colours, flows.errors_px, strict=True):
         one.set(xticks=[], yticks=[])
@@ -98,7 +98,7 @@ def draw_averaged_flows(flows: AveragedFlows, axes: Sequence[Axes], wheel_axes: 
         if not np.isnan(error):
             _write_below_left(one, f"off by {error:.2f}")
     wheel_axes.set(xticks=[], yticks=[])
-    draw_wheel(wheel_axes, wheel, flows.full_colour, f"rim: {flows.full_colour:.2g} or\nmore pixel/frame")
+    plot_wheel(wheel_axes, wheel, flows.full_colour, f"rim: {flows.full_colour:.2g} or\nmore pixel/frame")
 
 
 def _write_below_left(axes: Axes, text: str) -> None:

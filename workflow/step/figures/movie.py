@@ -1,4 +1,4 @@
-"""Videos that play: the truth beside the methods, one row per video."""
+"""Videos that play: the truth next to the methods, one row per video."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def colour_tiles(frames: np.ndarray, colours: Colormap, side: int) -> np.ndarray
     """
     factor = enlargement(frames.shape[1:], side)
     size = (frames.shape[2] * factor, frames.shape[1] * factor)
-    enlarged = [Image.fromarray(frame.astype(np.float32)).resize(size, Image.Resampling.BICUBIC) for frame in frames]
+    enlarged = [
+        np.asarray(Image.fromarray(frame.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)) for frame in frames
+    ]
     return colours(np.clip(np.stack(enlarged), 0, 1), bytes=True)[..., :3]
 
 
@@ -65,7 +67,7 @@ def _write_mp4(movie: np.ndarray, part: Path) -> None:
         ffmpeg_log_level="error",
     )
     writer.send(None)
-    for number in track(range(PASSES * n_frames), "film", "frame"):
+    for number in track(range(PASSES * n_frames), "video", "frame"):
         writer.send(np.ascontiguousarray(movie[number % n_frames]))
     writer.close()
     # The writer does not tell whether ffmpeg ended well.

@@ -1,4 +1,4 @@
-"""A picture and a film of what was reconstructed of a real observation."""
+"""A picture and a video of what was reconstructed of a real observation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from step.config.study import Config
 from step.config.views import Display, ViewSettings, view_of_task
 from step.figures import style
 from step.figures.movies import write_movie
-from step.figures.panels import Panel, film
+from step.figures.panels import Panel, panel_video
 from step.figures.posterior import BAND, Grid, Posterior, read_posterior, summarise_light_curves
 from step.figures.scales import (
     TIME_LABELS,
     ScaleBar,
     clock,
     clocks,
-    draw_scale_bar,
     evenly_spaced,
     frame_edges,
+    plot_scale_bar,
     scale_bar,
     spans_without_data,
     tell_utc,
@@ -65,11 +65,11 @@ class Files:
 def plot(files: Files, settings: ViewSettings) -> None:
     """Write picture and movie."""
     posterior = read_posterior(files.measurement, files.summary, files.reconstructions, settings.display)
-    style.save_figure(draw_observation(posterior, settings.display), files.output)
+    style.save_figure(plot_observation(posterior, settings.display), files.output)
     write_movie(animate_observation(posterior, settings.display), files.movie)
 
 
-def draw_observation(posterior: Posterior, display: Display) -> Figure:
+def plot_observation(posterior: Posterior, display: Display) -> Figure:
     """Return the picture: mean, standard deviation and samples over time, above the light curve of all samples."""
     grid = posterior.grid
     frames = evenly_spaced(len(grid.times), FRAMES_SHOWN)
@@ -78,15 +78,15 @@ def draw_observation(posterior: Posterior, display: Display) -> Figure:
         height = PANEL_INCHES * n_rows + 0.5
         figure = style.new_figure(figsize=(PANEL_INCHES * len(frames) + 1.4, height + LIGHT_CURVE_INCHES))
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.02, hspace=0, wspace=0)
-        videos, light_curve = figure.subfigures(2, 1, height_ratios=[height, LIGHT_CURVE_INCHES])
-        _draw_videos(videos, posterior, frames, display)
-        _draw_light_curve(light_curve.subplots(), posterior, frames)
+        [[videos], [light_curve]] = figure.subfigures(2, 1, squeeze=False, height_ratios=[height, LIGHT_CURVE_INCHES])
+        _plot_videos(videos, posterior, frames, display)
+        _plot_light_curve(light_curve.subplots(), posterior, frames)
         light_curve.supxlabel(_caption(grid), fontsize=6, color="dimgray")
     return figure
 
 
 def animate_observation(posterior: Posterior, display: Display) -> np.ndarray:
-    """Return the film (time, height, width, 3), uint8: mean, standard deviation and samples, three in a row."""
+    """Return the video (time, height, width, 3), uint8: mean, standard deviation and samples, three in a row."""
     colours, quantity = style.colours(style.BRIGHTNESS_COLOURS[display]), QUANTITIES[display].replace("\n", " ")
     spread = Panel(
         title="posterior standard deviation",
@@ -102,10 +102,10 @@ def animate_observation(posterior: Posterior, display: Display) -> np.ndarray:
     ]
     grid = posterior.grid
     texts = clocks(grid.times, grid.time_unit, grid.with_data)
-    return film(panels, 3, texts, _bar(posterior), _caption(grid))
+    return panel_video(panels, 3, texts, _bar(posterior), _caption(grid))
 
 
-def _draw_videos(figure: SubFigure, posterior: Posterior, frames: np.ndarray, display: Display) -> None:
+def _plot_videos(figure: SubFigure, posterior: Posterior, frames: np.ndarray, display: Display) -> None:
     samples = posterior.samples[:SAMPLES_SHOWN]
     titles = ["posterior mean", "posterior\nstandard deviation", *(f"sample {n + 1}" for n in range(len(samples)))]
     axes = figure.subplots(len(titles), len(frames), squeeze=False)
@@ -114,20 +114,20 @@ def _draw_videos(figure: SubFigure, posterior: Posterior, frames: np.ndarray, di
         if row == 1:
             colours, largest, label = style.SPREAD_COLOURS, _largest(posterior.std), SPREADS[display]
         axes[row, 0].set_ylabel(title)
-        images = [_draw_frame(axes[row, n], video[frame], colours, largest) for n, frame in enumerate(frames)]
+        images = [_plot_frame(axes[row, n], video[frame], colours, largest) for n, frame in enumerate(frames)]
         figure.colorbar(images[0], ax=list(axes[row]), label=label, pad=0.01, aspect=12)
     for top, frame in zip(axes[0], frames, strict=True):
         text = clock(posterior.grid.times[frame], posterior.grid.time_unit)
         top.set_title(text if posterior.grid.with_data[frame] else f"{text}\n(no data)")
-    draw_scale_bar(axes[0, 0], _bar(posterior), posterior.mean.shape[1])
+    plot_scale_bar(axes[0, 0], _bar(posterior), posterior.mean.shape[1])
 
 
-def _draw_frame(axes: Axes, frame: np.ndarray, colours: str, largest: float) -> AxesImage:
+def _plot_frame(axes: Axes, frame: np.ndarray, colours: str, largest: float) -> AxesImage:
     axes.set(xticks=[], yticks=[])
     return axes.imshow(frame, cmap=colours, vmin=0, vmax=largest)
 
 
-def _draw_light_curve(axes: Axes, posterior: Posterior, frames: np.ndarray) -> None:
+def _plot_light_curve(axes: Axes, posterior: Posterior, frames: np.ndarray) -> None:
     grid, curve = posterior.grid, summarise_light_curves(posterior.light_curves)
     edges = frame_edges(grid.times)
     low, high = (round(100 * quantile) for quantile in BAND)

@@ -1,4 +1,4 @@
-"""Films of panels, each with its title and its own colours, beneath one clock."""
+"""Videos of panels, each with its title and its own colours, beneath one clock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OUTLINE = 2
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the film."""
+    """One of the pictures that play together."""
 
     title: str
     frames: np.ndarray  # (time, y, x)
@@ -39,8 +39,10 @@ class Panel:
     quantity: str  # what the values are, beneath the colours
 
 
-def film(panels: Sequence[Panel], n_columns: int, clocks: Sequence[str], bar: ScaleBar, caption: str) -> np.ndarray:
-    """Return the film (time, height, width, 3), uint8: `panels` row by row, all of one size, `n_columns` in a row.
+def panel_video(
+    panels: Sequence[Panel], n_columns: int, clocks: Sequence[str], bar: ScaleBar, caption: str
+) -> np.ndarray:
+    """Return the video (time, height, width, 3), uint8: `panels` row by row, all of one size, `n_columns` in a row.
 
     `clocks` (time,) are the texts above; `bar` lies in the first panel, whose pixels it measures.
     """
@@ -58,20 +60,20 @@ def film(panels: Sequence[Panel], n_columns: int, clocks: Sequence[str], bar: Sc
         frame = canvas.copy()
         for tile, corner in zip(tiles, corners, strict=True):
             frame.paste(Image.fromarray(tile[time]), corner)
-        draw_scale_bar(frame, (corners[0][0], corners[0][1] + height), bar, factor)
-        draw_clock(frame, text)
+        plot_scale_bar(frame, (corners[0][0], corners[0][1] + height), bar, factor)
+        plot_clock(frame, text)
         pictures[time] = np.asarray(frame)
     return pictures
 
 
-def draw_clock(frame: Image.Image, text: str) -> None:
+def plot_clock(frame: Image.Image, text: str) -> None:
     """Write `text` on top of `frame`, its digits always in the same places."""
     place = (frame.width / 2, MARGIN + CLOCK_PIXELS / 2)
     ImageDraw.Draw(frame).text(place, text, "black", _font(CLOCK_PIXELS, "DejaVu Sans Mono"), anchor="mm")
 
 
-def draw_scale_bar(frame: Image.Image, corner: tuple[int, int], bar: ScaleBar, factor: int) -> None:
-    """Draw `bar` into the panel whose lower left `corner` is (x, y), `factor` times as large as the video."""
+def plot_scale_bar(frame: Image.Image, corner: tuple[int, int], bar: ScaleBar, factor: int) -> None:
+    """Plot `bar` into the panel whose lower left `corner` is (x, y), whose frames are enlarged by `factor`."""
     left, bottom = corner[0] + MARGIN, corner[1] - MARGIN
     ends = (left, bottom - BAR_THICKNESS, left + round(bar.pixels * factor) - 1, bottom - 1)
     draw = ImageDraw.Draw(frame)
@@ -109,11 +111,11 @@ def _canvas(
         draw.text((picture_width / 2, text_top + (SMALL_PIXELS + 4) * number), line, "dimgray", font, anchor="ma")
     for panel, (left, top) in zip(panels, corners, strict=True):
         draw.text((left + width / 2, top - 8), panel.title, "black", _font(TITLE_PIXELS), anchor="ms")
-        _draw_colours(canvas, panel, (left, top + height), width)
+        _plot_colours(canvas, panel, (left, top + height), width)
     return canvas
 
 
-def _draw_colours(canvas: Image.Image, panel: Panel, corner: tuple[int, int], width: int) -> None:
+def _plot_colours(canvas: Image.Image, panel: Panel, corner: tuple[int, int], width: int) -> None:
     left, top = corner[0], corner[1] + 4
     strip = panel.colours(np.linspace(0, 1, width), bytes=True)[None, :, :3]
     canvas.paste(Image.fromarray(np.repeat(strip, BAR_HEIGHT, axis=0)), (left, top))

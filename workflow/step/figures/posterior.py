@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from step.io.reconstructions import read_attributes, read_measurement, read_reco
 from step.physics.display import to_unit_range
 
 FRAME_ATTRIBUTES = ("frame_times", "frame_time_unit", "pixel_size", "pixel_unit")
-SAMPLES_KEPT = 4  # as many as the film shows; of the others only the light curves are kept
+SAMPLES_KEPT = 4  # as many as the video shows; of the others only the light curves are kept
 BAND = (0.1, 0.9)  # the quantiles over samples between which a light curve's band lies
 
 
@@ -28,7 +29,7 @@ class Grid:
     with_data: np.ndarray  # (time,) bool
 
     @property
-    def numbers(self) -> dict[str, object]:
+    def numbers(self) -> dict[str, Any]:
         """What says when and how large the frames are, by name, for the file of a picture's numbers."""
         return {name: getattr(self, name) for name in ("times", "time_unit", "pixel_size", "pixel_unit")}
 
@@ -99,9 +100,9 @@ def read_grid(path: Path) -> Grid:
 def frames_with_data(measurement: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return which frames (time,) were measured: have a sigma above 0, or a line of the mask, or any array at all."""
     if "sigma" in measurement:
-        return (measurement["sigma"] > 0).any(axis=1)
+        return np.any(measurement["sigma"] > 0, axis=1)
     if "mask" in measurement:
-        return measurement["mask"].any(axis=1)
+        return np.any(measurement["mask"], axis=1)
     return np.ones(len(next(iter(measurement.values()))), bool)
 
 
@@ -126,7 +127,7 @@ def _spread(std: np.ndarray, mean: np.ndarray, display: Display) -> np.ndarray:
 
 
 def _frame_attributes(path: Path) -> tuple[np.ndarray, str, float, str]:
-    attributes = read_attributes(path)
+    attributes: dict[str, Any] = read_attributes(path)
     missing = [name for name in FRAME_ATTRIBUTES if name not in attributes]
     if missing:
         raise InputError(f"{path} has no attribute {missing[0]}; give the measurement of an observation")

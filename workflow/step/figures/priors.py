@@ -15,14 +15,14 @@ from step.figures.motion import (
     AveragedFlows,
     MotionFiles,
     MotionSettings,
-    draw_averaged_flows,
     motion_of_task,
+    plot_averaged_flows,
     read_motion,
 )
 from step.figures.posterior import Grid
 from step.figures.reading import ShownVideo
 from step.figures.rows import bar_of, titles_of_columns
-from step.figures.scales import draw_scale_bar
+from step.figures.scales import plot_scale_bar
 from step.io.arrays import write_arrays
 from step.metrics.psnr import METRIC as PSNR
 from step.metrics.psnr import psnr
@@ -47,7 +47,7 @@ Files = MotionFiles
 def plot(files: MotionFiles, settings: MotionSettings) -> None:
     """Write the picture and its numbers; raises `InputError` where truth or reconstruction lacks."""
     picture = see_priors(*read_motion(files, settings))
-    style.save_figure(draw_priors(picture, settings.display), files.output)
+    style.save_figure(plot_priors(picture, settings.display), files.output)
     write_priors_data(picture, files.data)
 
 
@@ -61,7 +61,7 @@ class PriorsPicture:
     frames: np.ndarray  # (row, column, y, x) in [0, 1]
     errors: np.ndarray  # (row, column, y, x), |frame - truth's frame|
     mean_errors: np.ndarray  # (row, y, x), |frame - truth's frame| averaged over time
-    worst: np.ndarray  # (method, column, 2), y and x where a method does worst beside the others, counted from 0
+    worst: np.ndarray  # (method, column, 2), y and x where a method does worst compared with the others, counted from 0
     flows: AveragedFlows
     psnr_db: np.ndarray  # (row,) mean over all frames of the video; nan for the truth
 
@@ -111,7 +111,7 @@ def patch_side(shape: tuple[int, ...]) -> int:
     return max(1, round(PATCH_SHARE * max(shape)))
 
 
-def draw_priors(picture: PriorsPicture, display: str) -> Figure:
+def plot_priors(picture: PriorsPicture, display: str) -> Figure:
     """Return the picture: a row for the truth and each method; columns for frames, errors and averaged flow."""
     n_rows, n_frames = picture.frames.shape[:2]
     n_columns = 2 * n_frames + 3
@@ -127,14 +127,14 @@ def draw_priors(picture: PriorsPicture, display: str) -> Figure:
         titled = [*frames[0], axes[0, -2], *errors[1]]
         for one, title in zip(titled, [*times, FLOW_TITLE, *error_titles], strict=True):
             one.set_title(title)
-        images = [_draw_frames(frames[row], picture, row, display) for row in range(n_rows)]
-        maps = [_draw_errors(errors[row], picture, row) for row in range(1, n_rows)]
+        images = [_plot_frames(frames[row], picture, row, display) for row in range(n_rows)]
+        maps = [_plot_errors(errors[row], picture, row) for row in range(1, n_rows)]
         for one in (*errors[0], *axes[1:, -1]):
             one.set_axis_off()
-        draw_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
-        draw_averaged_flows(picture.flows, axes[:, -2], axes[0, -1])
-        _draw_colours(errors[0, 0], images[0], style.BRIGHTNESS_LABELS[display], "neither")
-        _draw_colours(errors[0, -1], maps[0], "|difference|", "max")
+        plot_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
+        plot_averaged_flows(picture.flows, list(axes[:, -2]), axes[0, -1])
+        _plot_colours(errors[0, 0], images[0], style.BRIGHTNESS_LABELS[display], "neither")
+        _plot_colours(errors[0, -1], maps[0], "|difference|", "max")
         figure.supxlabel(_note(picture), fontsize=6, color="dimgray")
     return figure
 
@@ -155,7 +155,7 @@ def write_priors_data(picture: PriorsPicture, path: Path) -> None:
     write_arrays(path, picture.grid.numbers | numbers)
 
 
-def _draw_frames(axes: np.ndarray, picture: PriorsPicture, row: int, display: str) -> AxesImage:
+def _plot_frames(axes: np.ndarray, picture: PriorsPicture, row: int, display: str) -> AxesImage:
     text = style.label(picture.rows[row])
     if row:
         text += f"\n{PSNR.say(picture.psnr_db[row])}"
@@ -168,7 +168,7 @@ def _draw_frames(axes: np.ndarray, picture: PriorsPicture, row: int, display: st
     return image
 
 
-def _draw_errors(axes: np.ndarray, picture: PriorsPicture, row: int) -> AxesImage:
+def _plot_errors(axes: np.ndarray, picture: PriorsPicture, row: int) -> AxesImage:
     largest = np.percentile(picture.errors[1:], PERCENTILE) or 1
     for one, error in zip(axes, [*picture.errors[row], picture.mean_errors[row]], strict=True):
         one.set(xticks=[], yticks=[])
@@ -179,15 +179,15 @@ def _draw_errors(axes: np.ndarray, picture: PriorsPicture, row: int) -> AxesImag
 
 
 def _point_at(axes: Axes, place: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Draw an arrow that ends at `place`, y and x, and comes from the middle of the frame of `shape` (y, x)."""
+    """Plot an arrow that ends at `place`, y and x, and comes from the middle of the frame of `shape` (y, x)."""
     tip, middle = place[::-1].astype(float), (np.array(shape[::-1]) - 1) / 2
     towards_middle = middle - tip
     tail = tip + ARROW_SHARE * max(shape) * towards_middle / (np.linalg.norm(towards_middle) or 1)
     arrow = {"arrowstyle": "-|>", "color": style.MARK_COLOUR, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", tip, tail, arrowprops=arrow)
+    axes.annotate("", tuple(tip), tuple(tail), arrowprops=arrow)
 
 
-def _draw_colours(axes: Axes, image: AxesImage, label: str, extend: str) -> None:
+def _plot_colours(axes: Axes, image: AxesImage, label: str, extend: str) -> None:
     colours = axes.inset_axes((0.2, 0.05, 0.1, 0.9))
     axes.figure.colorbar(image, cax=colours, extend=extend).set_label(label, fontsize=6)
 

@@ -12,7 +12,7 @@ from step.config.views import Display
 from step.errors import InputError
 from step.figures import style
 from step.figures.posterior import Grid, frames_with_data
-from step.figures.scales import ScaleBar, clock, draw_scale_bar, scale_bar
+from step.figures.scales import ScaleBar, clock, plot_scale_bar, scale_bar
 from step.io.reconstructions import read_measurement
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def size_of_rows(n_rows: int, n_columns: int) -> tuple[float, float]:
     return PANEL_INCHES * n_columns + MARGIN_INCHES, PANEL_INCHES * n_rows + 0.4
 
 
-def draw_rows(
+def plot_rows(
     figure: Figure | SubFigure,
     rows: Sequence[tuple[str, np.ndarray]],
     columns: Sequence[str],
@@ -70,9 +70,9 @@ def draw_rows(
     quantity: str,
     bar: ScaleBar,
 ) -> None:
-    """Draw into `figure` a row for each title and its frames (column, y, x) in [0, 1], beneath `columns`.
+    """Plot into `figure` a row for each title and its frames (column, y, x) in [0, 1], beneath `columns`.
 
-    `quantity` is what the brightness is, beside the bar of colours; `bar` lies in the first frame.
+    `quantity` is what the brightness is, next to the bar of colours; `bar` lies in the first frame.
     """
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for row, (title, frames) in zip(axes, rows, strict=True):
@@ -83,4 +83,4 @@ def draw_rows(
     for one, title in zip(axes[0], columns, strict=True):
         one.set_title(title)
     figure.colorbar(image, ax=list(axes.flat), label=quantity, pad=0.01, aspect=25, shrink=min(1.0, 3 / len(rows)))
-    draw_scale_bar(axes[0, 0], bar, len(rows[0][1][0]))
+    plot_scale_bar(axes[0, 0], bar, len(rows[0][1][0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from step.config.views import Display, ViewSettings
 from step.errors import InputError
 from step.figures import style
 from step.figures.movies import write_movie
-from step.figures.panels import Panel, film
+from step.figures.panels import Panel, panel_video
 from step.figures.posterior import FRAME_ATTRIBUTES, Grid, frames_with_data, read_grid
-from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
+from step.figures.rows import bar_of, grid_of, plot_rows, size_of_rows, titles_of_columns
 from step.figures.scales import clocks, evenly_spaced
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions
@@ -30,22 +30,25 @@ if TYPE_CHECKING:
 
 
 SAMPLES_SHOWN, FRAMES_SHOWN = 8, 6
-FILM_COLUMNS = 3
+VIDEO_COLUMNS = 3
 
 
-class Settings(ViewSettings):
+class SamplesSettings(ViewSettings):
     """The likelihood for the misfits, and how videos are shown."""
 
     measurement: MeasurementOfDomain
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = SamplesSettings
+
+
+def select(config: Config, task: str) -> SamplesSettings:
     """Return how the videos of `task` are measured and shown."""
     display = config.video_format(config.tasks[task].domain).display
-    return Settings(measurement=config.measurement_of(task), display=display)
+    return SamplesSettings(measurement=config.measurement_of(task), display=display)
 
 
-def modules(settings: Settings) -> list[str]:
+def modules(settings: SamplesSettings) -> list[str]:
     """Return the modules that the measurement names, which are imported by name."""
     return settings.measurement.modules
 
@@ -62,7 +65,7 @@ class Files:
     truth: Truth | None = None
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: SamplesSettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where measurement and samples do not fit."""
     from step.physics.forward_models import fit_to_data
 
@@ -71,7 +74,7 @@ def plot(files: Files, settings: Settings) -> None:
     measured = read_measurement(files.measurement)
     misfits, _ = fit_to_data(sampled.videos, measured, settings.measurement, files.measurement)
     shown = see_samples(sampled, misfits, settings.display)
-    style.save_figure(draw_samples(shown, settings.display), files.output)
+    style.save_figure(plot_samples(shown, settings.display), files.output)
     write_movie(animate_samples(shown, settings.display), files.movie)
     write_samples_data(shown, files.data)
 
@@ -94,7 +97,7 @@ class SampledVideos:
 
 @dataclass(frozen=True)
 class ShownSamples:
-    """The numbers of picture and film; the first video is the truth where it is known."""
+    """The numbers of picture and video; the first of `videos` is the truth where it is known."""
 
     name: str
     grid: Grid
@@ -105,7 +108,7 @@ class ShownSamples:
 
     @property
     def caption(self) -> str:
-        """What must be said beneath the film."""
+        """What must be said beneath the video."""
         return f"{self.name}: posterior samples of one measurement; where they differ, the data do not decide."
 
 
@@ -132,9 +135,9 @@ def read_samples(
 
 
 def see_samples(sampled: SampledVideos, misfits: np.ndarray, display: Display) -> ShownSamples:
-    """Return what picture and film show; `misfits` (video,) are those of ``sampled.videos``."""
+    """Return what picture and video show; `misfits` (video,) are those of ``sampled.videos``."""
     known = sampled.truth is not None
-    reference = sampled.truth if known else sampled.samples.mean(axis=0)
+    reference = sampled.samples.mean(axis=0) if sampled.truth is None else sampled.truth
     numbers = range(1, len(sampled.samples) + 1)
     return ShownSamples(
         name=sampled.name,
@@ -146,7 +149,7 @@ def see_samples(sampled: SampledVideos, misfits: np.ndarray, display: Display) -
     )
 
 
-def draw_samples(shown: ShownSamples, display: Display) -> Figure:
+def plot_samples(shown: ShownSamples, display: Display) -> Figure:
     """Return the picture: a row for the truth and each sample, a column per frame, from first to last."""
     grid, frames = shown.grid, evenly_spaced(shown.videos.shape[1], FRAMES_SHOWN)
     titles = [f"{title}\nmisfit {misfit:.2f}" for title, misfit in zip(shown.titles, shown.misfits, strict=True)]
@@ -155,12 +158,12 @@ def draw_samples(shown: ShownSamples, display: Display) -> Figure:
         figure = style.new_figure(figsize=size_of_rows(len(rows), len(frames)))
         figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
         bar = bar_of(grid, shown.videos.shape[-1])
-        draw_rows(figure, rows, titles_of_columns(grid, frames), display, _quantity(shown, display), bar)
+        plot_rows(figure, rows, titles_of_columns(grid, frames), display, _quantity(shown, display), bar)
     return figure
 
 
 def animate_samples(shown: ShownSamples, display: Display) -> np.ndarray:
-    """Return the film (time, height, width, 3), uint8: truth and samples, `FILM_COLUMNS` in a row."""
+    """Return the video (time, height, width, 3), uint8: truth and samples, `VIDEO_COLUMNS` in a row."""
     colours, quantity = style.colours(style.BRIGHTNESS_COLOURS[display]), _quantity(shown, display)
     panels = [
         Panel(title, video, colours, (0, 1), quantity.replace("\n", " "))
@@ -168,12 +171,12 @@ def animate_samples(shown: ShownSamples, display: Display) -> np.ndarray:
     ]
     grid = shown.grid
     texts = clocks(grid.times, grid.time_unit, grid.with_data)
-    return film(panels, FILM_COLUMNS, texts, bar_of(grid, shown.videos.shape[-1]), shown.caption)
+    return panel_video(panels, VIDEO_COLUMNS, texts, bar_of(grid, shown.videos.shape[-1]), shown.caption)
 
 
 def write_samples_data(shown: ShownSamples, path: Path) -> None:
-    """Write the numbers of picture and film to `path` (.npz): titles, times with their unit, videos and misfits."""
-    numbers = {
+    """Write the numbers of picture and video to `path` (.npz): titles, times with their unit, videos and misfits."""
+    numbers: dict[str, Any] = {
         "titles": shown.titles,
         "times": shown.grid.times,
         "time_unit": shown.grid.time_unit,

@@ -1,4 +1,4 @@
-"""Lengths and times as pictures and films say them: scale bars, clocks, and spans of time without data."""
+"""Lengths and times as pictures and videos say them: scale bars, clocks, and spans of time without data."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def scale_bar(n_pixels: int, pixel_size: float, unit: str) -> ScaleBar:
     return ScaleBar(length / pixel_size, f"{length:g} {LENGTH_UNITS[unit]}")
 
 
-def draw_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
-    """Draw `bar` into the lower left of a frame of `n_rows` pixels, its label above its beginning."""
+def plot_scale_bar(axes: Axes, bar: ScaleBar, n_rows: int) -> None:
+    """Plot `bar` into the lower left of a frame of `n_rows` pixels, its label above its beginning."""
     from matplotlib.patheffects import withStroke
 
     # White on black: it is read on whatever the frame shows beneath it.

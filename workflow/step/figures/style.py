@@ -1,6 +1,6 @@
 """One look for all figures, and the paper's words for the methods.
 
-Matplotlib is loaded where something is drawn, here and in every figure: who plans a study reads what figures need.
+Matplotlib is loaded where something is plotted, here and in every figure: who plans a study reads what figures need.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from step.errors import InputError
 from step.io.atomic import whole_file
@@ -47,7 +47,7 @@ MARK_COLOUR = "cyan"
 
 FORMATS = (".png", ".pdf", ".svg")
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib's stubs know each of its keys
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8,
@@ -74,7 +74,7 @@ def label(method: str) -> str:
 
 
 def styled() -> AbstractContextManager:
-    """Return the context in which a figure is drawn: the style holds inside it, and is gone after it."""
+    """Return the context in which a figure is plotted: the style holds inside it, and is gone after it."""
     import matplotlib
 
     return matplotlib.rc_context(STYLE)
@@ -108,4 +108,4 @@ def save_figure(figure: Figure, paths: Iterable[Path]) -> None:
         dated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
         with styled(), whole_file(path) as part:
             figure.savefig(part, format=path.suffix[1:], metadata=dated.get(path.suffix))
-        figure.set_layout_engine("none")  # all is in its place now, which takes as long to find as to draw
+        figure.set_layout_engine("none")  # all is in its place now, which takes as long to find as to plot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ LABELS = {
 }
 LINEAR = "damping"  # the others are scales
 MARKERS = {"complete": "o", "pruned": "v", "failed": "x"}
-START = {"color": "tab:blue", "linestyle": "--", "linewidth": 0.8}
+START: dict[str, Any] = {"color": "tab:blue", "linestyle": "--", "linewidth": 0.8}
 BEST_COLOUR, FAILED_COLOUR = "tab:red", "0.4"
 SCORE_LABEL = f"mean {PSNR.axis_label}"
 PANEL_INCHES, MIN_INCHES = 1.75, 6.2
@@ -50,7 +50,7 @@ class Files:
 
 def plot(files: Files, settings: NoSettings) -> None:
     """Write the picture."""
-    style.save_figure(draw_trials(read_trials(read_table(files.trials), str(files.trials))), files.output)
+    style.save_figure(plot_trials(read_trials(read_table(files.trials), str(files.trials))), files.output)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def read_trials(rows: Sequence[Mapping[str, str]], source: str) -> Trials:
     )
 
 
-def draw_trials(trials: Trials) -> Figure:
+def plot_trials(trials: Trials) -> Figure:
     """Return the picture: the score of trial after trial above, the score against each searched value below."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -105,9 +105,9 @@ def draw_trials(trials: Trials) -> Figure:
     with style.styled():
         figure = style.new_figure(figsize=(max(MIN_INCHES, PANEL_INCHES * n_values + 0.9), 4.8))
         axes = figure.subplot_mosaic([["course"] * n_values, list(trials.values)], height_ratios=[1.2, 1])
-        _draw_course(axes["course"], trials)
+        _plot_course(axes["course"], trials)
         for name, values in trials.values.items():
-            _draw_against(axes[name], values, trials, colours)
+            _plot_against(axes[name], values, trials, colours)
             axes[name].set_xlabel(LABELS[name])
             axes[name].sharey(axes["course"])
             axes[name].tick_params(labelleft=name == next(iter(trials.values)))
@@ -120,7 +120,7 @@ def draw_trials(trials: Trials) -> Figure:
     return figure
 
 
-def _draw_course(axes: Axes, trials: Trials) -> None:
+def _plot_course(axes: Axes, trials: Trials) -> None:
     from matplotlib.ticker import MaxNLocator
 
     complete, pruned, failed = (trials.states == state for state in MARKERS)
@@ -141,7 +141,7 @@ def _draw_course(axes: Axes, trials: Trials) -> None:
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=5, columnspacing=1.2)
 
 
-def _draw_against(axes: Axes, values: np.ndarray, trials: Trials, colours: ScalarMappable) -> None:
+def _plot_against(axes: Axes, values: np.ndarray, trials: Trials, colours: ScalarMappable) -> None:
     for state, opacity in (("pruned", 0.6), ("complete", 1)):
         chosen = trials.states == state
         colour = colours.to_rgba(trials.numbers[chosen])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from step.config.views import Display, GridSettings, grid_of_task
 from step.errors import InputError
 from step.figures import style
 from step.figures.movies import write_movie
-from step.figures.panels import Panel, film
+from step.figures.panels import Panel, panel_video
 from step.figures.posterior import Grid, frames_with_data
-from step.figures.rows import bar_of, draw_rows, grid_of, size_of_rows, titles_of_columns
+from step.figures.rows import bar_of, grid_of, plot_rows, size_of_rows, titles_of_columns
 from step.figures.scales import clocks, evenly_spaced
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_measurement, read_quantiles, read_reconstructions
@@ -31,22 +31,25 @@ if TYPE_CHECKING:
 
 
 FRAMES_SHOWN = 6
-FILM_COLUMNS = 3
+VIDEO_COLUMNS = 3
 SCALE_PERCENTILE = 99.5  # the scale of error and spread ends here, so that one wild pixel does not darken all maps
 ERROR_LABELS = {"magnitude": "magnitude\n[truth's maximum]", "unit_range": "brightness"}
 BRIGHTNESS_ROWS, ERROR_ROWS = 4, 2
 CAPTION_INCHES = 0.25
 
 
-class Settings(GridSettings):
+class UncertaintySettings(GridSettings):
     """How videos are shown, and which of their pixels count."""
 
     bright_fraction: ProperFraction
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = UncertaintySettings
+
+
+def select(config: Config, task: str) -> UncertaintySettings:
     """Return how the videos of `task` are shown, and which of their pixels count."""
-    return Settings(**dict(grid_of_task(config, task)), bright_fraction=config.calibration.bright_fraction)
+    return UncertaintySettings(**dict(grid_of_task(config, task)), bright_fraction=config.calibration.bright_fraction)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Files:
     data: Numbers
 
 
-def plot(files: Files, settings: Settings) -> None:
+def plot(files: Files, settings: UncertaintySettings) -> None:
     """Write picture, movie and numbers; raises `InputError` where the files do not belong together."""
     uncertainty = read_uncertainty(
         files.measurement,
@@ -73,14 +76,14 @@ def plot(files: Files, settings: Settings) -> None:
         settings.geometry,
         settings.bright_fraction,
     )
-    style.save_figure(draw_uncertainty(uncertainty, settings.display), files.output)
+    style.save_figure(plot_uncertainty(uncertainty, settings.display), files.output)
     write_movie(animate_uncertainty(uncertainty, settings.display), files.movie)
     write_uncertainty_data(uncertainty, files.data)
 
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """The numbers of picture and film, as brightness; videos are (time, y, x) in [0, 1]."""
+    """The numbers of picture and video, as brightness; its arrays are (time, y, x) in [0, 1]."""
 
     name: str
     grid: Grid
@@ -101,7 +104,7 @@ class Uncertainty:
 
     @property
     def caption(self) -> str:
-        """What must be said beneath picture and film."""
+        """What must be said beneath picture and video."""
         return (
             f"{self.name}, {self.n_samples} posterior samples. Where pixels are bright, the error of their mean is "
             f"{self.error_over_spread:.2g} times their spread (rms); 1 is calibrated, more is over-confident."
@@ -175,7 +178,7 @@ def error_over_spread(
     return float(np.sqrt(np.square(mean - truth, dtype=np.float64)[bright].mean() / spread))
 
 
-def draw_uncertainty(uncertainty: Uncertainty, display: Display) -> Figure:
+def plot_uncertainty(uncertainty: Uncertainty, display: Display) -> Figure:
     """Return the picture: truth, mean and quantiles above error and standard deviation, from first to last frame."""
     frames = evenly_spaced(len(uncertainty.truth), FRAMES_SHOWN)
     bar = bar_of(uncertainty.grid, uncertainty.truth.shape[-1])
@@ -190,16 +193,16 @@ def draw_uncertainty(uncertainty: Uncertainty, display: Display) -> Figure:
         width, height = size_of_rows(BRIGHTNESS_ROWS + ERROR_ROWS, len(frames))
         figure = style.new_figure(figsize=(width, height + CAPTION_INCHES))
         figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
-        above, below = figure.subfigures(2, 1, height_ratios=[BRIGHTNESS_ROWS, ERROR_ROWS])
+        [[above], [below]] = figure.subfigures(2, 1, squeeze=False, height_ratios=[BRIGHTNESS_ROWS, ERROR_ROWS])
         titles = titles_of_columns(uncertainty.grid, frames)
-        draw_rows(above, rows, titles, display, style.BRIGHTNESS_LABELS[display], bar)
-        _draw_errors(below, uncertainty, frames, display)
+        plot_rows(above, rows, titles, display, style.BRIGHTNESS_LABELS[display], bar)
+        _plot_errors(below, uncertainty, frames, display)
         figure.supxlabel(uncertainty.caption, fontsize=6, color="dimgray")
     return figure
 
 
 def animate_uncertainty(uncertainty: Uncertainty, display: Display) -> np.ndarray:
-    """Return the film (time, height, width, 3), uint8: truth, mean and error above quantiles and deviation."""
+    """Return the video (time, height, width, 3), uint8: truth, mean and error above quantiles and deviation."""
     brightness = style.colours(style.BRIGHTNESS_COLOURS[display]), (0.0, 1.0), _label(display)
     error, spread = (
         (style.colours(colours), (0.0, uncertainty.scale), f"{quantity} {_label(display)}")
@@ -216,20 +219,20 @@ def animate_uncertainty(uncertainty: Uncertainty, display: Display) -> np.ndarra
     ]
     grid = uncertainty.grid
     texts = clocks(grid.times, grid.time_unit, grid.with_data)
-    return film(panels, FILM_COLUMNS, texts, bar_of(grid, uncertainty.truth.shape[-1]), uncertainty.caption)
+    return panel_video(panels, VIDEO_COLUMNS, texts, bar_of(grid, uncertainty.truth.shape[-1]), uncertainty.caption)
 
 
 def write_uncertainty_data(uncertainty: Uncertainty, path: Path) -> None:
-    """Write the numbers of picture and film to `path` (.npz): videos (time, y, x), and times with their unit."""
+    """Write the numbers of picture and video to `path` (.npz): videos (time, y, x), and times with their unit."""
     names = ("truth", "mean", "error", "std", "low", "high", "levels", "n_samples", "error_over_spread")
-    numbers = {"times": uncertainty.grid.times, "time_unit": uncertainty.grid.time_unit}
+    numbers: dict[str, Any] = {"times": uncertainty.grid.times, "time_unit": uncertainty.grid.time_unit}
     write_arrays(path, numbers | {name: getattr(uncertainty, name) for name in names})
 
 
 def _mean_and_std(samples: np.ndarray, reference: np.ndarray, display: Display) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation (time, y, x) over the brightness of `samples`, seen one at a time."""
-    mean = sum(_see(sample, reference, display) for sample in samples) / len(samples)
-    squares = sum(np.square(_see(sample, reference, display) - mean) for sample in samples)
+    mean = cast(np.ndarray, sum(_see(sample, reference, display) for sample in samples)) / len(samples)
+    squares = cast(np.ndarray, sum(np.square(_see(sample, reference, display) - mean) for sample in samples))
     return mean.astype(np.float32), np.sqrt(squares / len(samples)).astype(np.float32)
 
 
@@ -237,7 +240,7 @@ def _see(sample: np.ndarray, reference: np.ndarray, display: Display) -> np.ndar
     return to_unit_range(sample, reference, display).astype(np.float64)
 
 
-def _draw_errors(figure: SubFigure, uncertainty: Uncertainty, frames: np.ndarray, display: Display) -> None:
+def _plot_errors(figure: SubFigure, uncertainty: Uncertainty, frames: np.ndarray, display: Display) -> None:
     axes = figure.subplots(ERROR_ROWS, len(frames), squeeze=False)
     for row, title, video, colours in (
         (axes[0], "|mean - truth|", uncertainty.error, style.ERROR_COLOURS),

@@ -37,8 +37,8 @@ def colour_vectors(flows: np.ndarray, largest: float) -> tuple[np.ndarray, np.nd
     return colours, np.where(within, wheel, np.uint8(255))
 
 
-def draw_wheel(axes: Axes, wheel: np.ndarray, largest: float, title: str) -> None:
-    """Draw the `wheel` of colours (y, x, 3), whose rim is at `largest` pixels per frame."""
+def plot_wheel(axes: Axes, wheel: np.ndarray, largest: float, title: str) -> None:
+    """Plot the `wheel` of colours (y, x, 3), whose rim is at `largest` pixels per frame."""
     axes.imshow(wheel, extent=(-largest, largest, largest, -largest) if largest else None)
     axes.set_title(title, pad=3)
     axes.spines[:].set_visible(False)

@@ -7,6 +7,7 @@ differ by several dB and are no estimate of each other.
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -25,9 +26,16 @@ def score_as_authors(
     """
     if scored.display == "unit_range":
         return None
-    if min(np.ptp(scored.video), np.ptp(scored.truth)) == 0:
+    videos = videos_of(scored)
+    if min(np.ptp(one) for one in videos) == 0:
         return math.nan
-    return metric(*(scale_by_extremes(one).reshape(shape) for one in (scored.video, scored.truth)))
+    video, truth = (scale_by_extremes(one).reshape(shape) for one in videos)
+    return metric(video, truth)
+
+
+def videos_of(scored: ScoredVideo) -> tuple[np.ndarray, np.ndarray]:
+    """Return reconstruction and truth (time, channel, y, x) in their own units, which an evaluation always gives."""
+    return cast(tuple[np.ndarray, np.ndarray], (scored.video, scored.truth))
 
 
 def scale_by_extremes(video: np.ndarray) -> np.ndarray:

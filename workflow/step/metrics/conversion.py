@@ -3,7 +3,7 @@
 Flax keeps kernels as (y, x, in, out) or (time, y, x, in, out), PyTorch as (out, in, ...).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def convert_vgg16(original: Mapping) -> dict[str, np.ndarray]:
 def convert_i3d(original: Mapping) -> dict[str, np.ndarray]:
     """Return the state dict of `i3d.I3D`."""
     statistics = original["batch_stats"]
-    state = {}
+    state: dict[str, np.ndarray] = {}
     for name, block in original["params"].items():
         if name.startswith("Mixed"):
             for branch, unit in block.items():
@@ -76,4 +76,8 @@ def _channels_first(kernel: np.ndarray) -> np.ndarray:
     return kernel.transpose(kernel.ndim - 1, kernel.ndim - 2, *spatial)
 
 
-_CONVERSIONS = {"vgg16": convert_vgg16, "i3d": convert_i3d, "raft": dict}  # RAFT has torchvision's names already
+_CONVERSIONS: dict[str, Callable[[Mapping], dict[str, np.ndarray]]] = {
+    "vgg16": convert_vgg16,
+    "i3d": convert_i3d,
+    "raft": dict,  # it has torchvision's names already
+}

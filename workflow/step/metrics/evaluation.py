@@ -83,9 +83,9 @@ def score_files(
         scored = ScoredVideo(frames, true_frames, sample, truth, settings.display, float(misfit), fits, lpips)
         scores = {metric.name: metric.score(scored) for metric in metrics}
         log.info("%s: PSNR %.2f dB", path.stem, scores["psnr"])
-        fits = {metric.name: metric.score(scored) for metric in OF_SOME_MEASUREMENTS}
-        fits = {name: value for name, value in fits.items() if value is not None}
-        rows.append({"video": path.stem, **scores, **fits, **origin})
+        of_some = {metric.name: metric.score(scored) for metric in OF_SOME_MEASUREMENTS}
+        measured = {name: value for name, value in of_some.items() if value is not None}
+        rows.append({"video": path.stem, **scores, **measured, **origin})
         videos[path.stem] = frames
     return Scores(rows, videos)
 

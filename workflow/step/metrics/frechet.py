@@ -22,7 +22,7 @@ def frechet_distance(features: np.ndarray, other: np.ndarray) -> float:
     _check(features, other)
     (mean, centred), (other_mean, other_centred) = _moments(features), _moments(other)
     # Triangular factors have the same singular values, and no more rows than there are features.
-    factor, other_factor = (np.linalg.qr(one, mode="r") for one in (centred, other_centred))
+    factor, other_factor = _triangular(centred), _triangular(other_centred)
     cross = np.linalg.svd(factor @ other_factor.T, compute_uv=False).sum()
     distance = np.sum((mean - other_mean) ** 2) + np.sum(centred**2) + np.sum(other_centred**2) - 2 * cross
     return max(float(distance), 0.0)  # rounding, where both sets are the same
@@ -51,6 +51,10 @@ def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     features = features.astype(np.float64)
     mean = features.mean(axis=0)
     return mean, (features - mean) / np.sqrt(len(features) - 1)
+
+
+def _triangular(matrix: np.ndarray) -> np.ndarray:
+    return np.linalg.qr(matrix, mode="r")  # type: ignore[return-value]  # numpy's stubs know one mode
 
 
 def _check(features: np.ndarray, other: np.ndarray) -> None:

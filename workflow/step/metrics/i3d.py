@@ -66,6 +66,16 @@ def video_features(network: "I3D", frames: torch.Tensor) -> torch.Tensor:
 class I3D(nn.Module):
     """The network, from clips (batch, channel, time, 224, 224) in [-1, 1] to logits (batch, 400), a mean over time."""
 
+    Mixed_3b: "Mixed"
+    Mixed_3c: "Mixed"
+    Mixed_4b: "Mixed"
+    Mixed_4c: "Mixed"
+    Mixed_4d: "Mixed"
+    Mixed_4e: "Mixed"
+    Mixed_4f: "Mixed"
+    Mixed_5b: "Mixed"
+    Mixed_5c: "Mixed"
+
     def __init__(self, n_channels: int = 3) -> None:
         super().__init__()
         self.Conv3d_1a_7x7 = Unit(n_channels, 64, kernel=7, stride=2)
@@ -92,6 +102,10 @@ class I3D(nn.Module):
 
 class Unit(nn.Module):
     """A convolution, batch normalisation by stored statistics, and a rectifier."""
+
+    shift: torch.Tensor
+    mean: torch.Tensor
+    variance: torch.Tensor
 
     def __init__(self, n_inputs: int, n_outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__()

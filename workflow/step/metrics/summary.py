@@ -1,8 +1,9 @@
 """From one row per video to one row per method."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from step.seeds import derive_seed
 VideoScores = Mapping[str, Mapping[str, float | None]]
 """The metrics of each video, by the video's name; None where a metric could not be had."""
 
-Row = dict[str, object]
+Row = dict[str, Any]
 """What the table says of one method; None is an empty cell."""
 
 
@@ -119,7 +120,7 @@ def summarise(
     for name in [*references, *([paired_with] if paired_with is not None else [])]:
         if name not in scores:
             raise InputError(f"there is no method {name} to compare with; the table has {list(scores)}")
-    rows = [{"method": method, **_mean_and_spread(of_method.videos)} for method, of_method in scores.items()]
+    rows: list[Row] = [{"method": method, **_mean_and_spread(of_method.videos)} for method, of_method in scores.items()]
     if paired_with is not None:
         beside = {metric.name for metric in OF_SOME_MEASUREMENTS}
         for name in next(iter(next(iter(scores.values())).videos.values())):
@@ -168,7 +169,7 @@ def _read_score(text: str, metric: Metric) -> float | None:
     return None if text == "" and metric.may_be_missing else float(text)
 
 
-def _together(texts: Collection[str]) -> str:
+def _together(texts: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(text for text in texts if text))
 
 

@@ -14,15 +14,18 @@ from step.metrics.catalogue import METRICS, own_metrics
 from step.products import About, Sheet
 
 
-class Settings(Section):
+class AblationTableSettings(Section):
     """Which metrics there are beside the library's."""
 
     metrics: tuple[ModuleName, ...]
 
 
-def select(config: Config) -> Settings:
+Settings = AblationTableSettings
+
+
+def select(config: Config) -> AblationTableSettings:
     """Return the part of `config` that the table uses."""
-    return Settings(metrics=config.evaluation.metrics)
+    return AblationTableSettings(metrics=config.evaluation.metrics)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Files:
     study: Annotated[str, About(help="the point that is the study's own, if one is", words=("LABEL",))] | None = None
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: AblationTableSettings) -> None:
     """Write the table; raises `InputError` unless all points have the same videos, and `study` is one of them."""
     if files.study is not None and files.study not in files.points:
         raise InputError(f"--study is {files.study!r}; the points are {', '.join(files.points)}")

@@ -66,17 +66,20 @@ class SamplerOfTask(Section):
     sampler: Sampler
 
 
-class Settings(Section):
+class CostsTableSettings(Section):
     """The samplers of the whole study's tasks, in their order, and the method whose costs stand beside the paper's."""
 
     tasks: tuple[SamplerOfTask, ...]
     method: Name
 
 
-def select(config: Config) -> Settings:
+Settings = CostsTableSettings
+
+
+def select(config: Config) -> CostsTableSettings:
     """Return the samplers of the tasks of the whole study."""
     tasks = {task: config.tasks[task] for task in config.targets.all}
-    return Settings(
+    return CostsTableSettings(
         tasks=tuple(
             SamplerOfTask(task=name, domain=chosen.domain, sampler=chosen.sampler) for name, chosen in tasks.items()
         ),
@@ -99,7 +102,7 @@ class Files:
     output: Documents
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: CostsTableSettings) -> None:
     """Write the table; raises `InputError` where costs are of another task, or a task has none."""
     files_of = _files_by_task(files.costs, settings)
     tasks = []
@@ -179,7 +182,7 @@ def cost_document(title: str, tasks: Sequence[SampledTask], method: str, paper: 
 
 
 def _files_by_task(
-    given: Mapping[tuple[str, str], tuple[Path, ...]], settings: Settings
+    given: Mapping[tuple[str, str], tuple[Path, ...]], settings: CostsTableSettings
 ) -> dict[str, dict[str, tuple[Path, ...]]]:
     """Return the files of each task and method.
 

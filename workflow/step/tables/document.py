@@ -11,6 +11,9 @@ from step.errors import InputError
 from step.io.atomic import whole_file
 from step.io.tables import write_table
 
+Look = Literal["plain", "best", "second", "paper"]
+"""How a cell is set: the best of its column, the second best, the paper's own, or neither."""
+
 FORMATS = (".csv", ".md", ".tex", ".html")
 NOTHING = "–"
 """The text of a cell for which there is no value."""
@@ -67,7 +70,7 @@ class Cell:
     """One cell: its text, and whether it is the best of its column, the second best, or the paper's own."""
 
     text: str
-    look: Literal["plain", "best", "second", "paper"] = "plain"
+    look: Look = "plain"
 
 
 Line = tuple[Cell, ...]

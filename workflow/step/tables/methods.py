@@ -14,7 +14,7 @@ from step.metrics.catalogue import AUTHORS, BY_NAME, OF_SOME_MEASUREMENTS, own_m
 from step.metrics.metric import Metric
 from step.products import About, Documents, PairedWith, Paper
 from step.tables.differences import difference_part
-from step.tables.document import NOTHING, Cell, Document, Line, Part, title_of, write_document
+from step.tables.document import NOTHING, Cell, Document, Line, Look, Part, title_of, write_document
 from step.tables.paper import IN_THE_PAPER, Score, read_paper_scores, task_label
 from step.tables.task_table import (
     COLUMNS,
@@ -61,7 +61,7 @@ class TaskOfTable(Section):
     model: ModuleName
 
 
-class Settings(Section):
+class MethodsTableSettings(Section):
     """What the table shows, in its order."""
 
     table: Name
@@ -70,10 +70,15 @@ class Settings(Section):
     metrics: tuple[ModuleName, ...]  # of your own, beside the library's
 
 
-def select(config: Config, table: str) -> Settings:
+Settings = MethodsTableSettings
+
+
+def select(config: Config, table: str) -> MethodsTableSettings:
     """Return the tasks and methods of one table."""
     tasks = tuple(TaskOfTable(task=task, model=config.tasks[task].measurement.model) for task in config.tables[table])
-    return Settings(table=table, tasks=tasks, methods=tuple(config.methods), metrics=config.evaluation.metrics)
+    return MethodsTableSettings(
+        table=table, tasks=tasks, methods=tuple(config.methods), metrics=config.evaluation.metrics
+    )
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Files:
     paired_with: PairedWith | None = None
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: MethodsTableSettings) -> None:
     """Write the table; raises `InputError` unless the files given are those of its tasks."""
     names = [chosen.task for chosen in settings.tasks]
     if sorted(files.tasks) != sorted(names):
@@ -126,8 +131,8 @@ def ranks(rows: Sequence[Row], metric: Metric) -> dict[str, int]:
     """
     if metric.better is None:
         return {}
-    values = {row["method"]: number_of(row, metric.name) for row in rows}
-    values = {method: value for method, value in values.items() if value is not None and not math.isnan(value)}
+    found = {row["method"]: number_of(row, metric.name) for row in rows}
+    values = {method: value for method, value in found.items() if value is not None and not math.isnan(value)}
     ordered = sorted(values.values(), reverse=metric.better == "higher")
     return {method: ordered.index(value) + 1 for method, value in values.items()}
 
@@ -181,7 +186,8 @@ def _score_part(table: TaskTable, paper: PaperScores) -> Part:
 
 
 def _score_cell(row: Row, metric: Metric, rank: int | None) -> Cell:
-    look = {1: "best", 2: "second"}.get(rank, "plain")
+    looks: dict[int | None, Look] = {1: "best", 2: "second"}
+    look = looks.get(rank, "plain")
     value = number_of(row, metric.name)
     if value is None or math.isnan(value):
         return Cell(NOTHING if value is None else UNDEFINED)

@@ -20,7 +20,7 @@ from step.seeds import derive_seed
 log = logging.getLogger(__name__)
 
 
-class Settings(Section):
+class MetricsTableSettings(Section):
     """What decides the intervals and the tests; methods and their order are among the files."""
 
     seed: int
@@ -28,10 +28,13 @@ class Settings(Section):
     evaluation: Evaluation
 
 
-def select(config: Config, task: str) -> Settings:
+Settings = MetricsTableSettings
+
+
+def select(config: Config, task: str) -> MetricsTableSettings:
     """Return the part of `config` that the table of `task` uses."""
     frames = config.video_format(config.tasks[task].domain).frames
-    return Settings(seed=config.seed, frames=frames, evaluation=config.evaluation)
+    return MetricsTableSettings(seed=config.seed, frames=frames, evaluation=config.evaluation)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Files:
     paired_with: PairedWith | None = None
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: MetricsTableSettings) -> None:
     """Write the table and log it; raises `InputError` where names and files do not match."""
     names = files.methods
     for given, option in ((files.inputs, "tables"), (files.features, "files of features")):

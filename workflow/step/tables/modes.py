@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +30,18 @@ STATISTICS = {
 }
 """Of the paper's rows and ours; another kind of data is called as it is."""
 
-MODE_COLUMNS = ("mode", "samples", "share", "share_low", "share_high", "representative", "data_misfit")
-MODE_COLUMNS += ("data_misfit_std", "data_misfit_representative", "stability")
+MODE_COLUMNS = (
+    "mode",
+    "samples",
+    "share",
+    "share_low",
+    "share_high",
+    "representative",
+    "data_misfit",
+    "data_misfit_std",
+    "data_misfit_representative",
+    "stability",
+)
 """What every table of modes has, beside the chi-squares and the features of its samples."""
 
 PAPER_COLUMNS = ("mode", "row", "value")
@@ -60,7 +71,7 @@ LOST_NOTE = (
 ANOTHER_NOTE = "The paper's modes are of its own video and networks: they are not the modes of the same numbers above."
 
 
-class Settings(Section):
+class ModesTableSettings(Section):
     """When there are said to be several modes, for the table's notes."""
 
     max_modes: Count
@@ -71,9 +82,12 @@ class Settings(Section):
     interval: Fraction
 
 
-def select(config: Config) -> Settings:
+Settings = ModesTableSettings
+
+
+def select(config: Config) -> ModesTableSettings:
     """Return the criterion of the study's modes."""
-    return Settings(**{name: getattr(config.modes, name) for name in Settings.model_fields})
+    return ModesTableSettings(**{name: getattr(config.modes, name) for name in ModesTableSettings.model_fields})
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ class Files:
     output: Documents
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: ModesTableSettings) -> None:
     """Write the table; raises `InputError` where a table lacks a column."""
     rows = read_table(files.table)
     check_modes(rows, str(files.table))
@@ -94,7 +108,7 @@ def tabulate(files: Files, settings: Settings) -> None:
     write_document(document, files.output)
 
 
-def say_criterion(settings: Settings) -> str:
+def say_criterion(settings: ModesTableSettings) -> str:
     """Return in words when there are several modes."""
     return (
         f"the Bayesian information criterion of a mixture of 2 to {settings.max_modes} Gaussians is the lowest, and "
@@ -167,14 +181,14 @@ def _lines(rows: Sequence[Row]) -> list[Line]:
     """Return the paper's statistics, then ours."""
     kinds = [column for column in rows[0] if column.startswith(CHI_SQUARE)]
     features = [column for column in rows[0] if column not in (*MODE_COLUMNS, *kinds, TRUTH, SENSE)]
-    lines = [_line(STATISTICS.get(kind, kind), rows, lambda row, kind=kind: _number(row, kind)) for kind in kinds]
+    lines = [_line(STATISTICS.get(kind, kind), rows, partial(_number, column=kind)) for kind in kinds]
     lines += [
         _line(STATISTICS["data_misfit"], rows, _misfit),
         _line("Data misfit of the sample in its middle", rows, lambda row: _number(row, "data_misfit_representative")),
         _line("Samples", rows, lambda row: row["samples"]),
         _line("Share", rows, _share),
     ]
-    lines += [_line(feature_label(name), rows, lambda row, name=name: _number(row, name)) for name in features]
+    lines += [_line(feature_label(name), rows, partial(_number, column=name)) for name in features]
     if SENSE in rows[0]:
         lines.append(_line("Sense of rotation", rows, lambda row: row[SENSE] or NOTHING))
     if TRUTH in rows[0]:

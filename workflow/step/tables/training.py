@@ -72,16 +72,19 @@ class PriorsOfDomain(Section):
     priors: DomainPriors
 
 
-class Settings(Section):
+class TrainingTableSettings(Section):
     """The domains of the whole study's tasks, in their order."""
 
     domains: tuple[PriorsOfDomain, ...]
 
 
-def select(config: Config) -> Settings:
+Settings = TrainingTableSettings
+
+
+def select(config: Config) -> TrainingTableSettings:
     """Return the domains of the tasks of the whole study."""
     domains = dict.fromkeys(config.tasks[task].domain for task in config.targets.all)
-    return Settings(domains=tuple(_priors_of(config, domain) for domain in domains))
+    return TrainingTableSettings(domains=tuple(_priors_of(config, domain) for domain in domains))
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Files:
     output: Documents
 
 
-def tabulate(files: Files, settings: Settings) -> None:
+def tabulate(files: Files, settings: TrainingTableSettings) -> None:
     """Write the table; raises `InputError` where a network is of another domain, or a domain has none."""
     folders = _folders_by_domain(files.networks, [of.domain for of in settings.domains])
     domains = [TrainedDomain(**{**dict(of), "records": _read_records(folders[of.domain])}) for of in settings.domains]
@@ -173,7 +176,7 @@ def _folders_by_domain(given: Mapping[tuple[str, str], Path], domains: list[str]
     return folders
 
 
-def _read_records(folders: dict[str, Path]) -> dict[str, dict[str, str]]:
+def _read_records(folders: dict[str, Path]) -> dict[str, Mapping[str, str]]:
     """Return the record of each network's training."""
     records = {}
     for network in sorted(folders, key=NETWORKS.index):
