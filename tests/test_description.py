@@ -59,7 +59,15 @@ def test_evaluations_per_sample_are_those_of_table_2(description, task, decoder,
 
 def test_jobs_of_a_task(description):
     # 20 test videos, one a job, nine methods; those and four references are evaluated.
-    jobs = {"measure": 1, "flow": 20, "sample": 180, "reference": 4, "evaluate": 13, "featurise": 1, "tabulate": 1}
+    jobs = {
+        "measure": 1,
+        "flow": 20,
+        "sample": 180,
+        "reference": 4,
+        "evaluate": 13,
+        "extract_features": 1,
+        "tabulate": 1,
+    }
     assert description["tasks"]["mri8"]["jobs"] == jobs
     assert description["tasks"]["mri8"]["test_videos"] == 20
 

@@ -48,7 +48,7 @@ def moving_spot() -> np.ndarray:
 @pytest.fixture
 def measurements(config, tmp_path) -> list[Path]:
     """Return the files of two videos, one of them at rest, measured with next to no noise."""
-    chosen = settings_of(config, "naive_inverse")
+    chosen = settings_of(config, "backprojection")
     forward_model = build_forward_model(chosen.measurement, SHAPE)
     files = []
     for number, video in enumerate((moving_spot(), np.repeat(moving_spot()[:1], SHAPE[0], axis=0))):
@@ -77,9 +77,9 @@ def known_weights(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("source", "text"), [("truth", "truth (oracle), TV-L1"), ("naive_inverse", "naive inverse, TV-L1")]
+    ("source", "text"), [("truth", "truth (oracle), TV-L1"), ("backprojection", "backprojection, TV-L1")]
 )
-def test_the_flow_of_truth_and_of_naive_inverse_follows_the_motion(
+def test_the_flow_of_truth_and_of_backprojection_follows_the_motion(
     config, measurements, tmp_path, source, text, capsys
 ):
     assert run(settings_of(config, source), measurements, tmp_path / "flow.h5") == 0
@@ -99,7 +99,7 @@ def test_the_flow_of_truth_and_of_naive_inverse_follows_the_motion(
 
 @pytest.mark.parametrize(
     ("source", "given", "asked"),
-    [("truth", "--measurements", "--truths"), ("naive_inverse", "--truths", "--measurements")],
+    [("truth", "--measurements", "--truths"), ("backprojection", "--truths", "--measurements")],
 )
 def test_the_flow_asks_for_the_files_that_it_is_taken_from(
     config, measurements, tmp_path, capsys, source, given, asked
@@ -119,7 +119,7 @@ def test_no_truth_is_taken_out_of_a_measurement(config, measurements, tmp_path, 
 
 
 def test_a_measurement_of_another_size_is_refused(config, measurements, tmp_path, capsys):
-    settings = settings_of(config, "naive_inverse").model_copy(update={"shape": (4, 2, 48, 48)})
+    settings = settings_of(config, "backprojection").model_copy(update={"shape": (4, 2, 48, 48)})
     assert run(settings, measurements, tmp_path / "flow.h5") == 1
     assert "video000.h5 holds kspace (4 x " in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 from step.__main__ import main
-from step.cli import observe
+from step.cli import read_observation
 from step.config.keys import DEMO_CONFIG
 from step.config.settings import dump_settings
 from step.config.study import load_config
@@ -87,9 +87,9 @@ def run(tmp_path) -> Run:
     def run_stage(scale: str | float = "estimate") -> int:
         study = STUDY.format(kspace=tmp_path / "k.mat", mask=tmp_path / "m.mat", scale=scale)
         (tmp_path / "study.yaml").write_text(study)
-        settings = dump_settings(observe.select(load_config(DEMO_CONFIG, tmp_path / "study.yaml"), "scan"))
+        settings = dump_settings(read_observation.select(load_config(DEMO_CONFIG, tmp_path / "study.yaml"), "scan"))
         files = ["--brightness", str(tmp_path / "index.csv"), "--output", str(tmp_path / "scan.h5")]
-        return main(["observe", "--settings", settings, *files])
+        return main(["read_observation", "--settings", settings, *files])
 
     return run_stage
 

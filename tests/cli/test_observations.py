@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from step.__main__ import main
-from step.cli import observe, summarise
+from step.cli import read_observation, summarise
 from step.config.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
@@ -67,14 +67,14 @@ def test_an_entry_that_is_wrong_is_one_line(study, changes, says):
 )
 def test_data_that_do_not_go_with_their_task_are_one_line(study, changes, says):
     with pytest.raises(InputError, match=says) as raised:
-        observe.select(study(**changes), "scan")
+        read_observation.select(study(**changes), "scan")
     assert "\n" not in str(raised.value)
 
 
 def test_settings_survive_the_way_through_the_command_line(study):
-    chosen = observe.select(study(), "scan")
-    assert parse_settings(dump_settings(chosen), observe.Settings) == chosen
-    assert observe.files(chosen) == [Path("k.mat"), Path("m.mat")]
+    chosen = read_observation.select(study(), "scan")
+    assert parse_settings(dump_settings(chosen), read_observation.Settings) == chosen
+    assert read_observation.files(chosen) == [Path("k.mat"), Path("m.mat")]
 
 
 def test_the_summary_is_mean_and_deviation_and_the_chi_squares_are_each_samples_own(study, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from step.__main__ import main
-from step.cli import evaluate, featurise, reference
+from step.cli import evaluate, extract_features, reference
 from step.config.settings import dump_settings, parse_settings
 from step.config.study import Config, load_config
 from step.errors import InputError
@@ -203,24 +203,27 @@ def run_evaluate(config: Config, folder: Path, measurements: list[str], weights:
     assert main(["evaluate", *settings, *weights, *names, "--output", str(folder / "bis.csv")]) == 0
 
 
-def featurised(config: Config, folder: Path, *names: str) -> VideoFeatures:
+def features_of_truths(config: Config, folder: Path, *names: str) -> VideoFeatures:
     """Return the features of the truths."""
-    settings = settings_of(featurise, config, TASK)
-    assert main(["featurise", *settings, *names, "--output", str(folder / "features.h5")]) == 0
+    settings = settings_of(extract_features, config, TASK)
+    assert main(["extract_features", *settings, *names, "--output", str(folder / "features.h5")]) == 0
     return read_features(folder / "features.h5")
 
 
 @pytest.mark.slow
 def test_videos_too_short_for_i3d_have_no_features(config, measurements, tmp_path):
     weights = weights_arguments(tmp_path, "i3d", I3D().state_dict())
-    features = featurised(config, tmp_path, *weights, "--truths", *truths_of(measurements))
+    features = features_of_truths(config, tmp_path, *weights, "--truths", *truths_of(measurements))
     assert features.missing == "videos have 4 frames, I3D needs 9"
     assert (features.videos, features.features.shape, features.frames) == ((), (0, 0), 0)
 
 
 def test_without_weights_there_are_no_features(config, measurements, tmp_path):
     weights = weights_arguments(tmp_path, "i3d", None)
-    assert featurised(config, tmp_path, *weights, "--truths", *truths_of(measurements)).missing == "weights.i3d is null"
+    assert (
+        features_of_truths(config, tmp_path, *weights, "--truths", *truths_of(measurements)).missing
+        == "weights.i3d is null"
+    )
 
 
 @pytest.mark.slow
@@ -232,7 +235,7 @@ def test_truths_and_reconstructions_are_described_alike(config, no_weights, tmp_
     weights = weights_arguments(tmp_path, "i3d", state)
     truths = [moving_blob(number).repeat(3, 1, 1, 1)[:9] for number in range(2)]
     files = write_measurements(config, tmp_path, truths)
-    described = featurised(config, tmp_path, *weights, "--truths", *truths_of(files))
+    described = features_of_truths(config, tmp_path, *weights, "--truths", *truths_of(files))
     assert described.videos == ("video000", "video001")
     assert (described.features.shape, described.frames, described.missing) == ((2, 400), 9, "")
     assert described.weights == "i3d: drawn, SHA-256 01234567"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from step.__main__ import main
-from step.cli import observe
+from step.cli import read_observation
 from step.config.settings import dump_settings
 from step.config.study import load_config
 from step.io.reconstructions import read_attributes, read_measurement
@@ -82,10 +82,10 @@ def observed(tmp_path, capfd) -> Callable:
         values |= {"right_ascension_h": 12.513729, "declination_deg": 12.391123} | keys
         entry = tmp_path / "mine.yaml"
         entry.write_text(ENTRY.format(file=tmp_path / name, **values), encoding="utf-8")
-        settings = dump_settings(observe.select(load_config(entry), "night"))
+        settings = dump_settings(read_observation.select(load_config(entry), "night"))
         files = ["--brightness", str(tmp_path / "index.csv"), "--output", str(output)]
         output.unlink(missing_ok=True)
-        status = main(["observe", "--settings", settings, *files])
+        status = main(["read_observation", "--settings", settings, *files])
         log = capfd.readouterr().err
         if status:
             assert not output.exists()

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from step.cli import take_network
-from step.cli.observe import brightness_from
+from step.cli.read_observation import brightness_from
 from step.config.pretrained import pretrained_settings
 from step.config.study import load_config
 from step.errors import InputError

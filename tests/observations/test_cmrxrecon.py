@@ -112,7 +112,7 @@ def test_scale_and_phase_of_a_fully_sampled_sequence_are_those_of_preparation(tm
     measurement, attributes = read(settings, None)
     video = prepared(tmp_path, kspace, settings)
     model = CartesianMri(torch.ones(16, dtype=torch.bool), noise_level=1.0)
-    np.testing.assert_allclose(model.naive_inverse(to_tensors(measurement))[0].numpy(), video.frames, atol=1e-6)
+    np.testing.assert_allclose(model.backprojection(to_tensors(measurement))[0].numpy(), video.frames, atol=1e-6)
     assert attributes["scale"] == pytest.approx(video.scale, rel=1e-6)
 
 
@@ -121,7 +121,7 @@ def test_the_largest_magnitude_of_the_zero_filled_image_is_scaled_to_1(observe):
     image[:, :, 0] = 1e-4  # brighter, but outside the frame
     measurement, _ = read(observe(to_kspace(image), lines_of(20), scale="peak"), None)
     model = CartesianMri(torch.ones(16, dtype=torch.bool), noise_level=1.0)
-    zero_filled = model.naive_inverse(to_tensors(measurement))
+    zero_filled = model.backprojection(to_tensors(measurement))
     assert float(zero_filled.square().sum(dim=2).max()) == pytest.approx(1, rel=1e-5)
 
 
@@ -161,7 +161,7 @@ def test_a_fully_measured_sequence_leaves_as_the_magnitudes_of_the_raw_file(tmp_
     settings = observe(to_kspace(image), np.ones(20, bool), scale="peak", reference_phase=True, pixel_mm=1.5)
     measurement, attributes = read(settings, None)
     model = CartesianMri(torch.ones(16, dtype=torch.bool), noise_level=1.0)
-    video = model.naive_inverse(to_tensors(measurement))[0].numpy()
+    video = model.backprojection(to_tensors(measurement))[0].numpy()
     export(settings, {"mean": video, "sample000": video / 2}, measurement, attributes, tmp_path)
     raw = np.abs(image[:, 1, 2:18, 8:24]).transpose(2, 1, 0)[:, :, None]
     for name, expected in (("mean", raw), ("sample000", raw / 2)):

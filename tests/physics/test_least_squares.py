@@ -86,10 +86,10 @@ def test_the_gradient_is_the_adjoint_of_the_residual_over_the_variance(model):
     torch.testing.assert_close(gradient, model.adjoint(residual, measurement) / NOISE**2)
 
 
-def test_the_naive_inverse_is_the_adjoint_of_the_data(model):
+def test_the_backprojection_is_the_adjoint_of_the_data(model):
     measurement = model.measure(video_of(1), seed=0)
     expected = (model.matrix.mH @ measurement["product"]).real[:, :, None]
-    assert torch.equal(model.naive_inverse(measurement), expected)
+    assert torch.equal(model.backprojection(measurement), expected)
 
 
 def test_misfit_and_chi_square_of_the_truth_are_those_of_the_noise_and_count_measured_data_alone(model):

@@ -30,14 +30,14 @@ def test_a_mask_with_more_central_lines_than_lines_is_refused():
         equispaced_mask(16, 8, 24)
 
 
-def test_naive_inverse_is_the_adjoint_of_the_noiseless_measurement():
+def test_backprojection_is_the_adjoint_of_the_noiseless_measurement():
     forward = model(noise_level=0.0)
     video, other = random_video(1, 2, 3, 2, 16, 12), random_video(2, 2, 3, 2, 16, 12)
     measured = forward.measure(video, torch.Generator())["kspace"]
     mask = forward.mask[:, None]
     probe = mask * fft2c(torch.complex(other[:, :, 0], other[:, :, 1]))
     left = (measured.conj() * probe).sum().real
-    right = (video * forward.naive_inverse({"kspace": probe})).sum()
+    right = (video * forward.backprojection({"kspace": probe})).sum()
     assert torch.allclose(left, right)
 
 
@@ -65,7 +65,7 @@ def test_gradient_of_the_likelihood_is_the_adjoint_of_the_residual_over_the_vari
     measurement = forward.measure(truth, torch.Generator().manual_seed(0))
     (gradient,) = torch.autograd.grad(forward.negative_log_likelihood(video, measurement).sum(), video)
     residual = forward.mask[:, None] * fft2c(torch.complex(video[:, :, 0], video[:, :, 1])) - measurement["kspace"]
-    assert torch.allclose(gradient, forward.naive_inverse({"kspace": residual.detach()}) / 0.2**2)
+    assert torch.allclose(gradient, forward.backprojection({"kspace": residual.detach()}) / 0.2**2)
 
 
 def test_likelihood_is_a_sum_over_chunks_of_frames():

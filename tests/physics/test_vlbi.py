@@ -302,7 +302,7 @@ def test_the_dirty_image_is_the_adjoint_of_the_transform_without_pulse():
 def test_a_frame_without_data_is_dark_in_the_dirty_video(model, measured):
     lost = {name: array.clone() for name, array in measured.items()}
     lost["sigma"][:, 3] = 0
-    dirty = model.naive_inverse(lost)
+    dirty = model.backprojection(lost)
     assert dirty.shape == (1, 64, 1, 32, 32)
     assert (dirty[:, 3] == -1).all()
     assert dirty.amax().item() == pytest.approx(1)

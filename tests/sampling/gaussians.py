@@ -65,7 +65,7 @@ class LinearGaussianModel:
     def misfit(self, video: torch.Tensor, measurement: dict[str, torch.Tensor]) -> torch.Tensor:
         return (self._apply(video) - measurement["y"]).square().mean(dim=(1, 2, 3))
 
-    def naive_inverse(self, measurement: dict[str, torch.Tensor]) -> torch.Tensor:
+    def backprojection(self, measurement: dict[str, torch.Tensor]) -> torch.Tensor:
         return (measurement["y"] @ self.matrix)[:, :, None]
 
     def precision(self) -> torch.Tensor:

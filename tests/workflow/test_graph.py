@@ -30,7 +30,15 @@ DATA = {"ingest": N_PATIENTS, "prepare": N_PATIENTS, "split": 1}
 BLACK_HOLE_DATA = {"ingest": N_MOVIES + 1, "prepare": N_MOVIES + 1, "split": 1}
 PRIORS = {"train_autoencoder": 1, "train_denoiser": 3}
 WEIGHTS = {"fetch_weights": 3}
-TABLE = {"measure": 1, "flow": 20, "sample": 9 * 20, "reference": 4, "evaluate": 13, "featurise": 1, "tabulate": 1}
+TABLE = {
+    "measure": 1,
+    "flow": 20,
+    "sample": 9 * 20,
+    "reference": 4,
+    "evaluate": 13,
+    "extract_features": 1,
+    "tabulate": 1,
+}
 BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 12}
 OF_MEASUREMENT = {"plot_coverage": 1, "plot_dirty": 1}
 PICTURES = {"plot_comparison": 1, "plot_movie": 10, "plot_flow": 1}
@@ -44,10 +52,10 @@ POSTERIOR = {"sample_posterior": 10, "summarise": 1, "modes": 1, "table_modes": 
 CALIBRATION = {"sample_calibration": 2 * 20, "calibrate": 2, "plot_calibration": 1}
 # The prior after six numbers of epochs and after the last, which is the study's own and is sampled already.
 EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation": 1, "plot_ablation": 1}
-REPORT = {"account": 1, "report_study": 1}
-TOUR_REPORT = {"account": 1, "report_tour": 1}
+REPORT = {"run_summary": 1, "report_study": 1}
+TOUR_REPORT = {"run_summary": 1, "report_tour": 1}
 # The tour shows four methods, none of which has a flow.
-TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "featurise": 1, "tabulate_tour": 1}
+TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "extract_features": 1, "tabulate_tour": 1}
 BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7}
 TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_movie": 4}
 
@@ -130,12 +138,12 @@ def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
         *(f"{domain}/{stage}/000" for domain in DOMAINS.values() for stage in ("simulate", "ingest", "prepare")),
         *(f"{domain}/split" for domain in DOMAINS.values()),
         *(f"{domain}/train/{net}" for domain in DOMAINS.values() for net in ("autoencoder", "image", "video", "joint")),
-        *(f"{task}/{stage}" for task in ROWS for stage in ("measure", "flow/000", "featurise")),
+        *(f"{task}/{stage}" for task in ROWS for stage in ("measure", "flow/000", "extract_features")),
         *(f"{task}/sample/{method}-000" for task in ROWS for method in METHODS),
         *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task] if row not in METHODS),
         *(f"{task}/evaluate/{row}" for task in ROWS for row in ROWS[task]),
         *(f"{task}/tabulate" for task in ROWS),
-        *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("observe", "summarise", "modes")),
+        *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("read", "summarise", "modes")),
         *(f"posteriors/ring/{stage}" for stage in ("sample-000", "sample-001", "summarise", "modes")),
         *(f"blackhole/{stage}/{of}" for stage in ("calibration", "calibrate") for of in CALIBRATED[stage]),
         *(f"{domain}/generate/{prior}" for domain in DOMAINS.values() for prior in ("image", "video", "joint")),
@@ -177,7 +185,7 @@ def test_what_could_not_be_measured_is_an_empty_cell_with_its_reason(miniature, 
         assert "no FVD: weights.i3d is null" in row["remarks"]
 
 
-@pytest.mark.parametrize(("task", "source"), [("mri8", "naive inverse"), ("blackhole", "truth (oracle)")])
+@pytest.mark.parametrize(("task", "source"), [("mri8", "backprojection"), ("blackhole", "truth (oracle)")])
 def test_the_tables_say_which_flow_moved_the_noise(miniature, task, source):
     with (miniature.folder / RESULTS / task / "metrics.csv").open() as file:
         flows = {row["method"]: row["flow"] for row in csv.DictReader(file)}

@@ -112,7 +112,7 @@ def test_a_file_that_a_plug_in_noise_names_is_an_input_of_its_sampling_alone(of_
 def test_no_job_that_reconstructs_from_a_measurement_is_given_a_truth(of_plug_ins):
     given = {job for job, files in of_plug_ins.items() if any("truths" in file for file in files)}
     stages = {job.removeprefix("mri8/").partition("/")[0] for job in given}
-    assert stages == {"evaluate", "reference", "calibrate", "featurise", "figures"}
+    assert stages == {"evaluate", "reference", "calibrate", "extract_features", "figures"}
     assert {job for job in given if "reference" in job} == {"mri8/reference/static", "mri8/reference/vae"}
 
 
@@ -127,9 +127,9 @@ def test_an_observation_needs_training_videos_only_where_its_format_uses_them(in
     nights = "observations: {night: {data: {light_curve: none}}}\n"
     targets = [f"results/miniature/observations/{name}/{name}.h5" for name in ("night", "scan")]
     jobs = inputs_of(*targets, overlay=nights)
-    assert set(jobs) == {"observations/night/observe", "observations/scan/observe"}
+    assert set(jobs) == {"observations/night/read", "observations/scan/read"}
     jobs = inputs_of(targets[0], overlay="{}\n")
-    assert "results/miniature/blackhole/index.csv" in jobs["observations/night/observe"]
+    assert "results/miniature/blackhole/index.csv" in jobs["observations/night/read"]
 
 
 def test_masks_are_drawn_of_every_domain_that_has_a_measurement_of_model_mri(project_copy):

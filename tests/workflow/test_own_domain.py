@@ -21,7 +21,7 @@ RESULTS = "results/miniature/cells4"
 TABLE = f"{RESULTS}/tour/metrics.csv"
 RAW = {"ingest": 2, "prepare": 2, "split": 1}
 TRAINED = {"train_autoencoder": 1, "train_denoiser": 2}
-SAMPLED = {"measure": 1, "sample": 2, "reference": 2, "evaluate": 4, "featurise": 1, "tabulate_tour": 1}
+SAMPLED = {"measure": 1, "sample": 2, "reference": 2, "evaluate": 4, "extract_features": 1, "tabulate_tour": 1}
 
 
 def study(folder: Path) -> dict:

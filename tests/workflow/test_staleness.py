@@ -38,10 +38,10 @@ FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "table_costs": 1} | TABLE
 OF_OBSERVED = ("summarise_observation", "modes_of_observation", "plot_modes_of_observation", "plot_observation")
 NIGHT = {"sample_observation": 2, "export": 1} | dict.fromkeys(OF_OBSERVED, 1)
 SCAN = NIGHT | {"sample_observation": 1}
-FROM_NIGHT = NIGHT | {"observe": 1, "plot_observed_coverage": 1}
+FROM_NIGHT = NIGHT | {"read_observation": 1, "plot_observed_coverage": 1}
 # The scan's noise moves with its flow.
 SCAN_OF_FLOW = SCAN | {"flow_of_observation": 1}
-FROM_SCAN = SCAN_OF_FLOW | {"observe": 1}
+FROM_SCAN = SCAN_OF_FLOW | {"read_observation": 1}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Domain:
 
     @property
     def table(self) -> Jobs:
-        return {"evaluate": METHODS + self.references, "featurise": 1} | TABLES
+        return {"evaluate": METHODS + self.references, "extract_features": 1} | TABLES
 
     @property
     def from_measure(self) -> Jobs:
@@ -126,7 +126,7 @@ CONFIG_EDITS = {
     "data: {blackhole: {simulation: {flux_jy: 2.0}}}": BLACK_HOLE.from_simulation,
     "data: {blackhole: {cadence_s: 1600.0}}": BLACK_HOLE.from_ingest,
     "data: {blackhole: {field_of_view_uas: 120.0}}": BLACK_HOLE.from_prepare,
-    "data: {mri: {scale: 2.0e+6}}": total(HEART.from_prepare, {"observe": 1, "flow_of_observation": 1}),
+    "data: {mri: {scale: 2.0e+6}}": total(HEART.from_prepare, {"read_observation": 1, "flow_of_observation": 1}),
     "data: {mri: {split: {test: 1}}}": HEART.from_split,
     "data: {mri: {images: 20}}": HEART.from_split,
     # What is dark differs, which trainings fill up with, and the flow too is of frames as they are seen.
@@ -187,8 +187,8 @@ LIBRARY_EDITS = {
 }
 
 
-# The account says the whole configuration, and the report has it and everything else.
-REPORT = {"account": 1, "report_study": 1}
+# The run summary says the whole configuration, and the report has it and everything else.
+REPORT = {"run_summary": 1, "report_study": 1}
 
 # What is made of the samples and priors beside the tables of methods, and has expectations of its own.
 OF_POSTERIOR = {"summarise": 1, "modes": 1, "table_modes": 1, "plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1}

@@ -22,7 +22,7 @@ tasks:
     videos_per_job: 2
     references: [zero_filled, total_variation, static]
     total_variation: {weight: 0.01, iterations: 2}
-    flow: {source: naive_inverse, estimator: tvl1, tvl1: {attachment: 15, tightness: 0.3, warps: 5, iterations: 10}}
+    flow: {source: backprojection, estimator: tvl1, tvl1: {attachment: 15, tightness: 0.3, warps: 5, iterations: 10}}
     sampler:
       annealing: {levels: 2, sigma_max: 20, sigma_min: 0.05, rho: 7}
       ode: {steps: 2, sigma_min: 0.01, rho: 7}
@@ -47,7 +47,7 @@ tasks:
 """
 
 
-JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 3, "evaluate": 12, "featurise": 1, "tabulate": 1}
+JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 3, "evaluate": 12, "extract_features": 1, "tabulate": 1}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_new_measurement_goes_through_the_graph_to_its_table(with_deblurring):
     references = ["zero_filled", "total_variation", "static"]
     assert list(rows) == ["bis", "bcs", *warping, "step_video", "step_joint", *references]
     assert all(math.isfinite(float(row["psnr"])) for row in rows.values())
-    # The measurement is nearly the video, so the naive inverse is close to it; and the classical one fits the data.
+    # The measurement is nearly the video, so the backprojection is close to it; and the classical one fits the data.
     assert float(rows["zero_filled"]["psnr"]) > 15
     assert float(rows["total_variation"]["data_misfit"]) < float(rows["zero_filled"]["data_misfit"])
 
@@ -77,8 +77,8 @@ def test_an_edit_of_the_new_module_makes_its_jobs_stale_and_no_other(with_deblur
     copy, entry = with_deblurring
     with copy.edited("deblurring.py", lambda text: text.replace("fftfreq(length)", "fftfreq(length) * 1")):
         run = copy.snakemake("-n", "all", "results/miniature/deblurring/metrics.csv", overlays=(MINIATURE, entry))
-    # The account says the whole configuration, which has a task more.
-    assert run.jobs == JOBS | {"account": 1, "report_study": 1}
+    # The run summary says the whole configuration, which has a task more.
+    assert run.jobs == JOBS | {"run_summary": 1, "report_study": 1}
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,9 @@ def figure_files(figure, task):
 def subject_shards(domain):
     """Return the subjects of each ingestion job, and the raw files of each subject, by name."""
     data = CONFIG.video_format(domain)
-    files = checked(import_module(checked(module_name, "ingest", data.module, f"data.{domain}.module")).find_files, data)
+    files = checked(
+        import_module(checked(module_name, "ingest", data.module, f"data.{domain}.module")).find_files, data
+    )
     return shards(sorted(files), data.subjects_per_job), files
 
 
@@ -220,7 +222,9 @@ def observed(w):
 
 def observes(question, w):
     """Return what the format of an observation says: its `files`, or whether it `uses_training` videos."""
-    return checked(getattr(stage_module("observe"), question), selected("observe", observation=w.observation))
+    return checked(
+        getattr(stage_module("read_observation"), question), selected("read_observation", observation=w.observation)
+    )
 
 
 def priors_of_observation(w):

@@ -61,7 +61,7 @@ rule evaluate:
         " {params.features:q} --output {output.metrics:q}"
 
 
-rule featurise:
+rule extract_features:
     input:
         truths=RESULTS / "{task}/truths",
         weights=RESULTS / "weights/i3d.safetensors",
@@ -69,9 +69,9 @@ rule featurise:
     output:
         RESULTS / "{task}/features/truth.h5",
     log:
-        RESULTS / "logs/{task}/featurise.log",
+        RESULTS / "logs/{task}/extract_features.log",
     benchmark:
-        RESULTS / "benchmarks/{task}/featurise.tsv"
+        RESULTS / "benchmarks/{task}/extract_features.tsv"
     conda:
         "../../envs/step.yaml"
     resources:
@@ -79,10 +79,10 @@ rule featurise:
         runtime=growing(60),
     params:
         truths=lambda w: truth_files(w.task, tests(w.task)),
-        settings=lambda w: settings("featurise", task=w.task),
-        code=code("featurise"),
+        settings=lambda w: settings("extract_features", task=w.task),
+        code=code("extract_features"),
     shell:
-        "python -m step featurise --settings {params.settings:q} --log {log:q}"
+        "python -m step extract_features --settings {params.settings:q} --log {log:q}"
         " --weights {input.weights:q} --checksums {input.checksums:q}"
         " --truths {params.truths:q} --output {output:q}"
 

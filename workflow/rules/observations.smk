@@ -4,7 +4,7 @@ OBSERVED = RESULTS / "observations/{observation}"
 MEASURED = str(OBSERVED / "{observation}.h5")
 
 
-rule observe:
+rule read_observation:
     input:
         # Only where the brightness of the training videos has a part in the measurement.
         brightness=lambda w: (
@@ -15,9 +15,9 @@ rule observe:
     output:
         MEASURED,
     log:
-        RESULTS / "logs/observations/{observation}/observe.log",
+        RESULTS / "logs/observations/{observation}/read.log",
     benchmark:
-        RESULTS / "benchmarks/observations/{observation}/observe.tsv"
+        RESULTS / "benchmarks/observations/{observation}/read.tsv"
     conda:
         "../../envs/step.yaml"
     resources:
@@ -25,10 +25,10 @@ rule observe:
         runtime=growing(30),
     params:
         brightness=lambda w, input: ["--brightness", input.brightness] if input.brightness else [],
-        settings=lambda w: settings("observe", observation=w.observation),
-        code=lambda w: code("observe", observation=w.observation),
+        settings=lambda w: settings("read_observation", observation=w.observation),
+        code=lambda w: code("read_observation", observation=w.observation),
     shell:
-        "python -m step observe --settings {params.settings:q} --log {log:q}"
+        "python -m step read_observation --settings {params.settings:q} --log {log:q}"
         " {params.brightness:q} --output {output:q}"
 
 

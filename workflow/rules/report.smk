@@ -9,28 +9,28 @@ report: "../report/workflow.rst"
 rule reported_study:
     input:
         study_results(),
-        RESULTS / "account/study.html",
+        RESULTS / "run_summary/study.html",
 
 
 rule reported_tour:
     input:
         tour_results(),
-        RESULTS / "account/tour.html",
+        RESULTS / "run_summary/tour.html",
 
 
-rule account:
+rule run_summary:
     input:
         lambda w: study_results() if w.target == "study" else tour_results(),
     output:
         page=report(
-            RESULTS / "account/{target}.html",
-            caption="../report/account.rst",
-            category="Account",
-            labels={"account": "configuration, versions, run times"},
+            RESULTS / "run_summary/{target}.html",
+            caption="../report/run_summary.rst",
+            category="Run summary",
+            labels={"run_summary": "configuration, versions, run times"},
         ),
-        study=RESULTS / "account/{target}.yaml",
+        study=RESULTS / "run_summary/{target}.yaml",
     log:
-        RESULTS / "logs/account/{target}.log",
+        RESULTS / "logs/run_summary/{target}.log",
     wildcard_constraints:
         target="study|tour",
     localrule: True
@@ -41,18 +41,18 @@ rule account:
         runtime=growing(10),
     params:
         benchmarks=RESULTS / "benchmarks",
-        settings=settings("account"),
-        code=code("account"),
+        settings=settings("run_summary"),
+        code=code("run_summary"),
     shell:
-        "python -m step account --settings {params.settings:q} --log {log:q}"
+        "python -m step run_summary --settings {params.settings:q} --log {log:q}"
         " --benchmarks {params.benchmarks:q} --study {output.study:q} --output {output.page:q}"
 
 
 rule report_study:
     input:
         results=lambda w: study_results(),
-        account=RESULTS / "account/study.html",
-        study=RESULTS / "account/study.yaml",
+        summary=RESULTS / "run_summary/study.html",
+        study=RESULTS / "run_summary/study.yaml",
     output:
         RESULTS / "report.html",
     log:
@@ -66,7 +66,7 @@ rule report_study:
     params:
         target="reported_study",
         snakefile=own("Snakefile"),
-        settings=settings("account"),
+        settings=settings("run_summary"),
     shell:
         # The study's own configuration, whole: a profile or an option of the run around it is not asked again.
         "env -u SNAKEMAKE_PROFILE python -m snakemake --nolock --cores 1 --workflow-profile none"
@@ -77,8 +77,8 @@ rule report_study:
 use rule report_study as report_tour with:
     input:
         results=lambda w: tour_results(),
-        account=RESULTS / "account/tour.html",
-        study=RESULTS / "account/tour.yaml",
+        summary=RESULTS / "run_summary/tour.html",
+        study=RESULTS / "run_summary/tour.yaml",
     output:
         RESULTS / "tour.html",
     log:
@@ -86,4 +86,4 @@ use rule report_study as report_tour with:
     params:
         target="reported_tour",
         snakefile=own("Snakefile"),
-        settings=settings("account"),
+        settings=settings("run_summary"),

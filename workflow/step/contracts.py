@@ -52,7 +52,7 @@ class ForwardModel(Protocol):
         """Return the reduced chi-square of each kind of data by its name, each of shape (batch,)."""
         ...
 
-    def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
+    def backprojection(self, measurement: Measurement) -> torch.Tensor:
         """Return the instrument's own picture of the data (batch, time, channel, y, x), without any prior."""
         ...
 

@@ -114,7 +114,7 @@ def _describe_task(config: Config, task: str) -> dict:
             "sample": n_shards * n_methods,
             "reference": n_references,
             "evaluate": n_methods + n_references,
-            "featurise": 1,  # the truth
+            "extract_features": 1,  # the truth
             "tabulate": 1,
         },
     }

@@ -1,6 +1,6 @@
 """Reconstruct videos without a diffusion prior, for the reference rows of the table.
 
-`zero_filled` and `dirty` are the forward model's naive inverse, `total_variation` is the classical reconstruction.
+`zero_filled` and `dirty` are the forward model's backprojection, `total_variation` is the classical reconstruction.
 `static` and `vae` know the truth: they are its time average, repeated, and its passage through the
 autoencoder, and show what a method without motion, and a method with these latents, can score at best.
 """
@@ -80,7 +80,7 @@ def reconstruct_files(
 def _from_measurement(
     measurement: MeasurementOfDomain, shape: tuple[int, int, int, int], chosen: TotalVariation | None
 ) -> "Reconstruct":
-    """Return the function from a measurement's file to its naive inverse, or to its classical reconstruction."""
+    """Return the function from a measurement's file to its backprojection, or to its classical reconstruction."""
     from step.io.reconstructions import read_measurement
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
     from step.sampling.total_variation import reconstruct_total_variation
@@ -92,7 +92,7 @@ def _from_measurement(
         measured = to_tensors(read_measurement(path))
         check_measurement(measured, forward_model, shape, path)
         if chosen is None:
-            return forward_model.naive_inverse(measured)
+            return forward_model.backprojection(measured)
         return reconstruct_total_variation(forward_model, measured, chosen.weight, chosen.iterations)
 
     return reconstruct

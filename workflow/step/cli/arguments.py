@@ -20,7 +20,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser, stage: ModuleType) -
     group = parser.add_argument_group("settings", "give either --settings, as the workflow does, or --config")
     group.add_argument("--settings", metavar="JSON", help="exactly the values that the stage uses")
     group.add_argument(
-        "--config", metavar="FILE", nargs="+", type=Path, help="configuration laid over config/config.yaml"
+        "--config", metavar="FILE", nargs="+", type=Path, help="configuration overlaid on config/config.yaml"
     )
     parser.add_argument("--log", metavar="FILE", type=Path, help="file that gets the log too")
     for name in _selectors(stage):

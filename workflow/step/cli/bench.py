@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, settings: BenchmarkSettings) -> None:
     import torch
 
     from step.benchmark.task_costs import costs_of_task
-    from step.figures.account import machine
+    from step.figures.run_summary import machine
     from step.io.tables import write_table
     from step.models.untrained import untrained_prior
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from step.cli.files import add_reconstructions
-from step.cli.observe import open_door
-from step.cli.observe import select as select_observation
+from step.cli.read_observation import open_format
+from step.cli.read_observation import select as select_observation
 from step.config.sections import Section
 from step.config.study import Config
 from step.plugins import format_name
@@ -49,10 +49,10 @@ def run(arguments: argparse.Namespace, settings: ExportSettings) -> None:
     from step.io.atomic import whole_folder
     from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions, read_summary
 
-    door, values = open_door(settings.format, settings.values)
+    plug_in, values = open_format(settings.format, settings.values)
     samples = read_reconstructions(arguments.reconstructions)[arguments.measurement.stem].samples
     videos = read_summary(arguments.summary) | {f"sample{n:03d}": sample for n, sample in enumerate(samples)}
     measurement = read_measurement(arguments.measurement)
     with whole_folder(arguments.output) as folder:
-        door.export(values, videos, measurement, read_attributes(arguments.measurement), folder)
+        plug_in.export(values, videos, measurement, read_attributes(arguments.measurement), folder)
     log.info("wrote %d videos to %s", len(videos), arguments.output)

@@ -1,6 +1,6 @@
 """Fetch the weights of a network that others trained, check them, and keep them as safetensors.
 
-Where they cannot be had the file that is kept says why, and what needs them is left out. A file that is not
+Where they cannot be obtained the file that is kept says why, and what needs them is left out. A file that is not
 the known one is an error.
 """
 

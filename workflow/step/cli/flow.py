@@ -1,6 +1,6 @@
 """Estimate the optical flow of videos, which noise-warping methods move their noise with.
 
-It is the flow of the measurement's naive inverse, or of the truth, an oracle. The file says which, by which
+It is the flow of the measurement's backprojection, or of the truth, an oracle. The file says which, by which
 estimator, and how far that estimator is off where the motion is known.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SOURCES = {"truth": ORACLE_FLOW, "naive_inverse": "naive inverse"}
+SOURCES = {"truth": ORACLE_FLOW, "backprojection": "backprojection"}
 
 Settings = FlowSettings
 select = flow_settings

@@ -1,6 +1,6 @@
 """Reconstruct videos without a diffusion prior, for the reference rows of the table.
 
-`zero_filled` and `dirty` are the forward model's naive inverse, `total_variation` is the classical reconstruction.
+`zero_filled` and `dirty` are the forward model's backprojection, `total_variation` is the classical reconstruction.
 `static` and `vae` know the truth: they are its time average, repeated, and its passage through the
 autoencoder, and show what a method without motion, and a method with these latents, can score at best.
 """

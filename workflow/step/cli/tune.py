@@ -1,4 +1,4 @@
-"""Search for settings of the sampler that suit validation videos, and write them as a configuration to lay over.
+"""Search for settings of the sampler that suit validation videos, and write a configuration to overlay on others.
 
 All trials sample the same videos with the same random numbers, so that they differ by their settings alone. What was
 tried is kept: the same command goes on after a kill, and so does one with more trials.
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_truths(parser)
     parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder of what was tried, for later")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="YAML", help="the best settings, to lay over the study's"
+        "--output", type=Path, required=True, metavar="YAML", help="the best settings, to overlay on the study's"
     )
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="what was tried, one row per trial")
 

@@ -254,9 +254,9 @@ class TvL1(Section):
 class Flow(Section):
     """The optical flow that noise-warping methods move their noise with."""
 
-    source: Literal["truth", "naive_inverse"] = Field(
-        description="the video whose motion is estimated: the measurement's `naive_inverse`, or the `truth`, an oracle "
-        "that no real measurement has and that every table marks"
+    source: Literal["truth", "backprojection"] = Field(
+        description="the video whose motion is estimated: the measurement's `backprojection`, or the `truth`, an "
+        "oracle that no real measurement has and that every table marks"
     )
     estimator: Literal["raft", "tvl1"] = Field(
         description="`raft`: RAFT (`raft_large` of torchvision), or TV-L1 where its weights cannot be obtained, as the "
@@ -280,7 +280,7 @@ class Task(Section):
     )
     references: tuple[Reference, ...] = Field(
         description="reference rows of the task's table, below the methods: `zero_filled` (MRI) and `dirty` (black "
-        "hole), the naive inverse, and `total_variation` (linear measurements only) use the measurement alone; "
+        "hole), the backprojection, and `total_variation` (linear measurements only) use the measurement alone; "
         "`static` (the truth's time average) and `vae` (the truth through the autoencoder) use the truth"
     )
     total_variation: TotalVariation | None = Field(description="null where `references` does not name it")

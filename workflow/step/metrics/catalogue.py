@@ -30,7 +30,7 @@ METRICS = OURS + AUTHORS
 """The columns of every table of metrics."""
 
 OF_SOME_MEASUREMENTS = (closures.PHASES, closures.AMPLITUDES)
-"""Columns beside these, of measurements that have such data."""
+"""Columns next to these, of measurements that have such data."""
 
 BY_NAME = {metric.name: metric for metric in (*METRICS, fvd.METRIC, *OF_SOME_MEASUREMENTS)}
 

@@ -27,7 +27,7 @@ class EvaluationSettings(Section):
 
     measurement: MeasurementOfDomain
     display: Display
-    metrics: tuple[ModuleName, ...]  # of your own, beside the library's
+    metrics: tuple[ModuleName, ...]  # of your own, next to the library's
 
 
 def evaluation_settings(config: Config, task: str) -> EvaluationSettings:

@@ -12,7 +12,7 @@ FrameDistance = Callable[[np.ndarray, np.ndarray], float]
 
 @dataclass(frozen=True)
 class ScoredVideo:
-    """One reconstruction beside its truth, as metrics look at it."""
+    """One reconstruction next to its truth, as metrics look at it."""
 
     frames: np.ndarray  # (time, y, x) in [0, 1]
     true_frames: np.ndarray  # (time, y, x) in [0, 1]

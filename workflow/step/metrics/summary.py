@@ -18,7 +18,7 @@ from step.metrics.significance import holm, sign_flip_p
 from step.seeds import derive_seed
 
 VideoScores = Mapping[str, Mapping[str, float | None]]
-"""The metrics of each video, by the video's name; None where a metric could not be had."""
+"""The metrics of each video, by the video's name; None where a metric could not be obtained."""
 
 Row = dict[str, Any]
 """What the table says of one method; None is an empty cell."""
@@ -36,7 +36,7 @@ class MethodScores:
 
 @dataclass(frozen=True)
 class Distance:
-    """The Fréchet video distance of one method to the truth; None where it could not be had."""
+    """The Fréchet video distance of one method to the truth; None where it could not be obtained."""
 
     value: float | None
     low: float | None
@@ -111,7 +111,7 @@ def summarise(
     `fvd_high`, the numbers of `videos` and of their `frames`, and texts: `flow`, `lpips_weights`, `fvd_weights`,
     `remarks`.
 
-    A metric that could not be had for one video is None, an empty cell; one that is nan for one video is nan in
+    A metric that could not be obtained for one video is None, an empty cell; one that is nan for one video is nan in
     the mean, since a mean over the others would not be comparable with the other rows. Spreads of a single video
     are nan, and where nothing is tested p is None. Raises `InputError` where the methods were evaluated on
     different videos.
@@ -122,9 +122,9 @@ def summarise(
             raise InputError(f"there is no method {name} to compare with; the table has {list(scores)}")
     rows: list[Row] = [{"method": method, **_mean_and_spread(of_method.videos)} for method, of_method in scores.items()]
     if paired_with is not None:
-        beside = {metric.name for metric in OF_SOME_MEASUREMENTS}
+        partial = {metric.name for metric in OF_SOME_MEASUREMENTS}
         for name in next(iter(next(iter(scores.values())).videos.values())):
-            if name not in beside:
+            if name not in partial:
                 _add_differences(rows, scores, name, references, paired_with, seed)
     for row in rows:
         of_method, distance = scores[row["method"]], distances[row["method"]]
@@ -142,8 +142,8 @@ def format_table(rows: Sequence[Row]) -> str:
     The authors' metrics are shown where one method has them. Methods whose noise moved with the truth's own flow have a
     dagger, which a line below explains.
     """
-    beside = {f"{metric.name}_std" for metric in OF_SOME_MEASUREMENTS}
-    spreads = [name for name in rows[0] if name.endswith("_std") and name not in beside and "_minus_" not in name]
+    partial = {f"{metric.name}_std" for metric in OF_SOME_MEASUREMENTS}
+    spreads = [name for name in rows[0] if name.endswith("_std") and name not in partial and "_minus_" not in name]
     names = [name.removesuffix("_std") for name in spreads]
     authors = {metric.name for metric in AUTHORS}
     shown = [name for name in names if name not in authors or any(row[name] is not None for row in rows)]
@@ -218,7 +218,7 @@ def _differences(scores: VideoScores, others: VideoScores, metric: str) -> np.nd
 
 
 def _values(scores: VideoScores, metric: str) -> np.ndarray | None:
-    """Return (video,) values in the order of the videos' names; None where one of them could not be had."""
+    """Return (video,) values in the order of the videos' names; None where one of them could not be obtained."""
     values = [scores[video][metric] for video in sorted(scores)]
     return None if None in values else np.array(values)
 

@@ -172,11 +172,11 @@ class LeastSquares(ABC):
         squares = self._squared_residual(video, measurement) / (parts * self.noise_level**2)
         return {self.kind: _sum(squares) / self._n_measured(measurement)}
 
-    def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
+    def backprojection(self, measurement: Measurement) -> torch.Tensor:
         """Return the adjoint of the data (batch, time, channel, y, x).
 
         Examples:
-            >>> physics.naive_inverse(y).unique()
+            >>> physics.backprojection(y).unique()
             tensor([0.3000])
         """
         return self.adjoint(measurement[self.kind], measurement)

@@ -239,13 +239,13 @@ class ClosureImaging:
         closures = torch.stack([found[kind] for kind in CLOSURES])
         return torch.maximum(closures, 1 / closures).nanmean(dim=0)
 
-    def naive_inverse(self, measurement: Measurement) -> torch.Tensor:
+    def backprojection(self, measurement: Measurement) -> torch.Tensor:
         """Return the dirty video (batch, time, 1, y, x) of the visibilities as they are, its maximum scaled to 1.
 
         Station errors are in it. Baselines weigh alike, frames without data are dark, and so is what is negative.
 
         Examples:
-            >>> dirty = physics.naive_inverse(y)
+            >>> dirty = physics.backprojection(y)
             >>> dirty.shape, float(dirty.max())
             (torch.Size([1, 3, 1, 16, 16]), 1.0)
         """

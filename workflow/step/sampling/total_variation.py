@@ -19,11 +19,11 @@ def reconstruct_total_variation(
 
     ``TV`` is isotropic over (time, y, x), one pixel and one frame counting alike, and is summed over
     channels: the real and the imaginary part are smoothed separately. The algorithm is FISTA (Beck and
-    Teboulle 2009) with step size 1, from the naive inverse. So the gradient of the negative log-likelihood
+    Teboulle 2009) with step size 1, from the backprojection. So the gradient of the negative log-likelihood
     must have Lipschitz constant 1 at most (not checked): an orthonormal undersampled transform has it at
     noise level 1, where ``-log p = ||A x - y||^2 / 2``.
     """
-    video = forward_model.naive_inverse(measurement)
+    video = forward_model.backprojection(measurement)
     leading, momentum = video, 1.0
     for _ in track(range(iterations), "FISTA", "iteration"):
         gradient = _likelihood_gradient(forward_model, leading, measurement)

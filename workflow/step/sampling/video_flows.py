@@ -28,7 +28,7 @@ class FlowSettings(Section):
     """What the flow is estimated from and how."""
 
     flow: Flow
-    measurement: MeasurementOfDomain | None  # null unless the flow is that of its naive inverse, and so the shape
+    measurement: MeasurementOfDomain | None  # null unless the flow is that of its backprojection, and so the shape
     shape: tuple[int, int, int, int] | None  # time, channel, y, x
     display: Display
 
@@ -38,7 +38,7 @@ def flow_settings(config: Config, task: str) -> FlowSettings:
     chosen = config.tasks[task]
     if chosen.flow is None:
         raise InputError(f"task {task} has no flow, which its methods move noise with; give it tasks.{task}.flow")
-    video, inverse = config.video_format(chosen.domain), chosen.flow.source == "naive_inverse"
+    video, inverse = config.video_format(chosen.domain), chosen.flow.source == "backprojection"
     return FlowSettings(
         flow=chosen.flow,
         measurement=config.measurement_of(task) if inverse else None,
@@ -63,7 +63,7 @@ class EstimatedFlows:
 
 
 def flows_of_files(files: Sequence[Path], weights: "LearnedWeights | None", settings: FlowSettings) -> EstimatedFlows:
-    """Return the flow of the video in each of `files`: truths, or measurements whose naive inverse is followed.
+    """Return the flow of the video in each of `files`: truths, or measurements whose backprojection is followed.
 
     Without `weights` of RAFT, None or missing, the estimator is TV-L1. Raises `InputError` for a file of something
     else, or a video of a single frame.
@@ -94,7 +94,7 @@ def _frames(path: Path, settings: FlowSettings) -> "np.ndarray":
         forward_model = build_forward_model(settings.measurement, settings.shape)
         measured = to_tensors(read_measurement(path))
         check_measurement(measured, forward_model, settings.shape, path)
-        video = forward_model.naive_inverse(measured)[0].numpy(force=True)
+        video = forward_model.backprojection(measured)[0].numpy(force=True)
     return to_unit_range(video, video, settings.display)
 
 

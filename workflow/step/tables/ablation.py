@@ -15,7 +15,7 @@ from step.products import About, Sheet
 
 
 class AblationTableSettings(Section):
-    """Which metrics there are beside the library's."""
+    """Which metrics there are next to the library's."""
 
     metrics: tuple[ModuleName, ...]
 

@@ -1,4 +1,4 @@
-"""The sampler's settings and what sampling took, beside the paper's (Table 2)."""
+"""The sampler's settings and what sampling took, next to the paper's (Table 2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class SamplerOfTask(Section):
 
 
 class CostsTableSettings(Section):
-    """The samplers of the whole study's tasks, in their order, and the method whose costs stand beside the paper's."""
+    """The samplers of the whole study's tasks, in their order, and the method whose costs stand next to the paper's."""
 
     tasks: tuple[SamplerOfTask, ...]
     method: Name

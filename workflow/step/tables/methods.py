@@ -1,4 +1,4 @@
-"""All methods of some tasks beside the paper's own figures (Tables 1 and 4), and their paired differences."""
+"""All methods of some tasks next to the paper's own figures (Tables 1 and 4), and their paired differences."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ class MethodsTableSettings(Section):
     table: Name
     tasks: tuple[TaskOfTable, ...]
     methods: tuple[Name, ...]
-    metrics: tuple[ModuleName, ...]  # of your own, beside the library's
+    metrics: tuple[ModuleName, ...]  # of your own, next to the library's
 
 
 Settings = MethodsTableSettings
@@ -138,7 +138,7 @@ def ranks(rows: Sequence[Row], metric: Metric) -> dict[str, int]:
 
 
 def _columns(table: TaskTable, paper: PaperScores) -> dict[str, Metric]:
-    """Return the columns of a table: where it has the paper's rows, those in the authors' convention beside ours."""
+    """Return the columns of a table: where it has the paper's rows, those in the authors' convention next to ours."""
     shown = {metric.name: [metric] for metric in COLUMNS}
     if _has_paper(table, paper):
         for metric, name in AS_AUTHORS.items():

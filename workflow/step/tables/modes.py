@@ -1,4 +1,4 @@
-"""The modes of a posterior, one a column, beside the paper's (Table 5)."""
+"""The modes of a posterior, one a column, next to the paper's (Table 5)."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ MODE_COLUMNS = (
     "data_misfit_representative",
     "stability",
 )
-"""What every table of modes has, beside the chi-squares and the features of its samples."""
+"""What every table of modes has, next to the chi-squares and the features of its samples."""
 
 PAPER_COLUMNS = ("mode", "row", "value")
 

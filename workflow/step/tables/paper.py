@@ -1,4 +1,4 @@
-"""The paper's own figures, as its tables print them, for rows and columns beside ours."""
+"""The paper's own figures, as its tables print them, for rows and columns next to ours."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The rows of a table of settings beside the paper's, for Tables 2 and 3."""
+"""The rows of a table of settings next to the paper's, for Tables 2 and 3."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Setting:
 
 
 def setting_columns(names: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the headers: each of `names` and, beside it, the same in the paper."""
+    """Return the headers: each of `names` and, next to it, the same in the paper."""
     return ("", *(column for name in names.values() for column in (name, f"{name}, {IN_THE_PAPER}")))
 
 

@@ -34,7 +34,7 @@ class TaskTable:
     model: str  # of the measurement
     methods: tuple[Row, ...]
     references: tuple[Row, ...]
-    own: tuple[Metric, ...] = ()  # metrics beside the library's
+    own: tuple[Metric, ...] = ()  # metrics next to the library's
 
     @property
     def paired(self) -> dict[str, Metric]:

@@ -1,4 +1,4 @@
-"""Data, networks and their training, beside the paper's (Table 3)."""
+"""Data, networks and their training, next to the paper's (Table 3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -2,7 +2,7 @@ import re
 
 import pytest
 from step.errors import InputError
-from step.figures.account import JobTimes, account_page, machine, read_job_times
+from step.figures.run_summary import JobTimes, machine, read_job_times, run_summary_page
 
 HEAD = "s\th:m:s\tmax_rss\tcpu_time\n"
 
@@ -32,7 +32,7 @@ def test_a_file_that_is_no_benchmark_is_one_clear_line(tmp_path):
 
 def test_the_page_says_times_versions_and_configuration_and_fetches_nothing():
     times = [JobTimes("mri8", "sample", 2, 90.0, 60.0, 700.0), JobTimes("mri", "split", 1, 30.0, 30.0, float("nan"))]
-    page = account_page(machine(), times, "name: <b>not bold</b>\n")
+    page = run_summary_page(machine(), times, "name: <b>not bold</b>\n")
     assert "2.0 minutes of all jobs together" in page
     assert "name: &lt;b&gt;not bold&lt;/b&gt;" in page
     assert re.search(r"<th>torch</th><td>\d", page)

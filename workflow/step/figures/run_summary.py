@@ -1,4 +1,4 @@
-"""The account of a study as a page: machine and versions, what its jobs took, and its configuration."""
+"""The summary of a study's run as a page: machine and versions, what its jobs took, and its configuration."""
 
 import csv
 import html
@@ -75,7 +75,7 @@ def read_job_times(folder: Path) -> list[JobTimes]:
     return [_together(of, stage, jobs) for (of, stage), jobs in rows.items()]
 
 
-def account_page(machine: Mapping[str, str], times: Sequence[JobTimes], configuration: str) -> str:
+def run_summary_page(machine: Mapping[str, str], times: Sequence[JobTimes], configuration: str) -> str:
     """Return the page (HTML): nothing in it is fetched from elsewhere."""
     total = sum(stage.seconds for stage in times)
     ordered = sorted(times, key=lambda stage: -stage.seconds)
@@ -83,9 +83,9 @@ def account_page(machine: Mapping[str, str], times: Sequence[JobTimes], configur
     heads = ["of", "stage", "jobs", "minutes", "longest job [min]", "peak memory [GB]"]
     return "\n".join(
         [
-            "<!DOCTYPE html><html><head><meta charset='utf-8'><title>Account</title>",
+            "<!DOCTYPE html><html><head><meta charset='utf-8'><title>Run summary</title>",
             f"<style>{STYLE}</style></head><body>",
-            "<h1>Account of the study</h1>",
+            "<h1>Summary of the study's run</h1>",
             "<h2>Machine and versions</h2><table>",
             *(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in machine.items()),
             "</table>",

@@ -38,11 +38,11 @@ Settings = ObservationSettings
 def select(config: Config, observation: str) -> ObservationSettings:
     """Return the settings of one observation; the module of its format says which."""
     chosen = config.observations[observation]
-    door = import_module(format_name(chosen.data.format))
+    plug_in = import_module(format_name(chosen.data.format))
     domain = config.tasks[chosen.task].domain
     video = config.video_format(domain)
     try:
-        values = door.settings_of(config, observation).model_dump(mode="json")
+        values = plug_in.settings_of(config, observation).model_dump(mode="json")
     except ValidationError as error:
         raise InputError(f"observations.{observation}.data: {describe_problem(error)}") from None
     return ObservationSettings(
@@ -61,14 +61,14 @@ def modules(settings: ObservationSettings) -> list[str]:
 
 def files(settings: ObservationSettings) -> list[Path]:
     """Return the files that the observation is made of: those that its format says, and all that its values name."""
-    door, values = open_door(settings.format, settings.values)
-    return list(dict.fromkeys([*door.files(values), *paths_in(values)]))
+    plug_in, values = open_format(settings.format, settings.values)
+    return list(dict.fromkeys([*plug_in.files(values), *paths_in(values)]))
 
 
 def uses_brightness(settings: ObservationSettings) -> bool:
     """Return whether the measurement depends on how bright videos are, as its format says; if it does not, no."""
-    door, values = open_door(settings.format, settings.values)
-    return hasattr(door, "uses_brightness") and door.uses_brightness(values)
+    plug_in, values = open_format(settings.format, settings.values)
+    return hasattr(plug_in, "uses_brightness") and plug_in.uses_brightness(values)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, settings: ObservationSettings) -> None:
     from step.io.reconstructions import write_measurement
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 
-    door, values = open_door(settings.format, settings.values)
+    plug_in, values = open_format(settings.format, settings.values)
     brightness = None
     if uses_brightness(settings):
         if arguments.brightness is None:
@@ -98,8 +98,8 @@ def run(arguments: argparse.Namespace, settings: ObservationSettings) -> None:
                 f"format {settings.format} asks how bright videos are; give their index, or a prior, with --brightness"
             )
         brightness = brightness_from(arguments.brightness)
-    measurement, attributes = door.read(values, brightness)
-    source = ", ".join(map(str, door.files(values)))
+    measurement, attributes = plug_in.read(values, brightness)
+    source = ", ".join(map(str, plug_in.files(values)))
     forward_model = build_forward_model(settings.measurement, settings.shape)
     check_measurement(to_tensors(measurement), forward_model, settings.shape, source)
     if not all(np.isfinite(array).all() for array in measurement.values()):
@@ -125,7 +125,7 @@ def brightness_from(source: Path) -> "Brightness":
     return Brightness(**known)
 
 
-def open_door(data_format: str, values: dict[str, Any]) -> tuple[ModuleType, Section]:
+def open_format(data_format: str, values: dict[str, Any]) -> tuple[ModuleType, Section]:
     """Return the module of a format of measured data, and its checked settings."""
-    door = import_module(format_name(data_format))
-    return door, check_section(door.Settings, values, f"--settings of format {data_format}")
+    plug_in = import_module(format_name(data_format))
+    return plug_in, check_section(plug_in.Settings, values, f"--settings of format {data_format}")
