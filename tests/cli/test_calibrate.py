@@ -92,7 +92,7 @@ def test_the_rank_of_the_misfit_is_that_of_the_truth_given_the_measurement(tmp_p
 
 def test_what_cannot_be_judged_is_one_line(tmp_path):
     write_files(tmp_path, 1.0)
-    with pytest.raises(InputError, match="video000 has 1 sample, which has no spread; draw two or more"):
+    with pytest.raises(InputError, match="video000 has 1 sample, which has no spread; sample two or more"):
         run_calibrate(tmp_path, "first.h5")
     write_reconstructions(tmp_path / "one.h5", [Reconstruction("video000", np.zeros((3, *SHAPE)), {})], {})
     with pytest.raises(InputError, match="video001 is not among the videos of the reconstructions; sample it"):

@@ -170,7 +170,7 @@ def cost_of_sampling(
 
     * `overhead`: the `sampler` against `bare`, as many decoder gradients and denoisings in the same batches and nothing
       else; no level in pixel space, where a decoder has no gradient.
-    * `reference implementation`: Algorithm 1 as it is written down; `same_algorithm`: the library's sampler with the
+    * `reference_implementation`: Algorithm 1 as it is written down; `same_algorithm`: the library's sampler with the
       same settings, which must give the same samples (`largest_difference`, relative to the largest element);
       `configured`: as the task has it. Seconds of all samples together, the least; what compares two is the median of
       their ratios in the same turn, as a machine is not equally fast at all times.
@@ -195,7 +195,7 @@ def cost_of_sampling(
     upstream = _upstream(workload, len(arrange_batches(range(n_samples), chain.videos_per_batch).order))
     tasks["bare"] = lambda: _evaluate_networks(workload, chain, sampled["sampler"], upstream)
     tasks |= {name: partial(sample, name) for name in settings if first[name] == name != "sampler"}
-    tasks["reference implementation"] = written_down
+    tasks["reference_implementation"] = written_down
     seconds = time_in_turn(tasks, repeats, workload.device)
     seconds |= {name: seconds[first[name]] for name in settings}
 
@@ -212,8 +212,8 @@ def cost_of_sampling(
         Cost("overhead", ratio_of("sampler", "bare") - 1, ""),
         Cost("decoder_evaluations", counted.decoder_evaluations, ""),
         Cost("denoiser_evaluations", counted.denoiser_evaluations, ""),
-        Cost("speedup_same_algorithm", ratio_of("reference implementation", "same_algorithm"), ""),
-        Cost("speedup_configured", ratio_of("reference implementation", "configured"), ""),
+        Cost("speedup_same_algorithm", ratio_of("reference_implementation", "same_algorithm"), ""),
+        Cost("speedup_configured", ratio_of("reference_implementation", "configured"), ""),
         Cost("largest_difference", difference.item(), ""),
         Cost("sampler_whole", per_sample * ratio, "s", extrapolated=(run, ratio) != (whole, 1)),
     ]
