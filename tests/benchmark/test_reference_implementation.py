@@ -7,7 +7,7 @@ import torch
 from gaussians import SHAPE, GaussianPrior, LinearGaussianModel
 from step.benchmark import costs
 from step.benchmark.costs import Workload, reduced, sample_by_reference_implementation, take_samples
-from step.benchmark.reference_implementation import sample_straightforward
+from step.benchmark.reference_implementation import sample_as_written_down
 from step.config.priors import Autoencoder, ChosenDenoiser, NoiseSchedule
 from step.config.study import load_config
 from step.config.tasks import Annealing, Likelihood, Ode, PixelSpace, Sampler
@@ -135,7 +135,7 @@ def in_pixel_space() -> Sampler:
 def test_what_is_not_algorithm_1_is_refused(settings, says):
     of = gaussian_workload()
     with pytest.raises(ValueError, match=says):
-        sample_straightforward(of.prior, of.forward_model, of.measurement, of.source, of.generator(0), settings, CPU)
+        sample_as_written_down(of.prior, of.forward_model, of.measurement, of.source, of.generator(0), settings, CPU)
 
 
 def test_a_reduced_sampler_has_the_same_share_of_the_ode_and_never_more_than_it_had():

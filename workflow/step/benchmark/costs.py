@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from step.benchmark.reference_implementation import sample_straightforward
+from step.benchmark.reference_implementation import sample_as_written_down
 from step.config.tasks import Sampler
 from step.contracts import ForwardModel, Measurement, NoiseSource, VideoPrior
 from step.progress import track
@@ -90,7 +90,7 @@ def sample_by_reference_implementation(workload: Workload, sampler: Sampler, n_s
     """Return the same samples by Algorithm 1 as it is written down, one after the other."""
     model, device = workload.forward_model, workload.device
     samples = [
-        sample_straightforward(
+        sample_as_written_down(
             workload.prior, model, workload.measurement, workload.source, workload.generator(number), sampler, device
         )
         for number in range(n_samples)

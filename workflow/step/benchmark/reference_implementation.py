@@ -15,7 +15,7 @@ from step.diffusion.ode import solve_probability_flow
 from step.diffusion.schedule import rho_grid
 
 
-def sample_straightforward(
+def sample_as_written_down(
     prior: VideoPrior,
     forward_model: ForwardModel,
     measurement: Measurement,
