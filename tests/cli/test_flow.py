@@ -16,7 +16,6 @@ from step.io.learned_weights import KnownWeights, write_learned_weights, write_m
 from step.io.reconstructions import write_measurement
 from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
-from torchvision.models.optical_flow import raft_large
 
 SHAPE = (4, 2, 32, 32)  # time, channel, y, x
 TASK = "mri6"
@@ -139,6 +138,8 @@ def test_without_weights_raft_gives_way_to_tv_l1_and_the_file_says_why(config, m
 @pytest.mark.slow
 def test_with_weights_it_is_raft(config, measurements, tmp_path):
     torch.manual_seed(0)
+    from torchvision.models.optical_flow import raft_large
+
     arrays = {name: tensor.numpy() for name, tensor in raft_large(weights=None).state_dict().items()}
     write_learned_weights(tmp_path / "raft.safetensors", arrays, {"source": "nowhere", "sha256": "0123"})
     weights = ("--weights", tmp_path / "raft.safetensors", "--checksums", known_weights(tmp_path))

@@ -27,7 +27,6 @@ from step.metrics import catalogue
 from step.metrics.i3d import I3D
 from step.physics.forward_models import build_forward_model
 from step.tables import metrics
-from torchvision.models import vgg16
 
 METRICS = tuple(metric.name for metric in catalogue.METRICS)
 
@@ -90,6 +89,8 @@ def weights_arguments(folder: Path, network: str, tensors: dict[str, torch.Tenso
 def random_vgg16() -> dict[str, torch.Tensor]:
     """Return weights for LPIPS that were not trained."""
     torch.manual_seed(0)
+    from torchvision.models import vgg16
+
     state = {f"features.{name}": tensor for name, tensor in vgg16(weights=None).features.state_dict().items()}
     return state | {f"lin{layer}": torch.ones(n) for layer, n in enumerate((64, 128, 256, 512, 512))}
 

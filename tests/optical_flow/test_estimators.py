@@ -7,7 +7,6 @@ from scipy.ndimage import map_coordinates
 from step.config.study import load_config
 from step.config.tasks import TvL1
 from step.errors import InputError
-from step.optical_flow import estimators
 from step.optical_flow.estimators import (
     RAFT_SMALLEST_SIDE,
     SyntheticPair,
@@ -18,7 +17,6 @@ from step.optical_flow.estimators import (
     synthetic_pair,
     tvl1_estimator,
 )
-from torchvision.models.optical_flow import raft_large
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +27,8 @@ def settings() -> TvL1:
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
+    from torchvision.models.optical_flow import raft_large
+
     return raft_large(weights=None).state_dict()
 
 
@@ -146,7 +146,7 @@ def test_raft_sees_three_channels_that_are_large_enough_and_its_last_flow_is_sca
     monkeypatch, shape, sides, flow
 ):
     fake = FakeRaft()
-    monkeypatch.setattr(estimators, "raft_large", lambda weights: fake)
+    monkeypatch.setattr("torchvision.models.optical_flow.raft_large", lambda weights: fake)
     first = np.linspace(0, 1, shape[0] * shape[1]).reshape(shape)
     estimated = raft_estimator({})(first, 0 * first)
     assert estimated.shape == (2, *shape)

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from skimage.registration import optical_flow_tvl1
 from torch.nn.functional import interpolate
-from torchvision.models.optical_flow import raft_large
 
 from step.config.tasks import TvL1
 from step.errors import InputError
@@ -53,6 +52,8 @@ def raft_estimator(tensors: Mapping[str, torch.Tensor], device: torch.device | s
 
     Raises `InputError` unless they are the weights of that network.
     """
+    from torchvision.models.optical_flow import raft_large  # a second and a half, which TV-L1 does not need
+
     network = raft_large(weights=None)
     try:
         network.load_state_dict(dict(tensors))
