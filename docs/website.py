@@ -1,4 +1,4 @@
-"""What the site of mkdocs has beside the pages in docs/: the README, the notebook, and the files that they link to."""
+"""What the site of mkdocs has besides the pages in docs/: the README, the notebook, and the files that they link to."""
 
 import json
 import posixpath

@@ -51,7 +51,7 @@ def settings(stage: str, config: Config, *selectors: str) -> list[str]:
 
 
 def fails(command: list, output: Path, capfd, status: int = 1) -> str:
-    """Return the one line with which `command` ends; nothing may be where `output` was to be, or beside it."""
+    """Return the one line with which `command` ends; nothing may be where `output` was to be, or next to it."""
     before = sorted(output.parent.rglob("*")) if output.parent.is_dir() else []
     assert main([str(word) for word in command]) == status
     printed, line = capfd.readouterr()

@@ -139,7 +139,7 @@ def test_settings_hold_just_what_generation_uses():
 
 @pytest.mark.slow
 def test_the_samples_of_all_priors_become_picture_film_and_numbers(models, tmp_path, monkeypatch):
-    monkeypatch.setattr("step.figures.panels.PANEL_PIXELS", 16)  # a large film of noise takes long to compress
+    monkeypatch.setattr("step.figures.panels.PANEL_PIXELS", 16)  # a large video of noise takes long to compress
     files = [word for prior in PRIORS for word in ("--prior", prior, tmp_path / f"{prior}.h5")]
     samples = [draw(models, prior, tmp_path / f"{prior}.h5") for prior in PRIORS]
     pictures = ["--output", tmp_path / "generated.png"]

@@ -1,4 +1,4 @@
-"""From measurement, modes and samples to picture, film and numbers, by the stage's own command line."""
+"""From measurement, modes and samples to picture, video and numbers, by the stage's own command line."""
 
 import argparse
 from pathlib import Path

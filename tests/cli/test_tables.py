@@ -18,7 +18,7 @@ METRICS = tuple(metric.name for metric in catalogue.METRICS)
 RESOURCES = Path(__file__).parents[2] / "resources"
 SCORES, SETTINGS = ("--paper", str(RESOURCES / "paper_tables.csv")), ("--paper", str(RESOURCES / "paper_settings.csv"))
 VIDEOS = [f"video{number:03d}" for number in range(4)]
-REASON = "I3D cannot be had: no network; give a file with weights.i3d"
+REASON = "I3D cannot be obtained: no network; give a file with weights.i3d"
 ORACLE = "truth (oracle), TV-L1"
 
 

@@ -1,4 +1,4 @@
-"""The real weights of the learned metrics, fetched once; tests that need them are skipped where they cannot be had."""
+"""The real weights of the learned metrics, fetched once; tests that need them are skipped where there are none."""
 
 import argparse
 from collections.abc import Callable

@@ -9,7 +9,7 @@ from step.config.metrics import Evaluation
 from step.errors import InputError
 from step.io.features import VideoFeatures, missing_features
 from step.metrics import catalogue
-from step.metrics.significance import DRAWS, EXACT_UP_TO, holm, sign_flip_p, smallest_p
+from step.metrics.significance import EXACT_UP_TO, RESAMPLES, holm, sign_flip_p, smallest_p
 from step.metrics.summary import Distance, MethodScores, format_table, measure_distance, read_scores, summarise
 
 METRICS = tuple(metric.name for metric in catalogue.METRICS)
@@ -98,7 +98,7 @@ def test_p_of_many_videos_is_drawn_never_zero_and_the_same_for_one_seed():
     more = np.concatenate([same, [0.0]])  # another video without a difference changes no sum
     assert sign_flip_p(more, seed=3) == pytest.approx(sign_flip_p(same, seed=3), abs=0.01)
     assert sign_flip_p(more, seed=3) == sign_flip_p(more, seed=3)
-    assert 0 < sign_flip_p(np.ones(40), seed=0) <= 2 / DRAWS
+    assert 0 < sign_flip_p(np.ones(40), seed=0) <= 2 / RESAMPLES
 
 
 @pytest.mark.parametrize("n", [2, 8, EXACT_UP_TO, 30])

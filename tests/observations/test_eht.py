@@ -294,7 +294,7 @@ def closures_by_eht_imaging(movie, table: Visibilities, stations: list[str], tem
     return phases, observation.c_amplitudes(mode="all", count="min", ctype="logcamp", debias=False)["camp"]
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real measurement is not beside the project")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real measurement is not next to the project")
 class TestRealData:
     @pytest.fixture(scope="class")
     def files(self) -> dict[str, Path]:

@@ -156,7 +156,7 @@ def test_nothing_left_is_one_line(edited):
         read_uvfits(edited(edit))
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real measurement is not beside the project")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real measurement is not next to the project")
 class TestRealData:
     @pytest.fixture(scope="class")
     def real(self) -> Path:
@@ -193,7 +193,7 @@ def test_closure_sets_are_made_in_the_order_of_sensitivity_that_the_file_states(
     assert sides == [{"AA", "SM"}, {"LM", "AP"}, {"AA", "AP"}, {"SM", "LM"}]  # PV is down
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="no real data beside the project")
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real data next to the project")
 def test_independent_closures_that_eht_imaging_lacks_in_the_real_file_are_counted_and_named(caplog):
     caplog.set_level("INFO")
     (file,) = REAL.glob("*.uvfits")

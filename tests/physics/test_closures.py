@@ -109,7 +109,7 @@ def test_the_studys_sets_are_those_that_eht_imaging_makes_of_the_same_observatio
     assert found == expected
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="no real data beside the project")
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real data next to the project")
 @pytest.mark.parametrize(
     ("average_s", "minimal", "independent"), [(None, (3723, 3317), (4195, 3836)), (60.0, (779, 719), (782, 721))]
 )
@@ -204,7 +204,7 @@ def test_the_likelihood_with_the_covariance_is_that_of_correlated_gaussian_error
     video = crescent(3).double()
     measured = model.measure(video, torch.Generator().manual_seed(0))
     seen = model.ideal_visibilities(video, measured["uv"])
-    # Data a little beside what the video is seen as, so that a phasor's chord is as long as its arc.
+    # Data a little off what the video is seen as, so that a phasor's chord is as long as its arc.
     generator = torch.Generator().manual_seed(1)
     change = 1e-4 * torch.randn(2, *seen.shape, generator=generator, dtype=torch.float64)
     expected = 0.0

@@ -1,4 +1,4 @@
-"""Tables beside the paper's: what is marked, what is explained, and that every format holds together."""
+"""Tables next to the paper's: what is marked, what is explained, and that every format holds together."""
 
 import csv
 import re
@@ -31,7 +31,7 @@ def paper() -> dict:
 def metrics_row(method: str, psnr: float, **others: str) -> dict[str, str]:
     """Return a row of a task's table, in which only the PSNR tells methods apart."""
     row = {"method": method, "videos": "8", "frames": "12", "flow": "", "lpips_weights": "VGG16", "fvd_weights": ""}
-    row |= {"remarks": "no FVD: I3D cannot be had", "fvd": "", "fvd_low": "", "fvd_high": ""}
+    row |= {"remarks": "no FVD: I3D cannot be obtained", "fvd": "", "fvd_low": "", "fvd_high": ""}
     row |= {name: "" for metric in AUTHORS for name in (metric.name, f"{metric.name}_std")}
     for metric in (one.name for one in COLUMNS if one.name != "fvd"):
         row |= {metric: "0.5", f"{metric}_std": "0.25"}
@@ -195,7 +195,7 @@ def test_empty_cells_are_explained_and_undefined_ones_too(rows, paper):
     scores, differences = document_of(rows, paper).parts
     assert line_of(scores, "STeP (video only)")[3] == Cell("–")
     assert line_of(scores, "BIS")[6] == Cell("–")
-    assert "no FVD: I3D cannot be had (all rows)." in scores.notes
+    assert "no FVD: I3D cannot be obtained (all rows)." in scores.notes
     assert line_of(scores, "dirty video")[8] == Cell("undefined")
     assert any(note.startswith("undefined: a video stands still") for note in scores.notes)
     assert line_of(differences, "STeP (video only)")[3] == Cell("–")

@@ -49,7 +49,7 @@ class Copy:
     folder: Path
 
     def snakemake(self, *arguments: str | Path, overlays: tuple[str | Path, ...] = ()) -> Run:
-        """Run the workflow on the paper's configuration with `overlays` laid over it, in their order."""
+        """Run the workflow on the paper's configuration with `overlays` overlaid on it, in their order."""
         run = self.start(*arguments, overlays=overlays)
         stdout, stderr = run.communicate()
         return Run(run.returncode, stdout, stderr)
@@ -96,7 +96,7 @@ class Copy:
 
 
 def copy_of_project(folder: Path) -> Copy:
-    """Return a copy of the project in the empty `folder`, with measured data beside it."""
+    """Return a copy of the project in the empty `folder`, with measured data next to it."""
     shutil.copy(PROJECT / "Snakefile", folder)
     for name in ("workflow", "config", "envs", "resources"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -60,7 +60,7 @@ BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7}
 TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_movie": 4}
 
 
-# What the miniature has beside the methods' tables.
+# What the miniature has besides the methods' tables.
 CALIBRATED = {"calibration": ["bcs-000", "step_joint-000"], "calibrate": ["bcs", "step_joint"]}
 AXES = {
     "epochs": ["sample-00-000", "evaluate-00", "evaluate-01"],
@@ -79,7 +79,7 @@ def files_below(folder: Path) -> set[str]:
 
 
 def only_line(run) -> str:
-    """Return the one error of a run that could not be planned; snakemake says that files are laid over others."""
+    """Return the one error of a run that could not be planned; snakemake says that files are overlaid on others."""
     assert run.status == 1
     lines = [line for line in run.stderr.splitlines() if not line.startswith("Config file ")]
     (line,) = filter(None, lines)

@@ -53,7 +53,7 @@ rule measure_sizes:
 
 @pytest.fixture
 def importing(tmp_path) -> Copy:
-    """A folder with a workflow that imports this one, and hands it the miniature, which is laid over nothing."""
+    """A folder with a workflow that imports this one, and hands it the miniature, which is overlaid on nothing."""
     (tmp_path / "Snakefile").write_text(WORKFLOW)
     write_config(tmp_path, {"step": yaml.safe_load(MINIATURE.read_text())})
     return Copy(tmp_path)

@@ -25,7 +25,7 @@ weights: {vgg16: null, i3d: null}
 
 
 def tasks_with_the_papers_sampler() -> str:
-    """Return a configuration with a task beside each of the demo's, which differs from it by config.yaml's sampler.
+    """Return a configuration with a task next to each of the demo's, which differs from it by config.yaml's sampler.
 
     Videos are sampled together, which changes the time alone.
     """

@@ -190,7 +190,7 @@ LIBRARY_EDITS = {
 # The run summary says the whole configuration, and the report has it and everything else.
 REPORT = {"run_summary": 1, "report_study": 1}
 
-# What is made of the samples and priors beside the tables of methods, and has expectations of its own.
+# What is made of the samples and priors besides the tables of methods, and has expectations of its own.
 OF_POSTERIOR = {"summarise": 1, "modes": 1, "table_modes": 1, "plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1}
 FROM_POSTERIOR = {"sample_posterior": 2} | OF_POSTERIOR
 FROM_CALIBRATION = {"sample_calibration": 2, "calibrate": 2, "plot_calibration": 1}

@@ -38,7 +38,7 @@ Settings = GenerationSettings
 def select(config: Config, domain: str, prior: str) -> GenerationSettings:
     """Return the settings of one prior's samples; raises `InputError` for the autoencoder, which has none."""
     if prior not in get_args(Prior):
-        raise InputError(f"no samples can be drawn of {prior!r}; give one of {', '.join(get_args(Prior))}")
+        raise InputError(f"no samples can be taken of {prior!r}; give one of {', '.join(get_args(Prior))}")
     frames_at_once = config.priors[domain].autoencoder_training.optimisation.batch_size
     return GenerationSettings(
         seed=config.seed,

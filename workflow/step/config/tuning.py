@@ -9,7 +9,7 @@ from step.config.sections import Count, Key, Name, Section
 Below = Annotated[float, Field(gt=0, le=1)]
 Above = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 OWN = "own."
-"""What the names of the values begin with that are of a sampler of one's own."""
+"""What the names of the values begin with that are of a sampler of your own."""
 
 Damping = Annotated[float, Field(ge=0, lt=1)]
 
@@ -40,7 +40,7 @@ class Space(Section):
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """Where values are searched, by their names; those of a sampler of one's own begin with `OWN`."""
+        """Where values are searched, by their names; those of a sampler of your own begin with `OWN`."""
         ours = {name: limits for name, limits in self if name != "own" and limits is not None}
         return ours | {OWN + name: limits for name, limits in self.own.items()}
 

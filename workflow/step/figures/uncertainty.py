@@ -142,7 +142,7 @@ def read_uncertainty(
         shapes = f"samples {samples.shape[1:]} and quantiles {quantiles.videos.shape[1:]}, the truth is {truth.shape}"
         raise InputError(f"{name} has {shapes}; sample and summarise it again")
     if len(samples) < 2:
-        raise InputError(f"{name} has {len(samples)} sample, which has no spread; draw two or more")
+        raise InputError(f"{name} has {len(samples)} sample, which has no spread; sample two or more")
     brightness = to_unit_range(truth, truth, display)
     mean, std = _mean_and_std(samples, truth, display)
     # A quantile is the value of one channel, in the units of the videos.
@@ -174,7 +174,7 @@ def error_over_spread(
     bright = bright_pixels(members[None], bright_fraction)
     spread = np.square(std[bright], dtype=np.float64).mean() * (n_samples + 1) / (n_samples - 1)
     if not spread > 0:
-        raise InputError("all samples are the same, so they have no spread; draw them with different seeds")
+        raise InputError("all samples are the same, so they have no spread; sample them with different seeds")
     return float(np.sqrt(np.square(mean - truth, dtype=np.float64)[bright].mean() / spread))
 
 

@@ -31,18 +31,18 @@ def frechet_distance(features: np.ndarray, other: np.ndarray) -> float:
 def bootstrap_interval(
     features: np.ndarray, other: np.ndarray, resamples: int, coverage: float, seed: int
 ) -> tuple[float, float]:
-    """Return the percentile interval of `frechet_distance` over `resamples` draws of videos with replacement.
+    """Return the percentile interval of `frechet_distance` over `resamples` resamples of videos with replacement.
 
-    Row by row `features` and `other` (video, feature) are of the same video, and each draw takes the same videos
+    Row by row `features` and `other` (video, feature) are of the same video, and each resample takes the same videos
     of both. `coverage` is the interval's, e.g. 0.95. The same `seed` gives the same interval.
     """
     _check(features, other)
     if len(features) != len(other):
         raise InputError(f"{len(features)} videos are paired with {len(other)}; describe the same videos of both")
     generator = np.random.default_rng(seed)
-    draws = generator.integers(len(features), size=(resamples, len(features)))
-    resampled = track(draws, "bootstrap of FVD", "resample")
-    distances = [frechet_distance(features[draw], other[draw]) for draw in resampled]
+    rows = generator.integers(len(features), size=(resamples, len(features)))
+    resampled = track(rows, "bootstrap of FVD", "resample")
+    distances = [frechet_distance(features[chosen], other[chosen]) for chosen in resampled]
     low, high = np.quantile(distances, [(1 - coverage) / 2, (1 + coverage) / 2])
     return float(low), float(high)
 

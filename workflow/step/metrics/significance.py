@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 EXACT_UP_TO = 16
-"""Up to so many videos all ``2^n`` signs are tried; beyond, `DRAWS` are drawn, which then are fewer."""
+"""Up to so many videos all ``2^n`` signs are tried; beyond, `RESAMPLES` are taken, which then are fewer."""
 
-DRAWS = 2**EXACT_UP_TO
+RESAMPLES = 2**EXACT_UP_TO
 TOLERANCE = 1e-9  # relative: sums that are equal but for rounding count as equal
 
 
@@ -17,7 +17,7 @@ def sign_flip_p(differences: np.ndarray, seed: int) -> float | None:
     If two methods are alike, each difference is as likely with the other sign, and nothing else is assumed: not
     normal differences, as the t-test does, nor equal weight for large and small ones, as Wilcoxon's test does,
     whose quantity is not the mean that the tables print. p is the share of signs whose mean is at least as far
-    from 0 as the observed one; where the signs are drawn, the observed ones count as one draw more, so that p is
+    from 0 as the observed one; where the signs are sampled, the observed ones count as one sample more, so that p is
     never 0. None for fewer than two videos, and where a difference is nan.
     """
     n = len(differences)
@@ -31,7 +31,7 @@ def sign_flip_p(differences: np.ndarray, seed: int) -> float | None:
 
 def smallest_p(n: int) -> float:
     """Return the smallest p that `sign_flip_p` can give for `n` videos: all signs alike, or all turned."""
-    return 2 / 2**n if n <= EXACT_UP_TO else 1 / (DRAWS + 1)
+    return 2 / 2**n if n <= EXACT_UP_TO else 1 / (RESAMPLES + 1)
 
 
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -49,9 +49,9 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def _signs(n: int, seed: int) -> np.ndarray:
-    """Return rows of signs (row, n): all of them, or `DRAWS` random ones."""
+    """Return rows of signs (row, n): all of them, or `RESAMPLES` random ones."""
     if n <= EXACT_UP_TO:
         bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
     else:
-        bits = np.random.default_rng(seed).integers(2, size=(DRAWS, n))
+        bits = np.random.default_rng(seed).integers(2, size=(RESAMPLES, n))
     return 1.0 - 2.0 * bits

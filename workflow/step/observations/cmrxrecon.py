@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Settings(CmrxreconData):
+class KspaceSettings(CmrxreconData):
     """The observation's own values, and what its task and `step.domains.mri.data.MriData` say of noise and videos."""
 
     frames: Count
@@ -29,7 +29,10 @@ class Settings(CmrxreconData):
     noise_level: NonNegative | None
 
 
-def settings_of(config: Config, name: str) -> Settings:
+Settings = KspaceSettings
+
+
+def settings_of(config: Config, name: str) -> KspaceSettings:
     """Return the settings of observation `name`.
 
     Raises `InputError` where its task's videos are no cardiac cines, or are resampled from the raw images: pixels of
@@ -56,15 +59,15 @@ def settings_of(config: Config, name: str) -> Settings:
             f"observations.{name}.data.outside.scale is estimate, which needs the noise_level that the measurement of "
             f"task {observation.task} lacks; state a number"
         )
-    return Settings(**data.model_dump(), **shared, noise_level=noise_level)
+    return KspaceSettings(**data.model_dump(), **shared, noise_level=noise_level)
 
 
-def files(settings: Settings) -> list[Path]:
+def files(settings: KspaceSettings) -> list[Path]:
     """Return the raw files that the observation is read from."""
     return [settings.kspace, settings.mask]
 
 
-def read(settings: Settings, brightness: "Brightness | None") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read(settings: KspaceSettings, brightness: "Brightness | None") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the measurement that `step.physics.mri` explains, and what is known of it.
 
     The measurement holds `kspace` (time, ky, resolution), complex64, in units of the video, zero where nothing was
@@ -108,7 +111,7 @@ def read(settings: Settings, brightness: "Brightness | None") -> tuple[dict[str,
 
 
 def export(
-    settings: Settings,
+    settings: KspaceSettings,
     videos: Mapping[str, np.ndarray],
     measurement: Mapping[str, np.ndarray],
     attributes: Mapping[str, Any],
@@ -124,7 +127,7 @@ def export(
     write_magnitudes(folder, videos, scale, "raw units", settings.pixel_mm, settings.frame_s)
 
 
-def _outside(settings: Settings, kspace: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float | None]:
+def _outside(settings: KspaceSettings, kspace: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float | None]:
     """Return the standard deviation (x,) outside the frame and its share of the energy, None if it is not estimated.
 
     `kspace` (time, ky, kx) is in units of the video, `mask` (time, ky). What is done goes to the log.

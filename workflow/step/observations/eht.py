@@ -33,7 +33,7 @@ UVFITS, TABLES = (".uvfits", ".uvp"), (".csv", ".txt")
 """Suffixes of the formats, in whatever case."""
 
 
-class Settings(EhtData):
+class EhtSettings(EhtData):
     """The file, and what its task and domain say of frames and stations."""
 
     start_utc_h: NonNegative
@@ -48,7 +48,10 @@ class Settings(EhtData):
     flux_sigma: Positive
 
 
-def settings_of(config: Config, name: str) -> Settings:
+Settings = EhtSettings
+
+
+def settings_of(config: Config, name: str) -> EhtSettings:
     """Return the settings of the observation `name`; raises `InputError` where its task is not of model vlbi."""
     chosen = config.observations[name]
     task = config.tasks[chosen.task]
@@ -66,20 +69,20 @@ def settings_of(config: Config, name: str) -> Settings:
     of_source = ("source", "right_ascension_h", "declination_deg")
     values |= {f"task_{key}": getattr(measurement, key) for key in of_source}
     values |= {key: getattr(video, key) for key in ("frames", "resolution", "field_of_view_uas", "cadence_s")}
-    return Settings(**values)
+    return EhtSettings(**values)
 
 
-def files(settings: Settings) -> list[Path]:
+def files(settings: EhtSettings) -> list[Path]:
     """Return the files that the measurement is made of."""
     return [settings.file, settings.array]
 
 
-def uses_brightness(settings: Settings) -> bool:
+def uses_brightness(settings: EhtSettings) -> bool:
     """Return whether the measurement depends on how bright videos are, which gives the light curve its unit."""
     return settings.light_curve != "none"
 
 
-def read(settings: Settings, brightness: "Brightness | None") -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
+def read(settings: EhtSettings, brightness: "Brightness | None") -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
     """Return the measurement's arrays (see `step.physics.closures.to_measurement`) and what else is known.
 
     Visibilities are averaged coherently within frames and turned into closure sets: eht-imaging's minimal ones of the
@@ -159,7 +162,7 @@ def _beyond_the_minimal_set(
     return names
 
 
-def read_visibilities(settings: Settings) -> "tuple[Visibilities, dict[str, Any]]":
+def read_visibilities(settings: EhtSettings) -> "tuple[Visibilities, dict[str, Any]]":
     """Return all visibilities of the file, their frames numbered from the first of the video, and its header.
 
     They are sorted by time. Each baseline has one direction, from the station that the array has first to the other.
@@ -204,7 +207,7 @@ def read_visibilities(settings: Settings) -> "tuple[Visibilities, dict[str, Any]
     return table[np.argsort(time_h, kind="stable")], facts
 
 
-def average(table: "Visibilities", settings: Settings) -> "Visibilities":
+def average(table: "Visibilities", settings: EhtSettings) -> "Visibilities":
     """Return the coherent averages of each baseline over `average_s` within frames, systematic errors added.
 
     Intervals begin with each frame. An average is weighted by the inverse variances; all averages of an interval
@@ -240,7 +243,7 @@ def average(table: "Visibilities", settings: Settings) -> "Visibilities":
 
 
 def export(
-    settings: Settings,
+    settings: EhtSettings,
     videos: "Mapping[str, np.ndarray]",
     measurement: "Mapping[str, np.ndarray]",
     attributes: Mapping[str, Any],
@@ -288,7 +291,7 @@ def _read_file(file: Path) -> "Recorded":
     return read_uvfits(file) if suffix in UVFITS else read_visibility_table(file)
 
 
-def _coordinates(recorded: "Recorded", settings: Settings) -> tuple[float, float]:
+def _coordinates(recorded: "Recorded", settings: EhtSettings) -> tuple[float, float]:
     """Return right ascension (h) and declination (degree): the file's own, else the observation's, else the task's.
 
     The task's are taken for a file of the task's own source alone.
@@ -315,14 +318,14 @@ def _plain(source: str) -> str:
     return "".join(filter(str.isalnum, source.casefold()))
 
 
-def _frames(time_h: "np.ndarray", settings: Settings) -> "np.ndarray":
+def _frames(time_h: "np.ndarray", settings: EhtSettings) -> "np.ndarray":
     import numpy as np
 
     frame = np.floor((time_h - settings.start_utc_h) * 3600 / settings.cadence_s + EDGE_S / settings.cadence_s)
     return frame.astype(int)
 
 
-def _times_of_the_video(time_h: "np.ndarray", settings: Settings) -> "np.ndarray":
+def _times_of_the_video(time_h: "np.ndarray", settings: EhtSettings) -> "np.ndarray":
     """Return `time_h` with 24 h more where that is within the video and the time itself is not.
 
     Files of a night over midnight may count hours from 0 again.
@@ -344,7 +347,7 @@ def _times_of_the_video(time_h: "np.ndarray", settings: Settings) -> "np.ndarray
     return np.where(after_midnight, time_h + 24, time_h)
 
 
-def _within_the_video(table: "Visibilities", settings: Settings) -> "Visibilities":
+def _within_the_video(table: "Visibilities", settings: EhtSettings) -> "Visibilities":
     inside = (table.frame >= 0) & (table.frame < settings.frames)
     last_h = settings.start_utc_h + settings.frames * settings.cadence_s / 3600
     if not inside.any():
@@ -358,7 +361,7 @@ def _within_the_video(table: "Visibilities", settings: Settings) -> "Visibilitie
 
 
 def _light_curve(
-    table: "Visibilities", settings: Settings, brightness: "Brightness | None"
+    table: "Visibilities", settings: EhtSettings, brightness: "Brightness | None"
 ) -> "tuple[dict[str, np.ndarray], float]":
     """Return `flux` and `flux_sigma` (time,) in units of a video's brightness, sigma 0 for none, and the mean in Jy.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deepinv.physics import Physics
 
 
-class Settings(Section):
+class DeepinvSettings(Section):
     """The task's measurement: a function that builds the operator, what it is given, and the noise."""
 
     model: str
@@ -36,6 +36,9 @@ class Settings(Section):
         if not modules_of_functions(name):
             raise ValueError(f"there is no module {name.partition(':')[0]}")
         return name
+
+
+Settings = DeepinvSettings
 
 
 class DeepinvOperator(LeastSquares):
@@ -85,7 +88,7 @@ class DeepinvOperator(LeastSquares):
         return {} if mask.all() else {"mask": mask.expand(*video.shape[:2], *mask.shape[2:]).clone()}
 
 
-def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: float | None) -> DeepinvOperator:
+def build(settings: DeepinvSettings, shape: tuple[int, int, int, int], noise_level: float | None) -> DeepinvOperator:
     """Return the forward model for videos of `shape` (time, channel, y, x).
 
     A random operator is the same in every process: torch's generator starts from 0 where it is built. Raises

@@ -34,11 +34,14 @@ KINDS = (*CLOSURES, "flux")
 """What the likelihood compares with data."""
 
 
-class Settings(Vlbi):
+class ClosureSettings(Vlbi):
     """The task's measurement and its domain's geometry."""
 
     field_of_view_uas: Positive
     cadence_s: Positive
+
+
+Settings = ClosureSettings
 
 
 class ClosureImaging:
@@ -59,7 +62,7 @@ class ClosureImaging:
         (torch.Size([1, 3]), torch.Size([1, 3]))
     """
 
-    def __init__(self, settings: Settings, n_frames: int, n_pixels: int, noise_level: float):
+    def __init__(self, settings: ClosureSettings, n_frames: int, n_pixels: int, noise_level: float):
         """Take frames of `n_pixels` along a side; `noise_level` multiplies all errors in the likelihood."""
         self.settings = settings
         self.n_frames = n_frames
@@ -102,7 +105,7 @@ class ClosureImaging:
         values = _papers_measurement().model_dump()
         values |= {"array": array, "start_utc_h": start_utc_h}
         values |= {"field_of_view_uas": field_of_view_uas, "cadence_s": cadence_s, **(changes or {})}
-        return cls(check_section(Settings, values, f"observation with {array}"), frames, pixels, noise_level=1.0)
+        return cls(check_section(ClosureSettings, values, f"observation with {array}"), frames, pixels, noise_level=1.0)
 
     @property
     def layout(self) -> Mapping[str, tuple[int | None, ...]]:
@@ -346,7 +349,7 @@ def brightness(video: torch.Tensor) -> torch.Tensor:
     return (video[:, :, 0] + 1) / 2
 
 
-def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: float | None) -> ClosureImaging:
+def build(settings: ClosureSettings, shape: tuple[int, int, int, int], noise_level: float | None) -> ClosureImaging:
     """Return the forward model for videos of `shape` (time, channel, y, x); `noise_level` is 1 if not given."""
     n_frames, channels, n_rows, n_columns = shape
     if channels != 1 or n_rows != n_columns:

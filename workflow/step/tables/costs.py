@@ -142,13 +142,13 @@ def add_costs(rows: Sequence[CostRow], source: str) -> Cost:
     missing = [column for column in COST_COLUMNS if any(column not in row for row in rows)]
     if missing or not rows:
         raise InputError(f"{source} has no {missing[0] if missing else 'rows'}; sample again")
-    draws = [number_in(row, "videos", source) * number_in(row, "samples", source) for row in rows]
+    sampled = [number_in(row, "videos", source) * number_in(row, "samples", source) for row in rows]
     counts = {}
     for column in ("decoder_evaluations", "denoiser_evaluations"):
-        total = sum(n * number_in(row, column, source) for n, row in zip(draws, rows, strict=True))
-        counts[column] = total / sum(draws)
+        total = sum(n * number_in(row, column, source) for n, row in zip(sampled, rows, strict=True))
+        counts[column] = total / sum(sampled)
     return Cost(
-        seconds_per_sample=sum(number_in(row, "seconds", source) for row in rows) / sum(draws),
+        seconds_per_sample=sum(number_in(row, "seconds", source) for row in rows) / sum(sampled),
         memory_gb=max(number_in(row, "peak_memory_gb", source) for row in rows),
         device="; ".join(dict.fromkeys(f"{row['device']}, threads: {row['threads']}" for row in rows)),
         **counts,

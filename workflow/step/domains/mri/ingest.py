@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from step.io.sequences import RawSequence
 
 
-class Settings(Section):
+class IngestionSettings(Section):
     """What ingestion uses; `step.domains.mri.data.MriData` explains the values."""
 
     layout: Literal["cmrxrecon", "cine_archive"]
@@ -24,10 +24,13 @@ class Settings(Section):
     phase: SeededPhase | None
 
 
-def settings_of(data: MriData, seed: int) -> Settings:
+Settings = IngestionSettings
+
+
+def settings_of(data: MriData, seed: int) -> IngestionSettings:
     """Return what the ingestion of `data` uses, in a study of `seed`."""
     archive = data.source == "cine_archive"
-    return Settings(
+    return IngestionSettings(
         # Simulated files are read as real ones are.
         layout="cine_archive" if archive else "cmrxrecon",
         exclude=data.exclude,
@@ -37,7 +40,7 @@ def settings_of(data: MriData, seed: int) -> Settings:
     )
 
 
-def ingest(settings: Settings, root: Path, subjects: Sequence[str], output: Path) -> None:
+def ingest(settings: IngestionSettings, root: Path, subjects: Sequence[str], output: Path) -> None:
     """Write the raw store of `subjects` under `root`, one sequence in memory at a time."""
     from step.io.sequences import write_sequences
     from step.progress import track
@@ -60,7 +63,7 @@ def find_files(mri: MriData) -> dict[str, list[Path]]:
     return files
 
 
-def read_subjects(settings: Settings, root: Path, subjects: Iterable[str]) -> Iterator["RawSequence"]:
+def read_subjects(settings: IngestionSettings, root: Path, subjects: Iterable[str]) -> Iterator["RawSequence"]:
     """Yield the sequences of `subjects` under `root`, one in memory at a time.
 
     Raises `InputError` for a subject without files and for every file that cannot be used.

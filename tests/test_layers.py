@@ -1,4 +1,4 @@
-"""The floors of the house: a room imports only rooms on lower floors, and planning loads nothing heavy."""
+"""The layers of the library: a package imports only packages on lower ones, and planning loads nothing heavy."""
 
 import ast
 import os
@@ -12,7 +12,7 @@ from step.cli.stages import PRODUCTS, STAGES, open_stage, product_names, stage_n
 from step.plugins import LIBRARY
 from step.provenance import _source, imported_modules, reachable_modules
 
-FLOORS = (
+LAYERS = (
     {"errors", "process", "seeds", "units"},
     {"plugins"},
     {"config", "contracts", "frames", "progress", "provenance"},
@@ -27,12 +27,12 @@ FLOORS = (
     {"cli"},
     {"__main__"},
 )
-FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# Rooms on the lowest floor that others on it may use; they import no room themselves.
+LAYER_OF = {package: number for number, packages in enumerate(LAYERS) for package in packages}
+# Packages on the lowest layer that others on it may use; they import no package themselves.
 FOUNDATIONS = {"errors", "process", "seeds", "units"}
 # What the package itself offers.
 FRONT = {"api", "contracts", "errors", "physics"}
-# Although their floors would allow it.
+# Although their layers would allow it.
 FORBIDDEN = {
     "figures": {"training", "sampling", "models", "domains", "prepare"},
     "metrics": {"training", "sampling", "models"},
@@ -74,40 +74,40 @@ def names_imported_by(module: str) -> set[str]:
     return {alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import) for alias in node.names}
 
 
-def room_of(module: str) -> str | None:
-    """Return the room of a module, None for the package itself."""
+def package_of(module: str) -> str | None:
+    """Return the package of a module, None for the package itself."""
     return module.split(".")[1] if "." in module else None
 
 
 def violations(imports: Mapping[str, Set[str]]) -> list[str]:
-    """Return "module imports module" for what the floors do not allow of `imports`, by importing module."""
+    """Return "module imports module" for what the layers do not allow of `imports`, by importing module."""
     return [
         f"{module} imports {imported}"
         for module, names in sorted(imports.items())
         for imported in sorted(names)
-        if not is_allowed(room_of(module), room_of(imported), imported)
+        if not is_allowed(package_of(module), package_of(imported), imported)
     ]
 
 
-def is_allowed(room: str | None, other: str | None, imported: str) -> bool:
-    if other is None or other == room:
+def is_allowed(package: str | None, other: str | None, imported: str) -> bool:
+    if other is None or other == package:
         return True
-    if room is None:
+    if package is None:
         return other in FRONT
-    if other in FORBIDDEN.get(room, ()):
+    if other in FORBIDDEN.get(package, ()):
         return False
-    return FLOOR_OF[other] < FLOOR_OF[room] or (other in FOUNDATIONS and room not in FOUNDATIONS)
+    return LAYER_OF[other] < LAYER_OF[package] or (other in FOUNDATIONS and package not in FOUNDATIONS)
 
 
-def test_every_room_has_a_floor():
-    assert {room_of(module) for module in modules()} - {None} == set(FLOOR_OF)
+def test_every_package_has_a_layer():
+    assert {package_of(module) for module in modules()} - {None} == set(LAYER_OF)
 
 
-def test_rooms_import_only_rooms_on_lower_floors():
+def test_packages_import_only_packages_on_lower_layers():
     assert violations({module: imported_modules(module) for module in modules()}) == []
 
 
-def test_a_room_that_reaches_upwards_or_sideways_is_found():
+def test_a_package_that_reaches_upwards_or_sideways_is_found():
     imports = {
         "step.physics.mri": {"step.models.prior", "step.diffusion.ode", "step.config.tasks"},
         "step.figures.movies": {"step.sampling.daps", "step.io.videos"},
@@ -171,7 +171,7 @@ def test_every_stage_has_its_module():
 def test_no_module_outside_the_command_line_knows_its_parser():
     parsers = {name for name in modules() if "argparse" in names_imported_by(name)}
     assert parsers
-    assert {room_of(name) for name in parsers} == {"cli", "__main__"}
+    assert {package_of(name) for name in parsers} == {"cli", "__main__"}
 
 
 @pytest.mark.parametrize(("command", "number"), [("plot", 20), ("table", 7)])
