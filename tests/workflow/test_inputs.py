@@ -4,6 +4,9 @@ import json
 import re
 
 import pytest
+from documented_code import DENOISERS, module
+from own_domain import add_fluorescence
+from project_copy import Copy, copy_of_project
 from step.config.study import load_config
 
 MINIATURE = "config/miniature.yaml"
@@ -138,3 +141,44 @@ def test_masks_are_drawn_of_every_domain_that_has_a_measurement_of_model_mri(pro
     entry = project_copy.overlay("masks", json.dumps({"tasks": {"gated": task}, "targets": {"all": ["mri8", "gated"]}}))
     run = project_copy.snakemake("-n", "-F", "figure9", overlays=(MINIATURE, entry))
     assert run.jobs == {"plot_masks": 2}
+
+
+def named_by(copy: Copy, file: str, field: str, settings_of: tuple[str, str] = ("", "")) -> None:
+    """Give the first section of a module a field that is a path."""
+    path = copy.folder / "workflow" / file
+    text = path.read_text().replace(field, f"{field}\n    calibration: Path", 1).replace(*settings_of)
+    path.write_text(f"from pathlib import Path\n{text}")
+
+
+def test_a_file_that_a_domain_or_a_denoiser_names_is_an_input_of_the_jobs_that_read_it(tmp_path):
+    copy = copy_of_project(tmp_path)
+    cells = add_fluorescence(copy)
+    named_by(
+        copy, "fluorescence/data.py", 'channels: Literal[1] = Field(description="C, channels of a frame: brightness")'
+    )
+    named_by(
+        copy,
+        "fluorescence/prepare.py",
+        "photons: Positive",
+        ("photons=data.photons", "photons=data.photons, calibration=data.calibration"),
+    )
+    (copy.folder / "workflow/column.py").write_text(module(DENOISERS, "column.py"))
+    named_by(copy, "column.py", "width: Count")
+    for name in ("dark", "taps"):
+        (copy.folder / f"observed/{name}.csv").write_text("1\n")
+    named = copy.overlay(
+        "named",
+        "data: {cells: {calibration: observed/dark.csv}}\n"
+        "priors: {cells: {architecture: column, architectures: {column: {width: 8, calibration: observed/taps.csv}}}}",
+    )
+    target = "results/miniature/cells4/metrics/step_joint.csv"
+    run = copy.snakemake("-n", "-F", target, overlays=(MINIATURE, cells, named))
+    assert run.status == 0, run.stdout + run.stderr
+    jobs = inputs_of_jobs(run.stdout)
+    read_by = {
+        name: {job for job, files in jobs.items() if f"observed/{name}.csv" in files} for name in ("dark", "taps")
+    }
+    assert read_by == {
+        "dark": {"cells/prepare/000", "cells/prepare/001"},
+        "taps": {"cells/train/image", "cells/train/joint"},
+    }

@@ -2,21 +2,17 @@
 
 import csv
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-from documented_code import DOMAINS, blocks, module
+from own_domain import add_fluorescence
 from project_copy import ONE_THREAD, copy_of_project
-from step.config.study import load_config
 from step.io.reconstructions import read_measurement
 from step.io.truths import read_truth
 
 pytestmark = pytest.mark.study
 
 MINIATURE = "config/miniature.yaml"
-PACKAGE = ("data", "ingest", "prepare", "camera")
 RESULTS = "results/miniature/cells4"
 TABLE = f"{RESULTS}/tour/metrics.csv"
 RAW = {"ingest": 2, "prepare": 2, "split": 1}
@@ -24,39 +20,11 @@ TRAINED = {"train_autoencoder": 1, "train_denoiser": 2}
 SAMPLED = {"measure": 1, "sample": 2, "reference": 2, "evaluate": 4, "extract_features": 1, "tabulate_tour": 1}
 
 
-def study(folder: Path) -> dict:
-    """Return the overlay of the document, with what it leaves out taken from the heart of the miniature."""
-    config = load_config(folder / MINIATURE).model_dump(mode="json")
-    data, task = (yaml.safe_load(text) for text in blocks(DOMAINS, "yaml"))
-    like, priors = config["tasks"]["mri8"], config["priors"]["mri"]
-    sampled = {name: like[name] for name in ("samples", "videos_per_job", "flow", "samplers", "sampler")}
-    task["tasks"]["cells4"] |= {**sampled, "references": ["zero_filled", "static"], "total_variation": None}
-    tour = {"tour": {"tasks": ["cells4"], "methods": ["bis", "step_joint"]}}
-    return {**data, "priors": {"cells": priors}, **task, "targets": tour}
-
-
-def write_stack(path: Path, n_frames: int, generator: np.random.Generator) -> None:
-    """Write a stack (time, y, x) of photon counts: a spot that moves, and shot noise."""
-    y, x = np.mgrid[:20, :22]
-    places = 10 + np.cumsum(generator.uniform(-1, 1, (n_frames, 2)), axis=0)
-    spots = [np.exp(-((y - top) ** 2 + (x - left) ** 2) / 18) for top, left in places]
-    np.savez(path, counts=generator.poisson(100 * np.stack(spots) + 5).astype(np.uint16))
-
-
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
     """A copy of the project with the package and its raw files, and the study's overlay."""
     copy = copy_of_project(tmp_path_factory.mktemp("cells"))
-    package = copy.folder / "workflow/fluorescence"
-    package.mkdir()
-    for name in PACKAGE:
-        (package / f"{name}.py").write_text(module(DOMAINS, f"fluorescence/{name}.py"))
-    (package / "__init__.py").touch()
-    stacks, generator = copy.folder / "data/stacks", np.random.default_rng(0)
-    stacks.mkdir(parents=True)
-    for number in range(15):
-        write_stack(stacks / f"cell{number:02d}.npz", 5, generator)
-    return copy, copy.overlay("cells", yaml.safe_dump(study(copy.folder)))
+    return copy, add_fluorescence(copy)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ use rule train_denoiser as train_ablation with:
         initial=lambda w: (
             [RESULTS / domain_of(ablation_of(w).task) / "priors/image"] if method_of_point(w).prior == "joint" else []
         ),
+        described=lambda w: files_of_denoiser(domain_of(ablation_of(w).task)),
     output:
         directory(POINT / "prior"),
     log:

@@ -17,13 +17,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
-from step.cli.domains import module_name
-from step.config.settings import dump_settings
+from step.cli import domains
 from step.cli.stages import open_stage
 from step.config.files import StudyFiles, made_of, sample_numbers, that_measure, words
 from step.config.metrics import Network
 from step.config.plan import compared_method, sampling_shards, shards
 from step.config.pretrained import pretrained_settings
+from step.config.priors import OURS
+from step.config.settings import dump_settings
 from step.config.study import check_config, overlaid_on_base
 from step.config.targets import Targets
 from step.errors import InputError
@@ -148,9 +149,26 @@ def subject_shards(domain):
     """Return the subjects of each ingestion job, and the raw files of each subject, by name."""
     data = CONFIG.video_format(domain)
     files = checked(
-        import_module(checked(module_name, "ingest", data.module, f"data.{domain}.module")).find_files, data
+        import_module(checked(domains.module_name, "ingest", data.module, f"data.{domain}.module")).find_files, data
     )
     return shards(sorted(files), data.subjects_per_job), files
+
+
+@cache
+def files_of_domain(step, domain):
+    """Return the files that a domain's settings for a step name."""
+    return checked(domains.files_of_domain, step, CONFIG, domain)
+
+
+@cache
+def files_of_denoiser(domain):
+    """Return the files that the settings of a domain's denoiser name, which ours has none of."""
+    chosen = CONFIG.priors[domain].chosen_denoiser
+    if chosen.architecture == OURS:
+        return []
+    from step.models.architectures import files_of_denoiser as named_files
+
+    return checked(named_files, chosen)
 
 
 def growing(amount):

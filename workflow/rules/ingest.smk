@@ -6,6 +6,8 @@ for domain in SIMULATED:
     rule:
         name:
             f"simulate_{domain}"
+        input:
+            files_of_domain("simulate", domain),
         output:
             directory(FILES.raw_root(domain, "{shard}")),
         log:
@@ -29,6 +31,7 @@ for domain in SIMULATED:
 rule ingest:
     input:
         raw_files,
+        lambda w: files_of_domain("ingest", w.domain),
     output:
         RESULTS / "{domain}/ingested/{shard}.h5",
     log:

@@ -3,7 +3,8 @@
 
 rule prepare:
     input:
-        RESULTS / "{domain}/ingested/{shard}.h5",
+        store=RESULTS / "{domain}/ingested/{shard}.h5",
+        described=lambda w: files_of_domain("prepare", w.domain),
     output:
         RESULTS / "{domain}/prepared/{shard}.h5",
     log:
@@ -19,7 +20,7 @@ rule prepare:
         settings=lambda w: settings("prepare", domain=w.domain),
         code=lambda w: code("prepare", domain=w.domain),
     shell:
-        "python -m step prepare --settings {params.settings:q} --log {log:q}" " --input {input:q} --output {output:q}"
+        "python -m step prepare --settings {params.settings:q} --log {log:q}" " --input {input.store:q} --output {output:q}"
 
 
 rule split:

@@ -105,6 +105,7 @@ rule train_denoiser:
         autoencoder=RESULTS / "{domain}/priors/autoencoder",
         # The joint prior starts from the image prior, the others from scratch.
         initial=lambda w: [RESULTS / f"{w.domain}/priors/image"] if w.prior == "joint" else [],
+        described=lambda w: files_of_denoiser(w.domain),
     output:
         directory(RESULTS / "{domain}/priors/{prior}"),
     log:

@@ -1,10 +1,11 @@
 """Stages whose work differs from domain to domain: a module of the domain's package does it."""
 
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from step.config.sections import ModuleName, Section
+from step.config.sections import ModuleName, Section, paths_in
 from step.config.study import Config, check_section
 from step.errors import InputError
 from step.plugins import domain_name, source_of
@@ -28,6 +29,12 @@ def module_of_domain(step: str, settings: SettingsOfDomain) -> tuple[ModuleType,
     """Return the module of a domain for `step`, and its checked settings."""
     module = import_module(module_name(step, settings.domain))
     return module, check_section(module.Settings, settings.values, f"--settings of {settings.domain}")
+
+
+def files_of_domain(step: str, config: Config, domain: str) -> list[Path]:
+    """Return the files that the settings of `domain` for `step` name, on which its jobs depend."""
+    _, settings = module_of_domain(step, SettingsOfDomain(**select_of_domain(step, config, domain)))
+    return paths_in(settings)
 
 
 def module_name(step: str, domain: str, key: str = "domain") -> str:

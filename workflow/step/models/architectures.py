@@ -6,15 +6,18 @@ dotted name. A trained network says in its folder which one it is of.
 
 from importlib import import_module
 from pathlib import Path
-
-from diffusers.models.modeling_utils import ModelMixin
+from typing import TYPE_CHECKING
 
 from step.config.priors import ChosenDenoiser
+from step.config.sections import Section, paths_in
 from step.config.study import check_section
 from step.contracts import DenoiserArchitecture
 from step.errors import InputError
 from step.io.model_folders import load_network, read_facts
 from step.plugins import architecture_name
+
+if TYPE_CHECKING:
+    from diffusers.models.modeling_utils import ModelMixin
 
 PARTS = ("Settings", "Network", "build", "inflate")
 
@@ -31,17 +34,26 @@ def open_architecture(name: str) -> DenoiserArchitecture:
     return module
 
 
-def build_denoiser(chosen: ChosenDenoiser, latent_channels: int, temporal: bool) -> ModelMixin:
+def settings_of_denoiser(chosen: ChosenDenoiser) -> Section:
+    """Return the settings of a denoiser, checked; raises `InputError` for some that its architecture does not take."""
+    where = f"settings of the architecture {chosen.architecture}"
+    return check_section(open_architecture(chosen.architecture).Settings, chosen.values, where)
+
+
+def files_of_denoiser(chosen: ChosenDenoiser) -> list[Path]:
+    """Return the files that the settings of a denoiser name, on which its trainings depend."""
+    return paths_in(settings_of_denoiser(chosen))
+
+
+def build_denoiser(chosen: ChosenDenoiser, latent_channels: int, temporal: bool) -> "ModelMixin":
     """Return an untrained network of latents of `latent_channels`; `temporal` is whether it is one of videos.
 
     Raises `InputError` for settings that its architecture does not take.
     """
-    architecture = open_architecture(chosen.architecture)
-    where = f"settings of the architecture {chosen.architecture}"
-    return architecture.build(check_section(architecture.Settings, chosen.values, where), latent_channels, temporal)
+    return open_architecture(chosen.architecture).build(settings_of_denoiser(chosen), latent_channels, temporal)
 
 
-def load_denoiser(folder: Path, domain: str) -> ModelMixin:
+def load_denoiser(folder: Path, domain: str) -> "ModelMixin":
     """Return the trained network in a model folder; raises `InputError` unless it is a denoiser of `domain`."""
     facts = read_facts(folder, "denoiser", domain)
     return load_network(folder, open_architecture(facts["architecture"]).Network)
