@@ -1,4 +1,4 @@
-"""The front door: what a notebook does in ten lines, and that it is what the command line does."""
+"""The Python interface: what a notebook does in ten lines, and that it is what the command line does."""
 
 import argparse
 import json
@@ -236,6 +236,6 @@ def test_a_prior_that_does_not_say_what_it_is_of_is_refused_whatever_the_sampler
     from step.models.prior import load_prior
 
     whole = step.load_prior(folder)
-    bare = load_prior(folder / "autoencoder", folder / "joint", "mri")
+    bare = load_prior(folder / "autoencoder", folder / "joint", "mri", "unet")
     with pytest.raises(step.InputError, match="not from a complete folder, so it does not say what it is of"):
         step.sample(bare, physics, measurement, sampler=step.daps(whole))

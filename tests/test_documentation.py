@@ -1,4 +1,4 @@
-"""The front door is documented: each of its names has an example that is run, and the site is built of them all."""
+"""The Python interface is documented: each name has an example that is run, and the site is built of them all."""
 
 import doctest
 import inspect

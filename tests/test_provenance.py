@@ -153,3 +153,9 @@ def test_every_module_that_a_stage_reaches_lies_in_the_library():
     assert {"step.sampling.posterior", "step.models.architectures", "step.seeds"} < reached
     assert not reached & provenance.WITHOUT_RESULT
     assert all(Path(provenance._source(name)).is_relative_to(provenance.LIBRARY) for name in reached)
+
+
+@pytest.mark.parametrize("name", ["mri.", ".mri", "../mri", "a b", ""])
+def test_what_is_no_name_of_a_module_is_one_line(name):
+    with pytest.raises(InputError, match=r"measurement.model is '.*', which is no name of a module; take one of"):
+        plugins.forward_model_name(name)

@@ -125,7 +125,7 @@ def test_a_prior_of_another_domain_and_the_autoencoder_alone_are_refused(models,
     with pytest.raises(InputError, match="holds a prior of the domain 'mri', the task is of 'blackhole'"):
         draw(models, "joint", tmp_path / "joint.h5", domain="blackhole")
     assert not list(tmp_path.iterdir())
-    with pytest.raises(InputError, match="no samples can be drawn of 'autoencoder'; give one of image, video, joint"):
+    with pytest.raises(InputError, match="no samples can be taken of 'autoencoder'; give one of image, video, joint"):
         generate.select(load_config(), "mri", "autoencoder")
 
 
@@ -138,7 +138,7 @@ def test_settings_hold_just_what_generation_uses():
 
 
 @pytest.mark.slow
-def test_the_samples_of_all_priors_become_picture_film_and_numbers(models, tmp_path, monkeypatch):
+def test_the_samples_of_all_priors_become_picture_video_and_numbers(models, tmp_path, monkeypatch):
     monkeypatch.setattr("step.figures.panels.PANEL_PIXELS", 16)  # a large video of noise takes long to compress
     files = [word for prior in PRIORS for word in ("--prior", prior, tmp_path / f"{prior}.h5")]
     samples = [draw(models, prior, tmp_path / f"{prior}.h5") for prior in PRIORS]

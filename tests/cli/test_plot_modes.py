@@ -81,7 +81,7 @@ def run(folder: Path, reconstructions: tuple[str, ...] = ("000.h5", "001.h5")) -
 
 
 @pytest.mark.slow
-def test_the_stage_writes_pictures_numbers_and_film(folder):
+def test_the_stage_writes_pictures_numbers_and_video(folder):
     run(folder)
     assert imread(folder / "modes.png").shape[2] == 4
     assert (folder / "modes.pdf").read_bytes().startswith(b"%PDF")

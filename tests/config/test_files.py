@@ -45,7 +45,7 @@ def test_a_table_has_the_methods_and_then_the_references_of_its_task(files):
     assert files.references_arguments("blackhole") == ["--references", "dirty", "static", "vae"]
 
 
-def test_what_is_made_of_truths_needs_no_measurement_and_is_no_part_of_the_film_of_all(files):
+def test_what_is_made_of_truths_needs_no_measurement_and_is_no_part_of_the_video_of_all(files):
     assert [made_of(row) for row in ("static", "vae", "truth", "zero_filled", "bcs")] == [
         *["truths"] * 3,
         *["measurements"] * 2,

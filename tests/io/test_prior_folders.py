@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 from step.cli import take_network
@@ -33,7 +34,7 @@ def test_a_copy_elsewhere_is_whole(prior):
     verify_prior(prior)
     assert networks_of_prior(prior) == ["autoencoder", "joint"]
     assert read_prior_facts(prior).shape == SHAPE
-    assert load_prior_folder(prior, "joint").shape == SHAPE
+    assert load_prior_folder(prior, "joint", "unet").shape == SHAPE
 
 
 def test_a_network_of_it_is_the_same_file(prior, tmp_path):
@@ -76,13 +77,16 @@ def test_a_damaged_prior_is_refused_in_one_line(prior, name):
     damage, says = DAMAGES[name]
     damage(prior)
     with pytest.raises(InputError, match=says):
-        load_prior_folder(prior, "joint")
+        load_prior_folder(prior, "joint", "unet")
 
 
 def test_a_network_that_it_lacks_is_named(prior, tmp_path):
     from step.models.prior import load_prior_folder
 
-    for ask in (lambda: load_prior_folder(prior, "image"), lambda: copy_network(prior, "image", tmp_path / "image")):
+    for ask in (
+        lambda: load_prior_folder(prior, "image", "unet"),
+        lambda: copy_network(prior, "image", tmp_path / "image"),
+    ):
         with pytest.raises(InputError, match="has no image network; it has autoencoder, joint"):
             ask()
 
@@ -156,3 +160,33 @@ def test_what_a_hub_has_must_be_a_whole_prior(hub, prior, tmp_path):
     with pytest.raises(InputError, match=r"is not the file that prior\.json has the SHA-256 of"):
         fetch_from_hub("people/hearts@v1", tmp_path / "fetched")
     assert not (tmp_path / "fetched").exists()
+
+
+def test_a_folder_does_not_decide_which_code_runs(prior, tmp_path):
+    from step.models.architectures import load_denoiser
+
+    facts = json.loads((prior / "joint/step.json").read_text())
+    (prior / "joint/step.json").write_text(json.dumps(facts | {"architecture": "this"}))
+    with pytest.raises(
+        InputError, match=r"is of the architecture 'this', not 'unet'; change priors\.mri\.architecture"
+    ):
+        load_denoiser(prior / "joint", "mri", "unet")
+    assert "this" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["../elsewhere.txt", "/etc/hostname"])
+def test_a_folder_that_names_files_outside_of_it_is_refused(prior, name):
+    record = json.loads((prior / "prior.json").read_text())
+    record["sha256"][name] = "0" * 64
+    (prior / "prior.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="which lies outside the folder; copy the folder again"):
+        read_prior_facts(prior)
+
+
+def test_of_what_lies_next_to_a_prior_nothing_is_copied(prior, tmp_path):
+    from step.io.prior_folders import copy_prior
+
+    (prior / "evil.py").write_text("raise SystemExit")
+    copy_prior(prior, tmp_path / "copy")
+    assert not (tmp_path / "copy/evil.py").exists()
+    verify_prior(tmp_path / "copy")

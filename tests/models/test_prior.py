@@ -143,7 +143,7 @@ def test_batches_are_whole(prior):
 def test_a_prior_comes_back_from_its_folders_the_same(prior, folders):
     from step.models.prior import load_prior
 
-    loaded = load_prior(*folders, domain="mri")
+    loaded = load_prior(*folders, domain="mri", architecture="unet")
     latent = torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(1))
     assert loaded.latent_shape == SHAPE
     # Same weights, but at other addresses in memory, on which the rounding of a matrix product depends.
@@ -155,7 +155,7 @@ def test_a_prior_of_another_domain_is_refused(folders):
     from step.models.prior import load_prior
 
     with pytest.raises(InputError, match="of the domain 'mri', the task is of 'blackhole'"):
-        load_prior(*folders, domain="blackhole")
+        load_prior(*folders, domain="blackhole", architecture="unet")
 
 
 def test_a_prior_is_refused_with_an_autoencoder_that_it_does_not_know(folders, tmp_path):
@@ -178,7 +178,7 @@ def test_a_prior_is_refused_with_an_autoencoder_that_it_does_not_know(folders, t
     }
     write_model_folder(tmp_path / "other", other, facts, "# card", LOSSES, {"hours": 0.0})
     with pytest.raises(InputError, match="was trained on the latents of another autoencoder"):
-        load_prior(tmp_path / "other", folders[1], domain="mri")
+        load_prior(tmp_path / "other", folders[1], domain="mri", architecture="unet")
 
 
 def test_an_autoencoder_is_not_a_denoiser(folders):

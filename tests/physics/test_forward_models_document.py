@@ -49,7 +49,7 @@ def test_every_program_runs(monkeypatch):
 
 
 def test_the_example_of_an_operator_of_deepinv_holds():
-    """Those of the front door's forward models are run by tests/test_documentation.py."""
+    """Those of the forward models in `step.__all__` are run by tests/test_documentation.py."""
     result = doctest.testmod(deepinv_operator)
     assert (result.failed, result.attempted > 0) == (0, True)
 

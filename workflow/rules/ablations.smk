@@ -41,7 +41,9 @@ use rule train_denoiser as train_ablation with:
         settings=lambda w: settings_of_point(
             "train", w.ablation, w.point, domain=domain_of(ablation_of(w).task), prior=method_of_point(w).prior
         ),
-        code=lambda w: code("train", domain=domain_of(ablation_of(w).task), prior=method_of_point(w).prior),
+        code=lambda w: code_of_point(
+            "train", w.ablation, w.point, domain=domain_of(ablation_of(w).task), prior=method_of_point(w).prior
+        ),
 
 
 rule sample_ablation:
@@ -50,7 +52,7 @@ rule sample_ablation:
         autoencoder=lambda w: RESULTS / domain_of(ablation_of(w).task) / "priors/autoencoder",
         denoiser=of_point("prior"),
         flow=lambda w: flow_of_method(ablation_of(w).task, ablation_of(w).method, w.shard),
-        described=lambda w: files_of_sampling(ablation_of(w).task, ablation_of(w).method),
+        described=lambda w: files_of_point(w.ablation, w.point),
     output:
         samples=POINT / "samples/{shard}.h5",
         cost=POINT / "samples/{shard}-cost.csv",
@@ -74,7 +76,9 @@ rule sample_ablation:
         settings=lambda w: settings_of_point(
             "sample", w.ablation, w.point, task=ablation_of(w).task, method=ablation_of(w).method
         ),
-        code=lambda w: code("sample", task=ablation_of(w).task, method=ablation_of(w).method),
+        code=lambda w: code_of_point(
+            "sample", w.ablation, w.point, task=ablation_of(w).task, method=ablation_of(w).method
+        ),
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {params.denoiser:q}"

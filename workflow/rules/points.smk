@@ -28,6 +28,21 @@ def settings_of_point(stage, ablation, point, **selectors):
     return dump_settings(checked(stage_module(stage).select, study_of(ablation, point), **selectors))
 
 
+@cache
+def code_of_point(stage, ablation, point, **selectors):
+    """Return the digest of the code that a stage runs in the study of a point."""
+    chosen = checked(stage_module(stage).select, study_of(ablation, point), **selectors)
+    return code_digest(*opened(stage).code, *checked(opened(stage).imported_by_name, chosen))
+
+
+@cache
+def files_of_point(ablation, point):
+    """Return the files that measurement, noise and sampler of a point are described in."""
+    chosen, study = CONFIG.ablations[ablation], study_of(ablation, point)
+    measurement = checked(named_files.files_of_measurement, study, chosen.task)
+    return measurement + checked(named_files.files_of_method, study, chosen.task, chosen.method)
+
+
 def study_of(ablation, point):
     """Return the study in which an ablation's key has the value of a point."""
     return checked(getattr, points(ablation)[point], "config")

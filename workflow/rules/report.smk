@@ -26,7 +26,7 @@ rule run_summary:
             RESULTS / "run_summary/{target}.html",
             caption="../report/run_summary.rst",
             category="Run summary",
-            labels={"run_summary": "configuration, versions, run times"},
+            labels={"summary": "configuration, versions, run times"},
         ),
         study=RESULTS / "run_summary/{target}.yaml",
     log:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from step.config.methods import FrameNoise
+from step.config.priors import OURS
 from step.config.study import check_section, load_config
 from step.config.tasks import Sampler
 from step.contracts import ForwardModel, Measurement, NoiseSource, PosteriorSampler
@@ -39,12 +40,15 @@ def load_prior(
     folder: str | Path,
     network: Literal["image", "video", "joint"] = "joint",
     device: str | torch.device | None = None,
+    architecture: str = OURS,
 ) -> LatentDiffusionPrior:
     """Return the prior in `folder`, as ``snakemake priors`` makes it, with one of its networks.
 
-    `device` is a GPU where there is one, unless it is given. ``prior.facts`` says what the prior is of,
-    ``prior.shape`` the shape of a video (time, channel, y, x), ``prior.rows`` the rows of a frame. Raises `InputError`
-    where the folder is no prior, is damaged, or lacks the network.
+    `device` is a GPU where there is one, unless it is given. `architecture` is the one of its denoiser, a module of
+    yours if it is not the paper's: loading a folder imports no code that only the folder names. ``prior.facts`` says
+    what the prior is of, ``prior.shape`` the shape of a video (time, channel, y, x), ``prior.rows`` the rows of a
+    frame. Raises `InputError` where the folder is no prior, is damaged, lacks the network, or has one of another
+    architecture.
 
     Examples:
         >>> prior = step.load_prior("resources/priors/mri")
@@ -52,7 +56,7 @@ def load_prior(
         ('mri', True)
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return load_prior_folder(Path(folder), network).to(chosen)
+    return load_prior_folder(Path(folder), network, architecture).to(chosen)
 
 
 def daps(

@@ -189,7 +189,7 @@ class Ingestion(DomainStep, Protocol):
     def find_files(self, data: Any) -> dict[str, list[Path]]:
         """Return the raw files of each subject, none of which is opened: the workflow asks whenever it plans.
 
-        Simulated ones are not listed. Raises `InputError` where there are no raw files.
+        Subjects that are simulated have an empty list. Raises `InputError` where there are no raw files.
         """
         ...
 

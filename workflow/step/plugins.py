@@ -31,6 +31,8 @@ def module_called(name: str, package: str, key: str) -> str:
 
     It is imported by name, so that no import statement leads to it. Raises `InputError` where there is none.
     """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise InputError(f"{key} is {name!r}, which is no name of a module; take one of step.{package} or your own")
     for candidate in (f"step.{package}.{name}", name):
         if source_of(candidate):
             return candidate

@@ -140,7 +140,11 @@ def read_problem(
     from step.models.prior import load_prior
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    prior = load_prior(autoencoder, denoiser, settings.domain).to(device).place(settings.sampler.networks)
+    prior = (
+        load_prior(autoencoder, denoiser, settings.domain, settings.architecture)
+        .to(device)
+        .place(settings.sampler.networks)
+    )
     files = {path.stem: path for path in measurements}
     sources, moved_by = _noise_sources(flow, settings, list(files), prior.latent_shape)
     arrays = {video: to_tensors(read_measurement(path)) for video, path in files.items()}

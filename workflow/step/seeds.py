@@ -1,4 +1,4 @@
-"""Seeds that depend on what is sampled, never on who samples it, in which order or on how many machines."""
+"""Seeds that depend on what they are for, never on which job uses them, in which order or on how many machines."""
 
 import hashlib
 

@@ -1,7 +1,7 @@
 """Algorithm 1 as it is written down: one sample at a time, the whole video in one graph, the score at every step.
 
-What the library's sampler is compared with, in what it samples and in what it takes. It shares with it the denoiser and
-the probability-flow ODE, and nothing of `step.sampling`.
+What the library's sampler is compared with, in the samples that it gives and in the time that it takes. It shares with
+it the denoiser and the probability-flow ODE, and nothing of `step.sampling`.
 """
 
 import math
@@ -26,7 +26,7 @@ def sample_as_written_down(
 ) -> torch.Tensor:
     """Return one posterior latent (1, time, latent_channel, latent_y, latent_x) given a `measurement`, a batch of one.
 
-    It takes its noise from `generator` in the order in which `step.sampling.daps` does, so that both sample the same
+    It takes its noise from `generator` in the order in which `step.sampling.daps` does, so that both give the same
     sample up to rounding, where the sampler has the damped chain, ``prior_score_every`` 1 and no levels in pixel space.
     Raises `ValueError` for another chain, a prior score that is not the exact one, or levels in pixel space.
     """

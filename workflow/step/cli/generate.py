@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace, settings: GenerationSettings) -> None:
     from step.seeds import derive_seed
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    prior = load_prior(arguments.autoencoder, arguments.denoiser, settings.domain).to(device)
+    prior = load_prior(arguments.autoencoder, arguments.denoiser, settings.domain, settings.architecture).to(device)
     generators = [
         torch.Generator().manual_seed(derive_seed(settings.seed, settings.domain, "generated", number))
         for number in range(settings.generation.samples)

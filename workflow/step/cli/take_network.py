@@ -54,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: TakenNetworkSettings) -> None:
     """Write the model folder; raises `InputError` for another prior, a missing network, or a wrong digest."""
     from step.io.prior_folders import copy_network
+    from step.models.architectures import check_architecture
 
     check(settings, arguments.folder)
+    if settings.prior != "autoencoder":
+        check_architecture(arguments.folder / settings.prior, settings.domain, settings.architecture)
     copy_network(arguments.folder, settings.prior, arguments.output)
     log.info("%s: the %s of %s", arguments.output, settings.prior, arguments.folder)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from step.config.priors import Autoencoder, AutoencoderTraining, ChosenDenoiser, NoiseSchedule, VideoTraining
+from step.config.priors import OURS, Autoencoder, AutoencoderTraining, ChosenDenoiser, NoiseSchedule, VideoTraining
 from step.config.priors import DenoiserTraining as ImageTraining
 from step.config.sections import Count, Name, Section
 from step.config.settings import dump_settings
@@ -169,17 +169,21 @@ def _check_models(arguments: argparse.Namespace, prior: str) -> None:
 
 
 def _run_key(arguments: argparse.Namespace, settings: TrainSettings, training: "VideoStore") -> str:
-    """Return a name for this run: another one as soon as settings, code, videos or initial weights differ.
+    """Return a name for this run: another one as soon as settings, the files they name, code, videos or weights differ.
 
     A state is resumed under its own key alone, so that no run ever goes on from what another one learned.
     """
-    from step.io.model_folders import weights_digest
+    from step.io.model_folders import file_digest, weights_digest
+    from step.models.architectures import files_of_denoiser
     from step.provenance import code_digest
 
     folder = arguments.index.parent
     files = [folder / name for name in sorted({record.file for record in training.records})]
+    chosen = settings.denoiser
+    named = files_of_denoiser(chosen) if chosen is not None and chosen.architecture != OURS else []
     parts = [
         dump_settings(settings),
+        *map(file_digest, named),
         code_digest("step.cli.train", *modules(settings)),
         arguments.index.read_text(),
         *(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files),
@@ -285,7 +289,7 @@ def _fit_denoiser(
     torch.manual_seed(derive_seed(settings.training_seed, settings.prior, "weights"))
     if settings.prior == "joint":
         inflate = open_architecture(chosen.architecture).inflate
-        network = inflate(load_denoiser(arguments.initial, settings.domain))
+        network = inflate(load_denoiser(arguments.initial, settings.domain, chosen.architecture))
     else:
         latent_channels, temporal = settings.autoencoder.latent_channels, settings.prior == "video"
         network = build_denoiser(chosen, latent_channels, temporal)

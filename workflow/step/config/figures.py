@@ -12,7 +12,7 @@ class Figures(Section):
         min_length=1, description="methods whose averaged delta frames are plotted (Fig. 7a), in the order of the rows"
     )
     plug_ins: tuple[ModuleName, ...] = Field(
-        description="figures of your own, plotted of every task: modules by their dotted names, which say as those of "
+        description="figures of your own, plotted for every task: modules by their dotted names, which say as those of "
         "`step.figures` do what they need and make (`step.products`); the last part is the name of their files"
     )
 

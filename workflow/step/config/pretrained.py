@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from step.config.sections import Count, Name, Section
+from step.config.sections import Count, ModuleName, Name, Section
 from step.config.study import Config
 
 ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[\w.-]+)")
@@ -16,6 +16,7 @@ class PretrainedSettings(Section):
 
     source: str
     domain: Name
+    architecture: ModuleName
     frames: Count
     channels: Count
     resolution: Count
@@ -35,6 +36,7 @@ def pretrained_settings(config: Config, domain: str) -> PretrainedSettings | Non
     return PretrainedSettings(
         source=source,
         domain=domain,
+        architecture=config.priors[domain].architecture,
         frames=video.frames,
         channels=video.channels,
         resolution=video.resolution,

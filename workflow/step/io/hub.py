@@ -1,12 +1,10 @@
 """Priors on a hub: ``owner/name@revision``, through huggingface_hub, whose cache serves where there is no network."""
 
-import shutil
 from pathlib import Path
 
 from step.config.pretrained import ON_HUB
 from step.errors import InputError
-from step.io.atomic import whole_folder
-from step.io.prior_folders import read_prior_facts, verify_prior
+from step.io.prior_folders import copy_prior, read_prior_facts, verify_prior
 
 
 def fetch_from_hub(source: str, output: Path) -> None:
@@ -33,5 +31,4 @@ def fetch_from_hub(source: str, output: Path) -> None:
         raise InputError(f"{source} could not be fetched: {reason}; check owner, name and revision") from None
     read_prior_facts(fetched)
     verify_prior(fetched)
-    with whole_folder(output) as part:
-        shutil.copytree(fetched, part, dirs_exist_ok=True)
+    copy_prior(fetched, output)

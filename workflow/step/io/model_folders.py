@@ -87,5 +87,10 @@ def weights_digest(path: Path) -> str:
     """Return the SHA-256 of a model folder's weights; raises `InputError` where it has none."""
     if not (path / WEIGHTS).is_file():
         raise InputError(f"{path} is not a model folder: it needs {WEIGHTS}; train the prior first")
-    with (path / WEIGHTS).open("rb") as file:
+    return file_digest(path / WEIGHTS)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

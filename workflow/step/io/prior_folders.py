@@ -5,18 +5,17 @@ that the prior has are model folders (`step.io.model_folders`). Such a folder is
 training: it can be copied, shared and shipped.
 """
 
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from step.errors import InputError
 from step.io.atomic import whole_folder
-from step.io.model_folders import EPOCHS, WEIGHTS
+from step.io.model_folders import EPOCHS, WEIGHTS, file_digest
 
 FACTS = "prior.json"
 FORMAT = 1
@@ -56,7 +55,7 @@ def write_prior_folder(path: Path, facts: PriorFacts, networks: Mapping[str, Pat
                 folder, part / name, ignore=shutil.ignore_patterns(EPOCHS, ".snakemake_timestamp"), copy_function=_link
             )
         files = sorted(file.relative_to(part).as_posix() for file in part.rglob("*") if file.is_file())
-        record = {"format": FORMAT, **asdict(facts), "sha256": {name: _digest(part / name) for name in files}}
+        record = {"format": FORMAT, **asdict(facts), "sha256": {name: file_digest(part / name) for name in files}}
         (part / FACTS).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
         (part / "README.md").write_text(card)
 
@@ -79,8 +78,16 @@ def verify_prior(path: Path, networks: Sequence[str] | None = None) -> None:
             continue
         if not (path / name).is_file():
             raise InputError(f"{path / name} is missing, {FACTS} names it; copy the whole folder again")
-        if _digest(path / name) != digest:
+        if file_digest(path / name) != digest:
             raise InputError(f"{path / name} is not the file that {FACTS} has the SHA-256 of; copy the folder again")
+
+
+def copy_prior(path: Path, output: Path) -> None:
+    """Write the prior in `path` to `output`, whole, and of it nothing that ``prior.json`` does not name."""
+    with whole_folder(output) as part:
+        for name in (*_record(path)["sha256"], FACTS, "README.md"):
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path / name, part / name)
 
 
 def copy_network(path: Path, name: str, output: Path) -> None:
@@ -107,6 +114,10 @@ def _record(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{file} has the format {found!r}, this version reads {FORMAT}; make the prior with this version"
         )
+    names = [PurePosixPath(name) for name in record.get("sha256", {})]
+    outside = [str(name) for name in names if name.is_absolute() or ".." in name.parts]
+    if outside:
+        raise InputError(f"{file} names {outside[0]}, which lies outside the folder; copy the folder again")
     return record
 
 
@@ -115,11 +126,6 @@ def _facts(record: Mapping[str, Any], path: Path) -> PriorFacts:
     if missing:
         raise InputError(f"{path / FACTS} does not say {' and '.join(missing)}; copy the folder again")
     return PriorFacts(**{name: record[name] for name in PriorFacts.__dataclass_fields__})
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _link(source: str, destination: str) -> None:

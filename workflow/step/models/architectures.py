@@ -53,7 +53,21 @@ def build_denoiser(chosen: ChosenDenoiser, latent_channels: int, temporal: bool)
     return open_architecture(chosen.architecture).build(settings_of_denoiser(chosen), latent_channels, temporal)
 
 
-def load_denoiser(folder: Path, domain: str) -> "ModelMixin":
-    """Return the trained network in a model folder; raises `InputError` unless it is a denoiser of `domain`."""
-    facts = read_facts(folder, "denoiser", domain)
-    return load_network(folder, open_architecture(facts["architecture"]).Network)
+def load_denoiser(folder: Path, domain: str, architecture: str) -> "ModelMixin":
+    """Return the trained network in a model folder.
+
+    Raises `InputError` unless it is a denoiser of `domain` and of `architecture`: what a folder names itself is not
+    imported, since a folder from elsewhere must not decide which code runs.
+    """
+    check_architecture(folder, domain, architecture)
+    return load_network(folder, open_architecture(architecture).Network)
+
+
+def check_architecture(folder: Path, domain: str, architecture: str) -> None:
+    """Raise `InputError` unless a model folder holds a denoiser of `domain` and of `architecture`."""
+    there = read_facts(folder, "denoiser", domain)["architecture"]
+    if there != architecture:
+        raise InputError(
+            f"{folder} is of the architecture {there!r}, not {architecture!r}; change priors.{domain}.architecture, or "
+            "say it to load_prior"
+        )

@@ -118,28 +118,28 @@ def load_autoencoder(folder: Path, domain: str | None = None) -> FrameAutoencode
     return FrameAutoencoder(network, facts["latent_mean"], facts["latent_std"], facts["patch_size"])
 
 
-def load_prior(autoencoder_folder: Path, folder: Path, domain: str) -> LatentDiffusionPrior:
-    """Return the prior in `folder`; raises `InputError` unless it was trained on that autoencoder's latents."""
+def load_prior(autoencoder_folder: Path, folder: Path, domain: str, architecture: str) -> LatentDiffusionPrior:
+    """Return the prior in `folder`; raises `InputError` for another architecture or another autoencoder's latents."""
     facts = read_facts(folder, "denoiser", domain)
     if facts["autoencoder"] != weights_digest(autoencoder_folder):
         raise InputError(f"{folder} was trained on the latents of another autoencoder than {autoencoder_folder}")
     return LatentDiffusionPrior(
         load_autoencoder(autoencoder_folder, domain),
-        load_denoiser(folder, domain),
+        load_denoiser(folder, domain, architecture),
         LinearBetaSchedule(**facts["noise_schedule"]),
         tuple(facts["latent_shape"]),
     )
 
 
-def load_prior_folder(folder: Path, network: str) -> LatentDiffusionPrior:
+def load_prior_folder(folder: Path, network: str, architecture: str) -> LatentDiffusionPrior:
     """Return the prior in a complete folder, with one of its networks, once the digests of both are right.
 
-    Raises `InputError` where it is no such folder, is damaged, or lacks the network.
+    Raises `InputError` where it is no such folder, is damaged, lacks the network, or that is of another architecture.
     """
     facts = read_prior_facts(folder)
     if network not in (there := networks_of_prior(folder)):
         raise InputError(f"{folder} has no {network} network; it has {', '.join(there)}")
     verify_prior(folder, [AUTOENCODER, network])
-    prior = load_prior(folder / AUTOENCODER, folder / network, facts.domain)
+    prior = load_prior(folder / AUTOENCODER, folder / network, facts.domain, architecture)
     prior.facts = facts
     return prior

@@ -33,7 +33,7 @@ def eht_imaging() -> ModuleType:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[str]:
-    """Yield the seed to give to eht-imaging, which inside this block samples the same in every process.
+    """Yield the seed to give to eht-imaging, whose random numbers inside this block are the same in every process.
 
     It seeds numpy's global generator with Python's hash of a text, which differs from process to process. Here it
     takes a hash that does not, and the generator is put back afterwards.

@@ -78,7 +78,7 @@ def search_key(settings: TuningSettings, files: Sequence[Path], models: Sequence
     one_trial = settings.search.model_copy(update={"trials": 1})
     parts = [
         dump_settings(settings.model_copy(update={"search": one_trial})),
-        code_digest(__name__, *settings.sampling.modules),
+        code_digest("step.cli.tune", *settings.sampling.modules),
         *(f"{file.stem} {hashlib.blake2b(file.read_bytes()).hexdigest()}" for file in files),
         *(weights_digest(model) for model in models),
     ]

@@ -26,7 +26,7 @@ class Grid:
 
 
 class Canvas:
-    """Images (time, y, x) that shapes are overlaid on, one after the other."""
+    """Images (time, y, x) that shapes are painted on, one after the other."""
 
     def __init__(self, grid: Grid, image: np.ndarray):
         self.image = image
