@@ -136,10 +136,11 @@ def test_a_training_that_ends_after_snakemake_was_killed_is_not_made_again(copy,
 
 def test_a_second_snakemake_is_refused_and_the_first_is_not_disturbed(copy, weights):
     workflow, training = start_training(copy)
+    training.suspend()  # however long the second takes to start, the training must not end before
     second = run(copy, AUTOENCODER)
+    training.resume()
     assert second.status == 1
     assert "cannot be locked" in second.stdout + second.stderr
-    assert training.is_running()
     stdout, stderr = workflow.communicate()
     assert workflow.returncode == 0, stdout + stderr
     assert copy.weights(AUTOENCODER) == weights
