@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import piq
 import pytest
 import torch
 from step.metrics import catalogue
@@ -42,6 +41,8 @@ def test_both_channels_are_scaled_by_one_minimum_and_maximum_of_the_video_itself
 
 
 def test_psnr_and_ssim_are_piqs_of_both_channels_each_video_by_its_own_extremes():
+    import piq
+
     video, truth = videos()
     scores = score_as_authors(video, truth, "magnitude")
     pair = scaled(video), scaled(truth)
