@@ -35,4 +35,4 @@ def test_a_package_whose_tests_are_all_slow_is_found(tmp_path):
 
 def test_collecting_loads_nothing_that_takes_seconds(loaded_by_collection):
     """Tests of networks import them where they build them; every run of any test waits for what is loaded before."""
-    assert not {"diffusers", "ehtim", "snakemake", "torchvision"} & loaded_by_collection
+    assert not {"deepinv", "diffusers", "ehtim", "snakemake", "torchvision"} & loaded_by_collection

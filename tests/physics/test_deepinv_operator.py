@@ -1,12 +1,11 @@
 """Operators of deepinv as forward models: of videos, with our noise, from Python and from a configuration."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 import yaml
-from deepinv.physics import Blur, Denoising, Downsampling, GaussianNoise, Inpainting, PoissonNoise
-from deepinv.physics.functional import gaussian_blur
 from step.config.sampling import sample_settings
 from step.config.settings import modules_of_measurement
 from step.config.study import load_config
@@ -19,6 +18,9 @@ from step.sampling.named_files import files_of_measurement
 from step.sampling.pixel_space import sample_video
 from step.sampling.posterior import LatentLikelihood
 
+if TYPE_CHECKING:
+    from deepinv.physics import LinearPhysics
+
 FRAME = (2, 16, 12)
 NOISE = 0.2
 
@@ -29,15 +31,23 @@ def hole() -> torch.Tensor:
     return mask
 
 
-def inpainting() -> Inpainting:
+# deepinv takes seconds to import: where its operators are built.
+def inpainting() -> "LinearPhysics":
+    from deepinv.physics import Inpainting
+
     return Inpainting(FRAME, mask=hole())
 
 
-def downsampling() -> Downsampling:
+def downsampling() -> "LinearPhysics":
+    from deepinv.physics import Downsampling
+
     return Downsampling(FRAME, filter="gaussian", factor=2, padding="circular")
 
 
-def blur() -> Blur:
+def blur() -> "LinearPhysics":
+    from deepinv.physics import Blur
+    from deepinv.physics.functional import gaussian_blur
+
     return Blur(gaussian_blur(sigma=(1.0, 1.0)), padding="valid")
 
 
@@ -131,6 +141,8 @@ def test_the_adapter_offers_the_contracts_and_the_layout_of_what_it_measures():
 
 
 def test_without_a_level_the_noise_is_the_operators_own():
+    from deepinv.physics import Denoising, GaussianNoise, PoissonNoise
+
     assert DeepinvOperator(Denoising(GaussianNoise(sigma=0.25)), FRAME).noise_level == pytest.approx(0.25)
     assert DeepinvOperator(Denoising(GaussianNoise(sigma=0.25)), FRAME, 0.5).noise_level == 0.5
     with pytest.raises(InputError, match="Inpainting has no Gaussian noise of one level; give noise_level"):
