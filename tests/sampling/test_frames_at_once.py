@@ -130,7 +130,7 @@ def test_generated_samples_are_decoded_as_many_frames_at_once_as_the_autoencoder
 ):
     import step.models.prior
 
-    monkeypatch.setattr(step.models.prior, "load_prior", lambda autoencoder, folder, domain: prior)
+    monkeypatch.setattr(step.models.prior, "load_prior", lambda autoencoder, folder, domain, architecture: prior)
     settings = generation_settings(load_config(), domain="mri", prior="video")
     assert settings.frames_at_once == 16
     arguments = ["--autoencoder", "autoencoder", "--denoiser", "video", "--output", str(tmp_path / "samples.h5")]
