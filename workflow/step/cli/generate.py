@@ -1,4 +1,4 @@
-"""Draw unconditional samples of one prior: what it believes before it sees a measurement.
+"""Sample one prior unconditionally: what it believes before it sees a measurement.
 
 Samples of the same number begin from the same noise, whichever prior of the domain they are of. The frames of the
 image prior's samples are independent of each other.

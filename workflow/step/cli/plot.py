@@ -1,4 +1,4 @@
-"""Draw one figure from files: `python -m step plot FIGURE`, a module of `step.figures` or any other by its name."""
+"""Plot one figure from files: `python -m step plot FIGURE`, a module of `step.figures` or any other by its name."""
 
 import argparse
 from types import ModuleType
@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser, figure: ModuleType) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Section, figure: ModuleType) -> None:
-    """Draw `figure`."""
+    """Plot `figure`."""
     figure.plot(read_files(arguments, figure.Files), settings)
