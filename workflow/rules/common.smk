@@ -23,11 +23,11 @@ from step.config.files import StudyFiles, made_of, sample_numbers, that_measure,
 from step.config.metrics import Network
 from step.config.plan import compared_method, sampling_shards, shards
 from step.config.pretrained import pretrained_settings
-from step.config.priors import OURS
 from step.config.settings import dump_settings
 from step.config.study import check_config, overlaid_on_base
 from step.config.targets import Targets
 from step.errors import InputError
+from step.models import architectures
 from step.products import Given, arguments_of, awaited_files, written_files
 from step.provenance import code_digest
 from step.sampling import named_files
@@ -129,8 +129,12 @@ def settings(stage, **selectors):
 @cache
 def code(stage, **selectors):
     """Return the digest of the code that a stage runs; with selectors, of what it imports by name too."""
-    by_name = checked(opened(stage).imported_by_name, selected(stage, **selectors)) if selectors else []
-    return code_digest(*opened(stage).code, *by_name)
+    return code_of(stage, selected(stage, **selectors)) if selectors else code_digest(*opened(stage).code)
+
+
+def code_of(stage, selection):
+    """Return the digest of the code that a stage runs with some settings, of what it imports by name too."""
+    return code_digest(*opened(stage).code, *checked(opened(stage).imported_by_name, selection))
 
 
 def figure_name(figure):
@@ -162,13 +166,8 @@ def files_of_domain(step, domain):
 
 @cache
 def files_of_denoiser(domain):
-    """Return the files that the settings of a domain's denoiser name, which ours has none of."""
-    chosen = CONFIG.priors[domain].chosen_denoiser
-    if chosen.architecture == OURS:
-        return []
-    from step.models.architectures import files_of_denoiser as named_files
-
-    return checked(named_files, chosen)
+    """Return the files that the settings of a domain's denoiser name."""
+    return checked(architectures.files_of_denoiser, CONFIG.priors[domain].chosen_denoiser)
 
 
 def growing(amount):
@@ -198,7 +197,7 @@ def files_of_measurement(task):
 @cache
 def files_of_sampling(task, method):
     """Return the files that the measurement of a task and the noise of a method are described in."""
-    return files_of_measurement(task) + checked(named_files.files_of_method, CONFIG, task, method)
+    return checked(named_files.files_of_sampling, CONFIG, task, method)
 
 
 # Domains whose priors are pretrained, and those whose priors are trained.

@@ -23,24 +23,28 @@ def method_of_point(w):
 
 
 @cache
+def selected_of_point(stage, ablation, point, **selectors):
+    """Return the part of the study of a point that a stage uses."""
+    return checked(stage_module(stage).select, study_of(ablation, point), **selectors)
+
+
+@cache
 def settings_of_point(stage, ablation, point, **selectors):
     """Return the settings of a stage in the study of a point, as JSON text."""
-    return dump_settings(checked(stage_module(stage).select, study_of(ablation, point), **selectors))
+    return dump_settings(selected_of_point(stage, ablation, point, **selectors))
 
 
 @cache
 def code_of_point(stage, ablation, point, **selectors):
     """Return the digest of the code that a stage runs in the study of a point."""
-    chosen = checked(stage_module(stage).select, study_of(ablation, point), **selectors)
-    return code_digest(*opened(stage).code, *checked(opened(stage).imported_by_name, chosen))
+    return code_of(stage, selected_of_point(stage, ablation, point, **selectors))
 
 
 @cache
 def files_of_point(ablation, point):
     """Return the files that measurement, noise and sampler of a point are described in."""
-    chosen, study = CONFIG.ablations[ablation], study_of(ablation, point)
-    measurement = checked(named_files.files_of_measurement, study, chosen.task)
-    return measurement + checked(named_files.files_of_method, study, chosen.task, chosen.method)
+    chosen = CONFIG.ablations[ablation]
+    return checked(named_files.files_of_sampling, study_of(ablation, point), chosen.task, chosen.method)
 
 
 def study_of(ablation, point):

@@ -22,6 +22,11 @@ def files_of_measurement(config: Config, task: str) -> list[Path]:
     return paths_in(measurement)
 
 
+def files_of_sampling(config: Config, task: str, method: str) -> list[Path]:
+    """Return the files that the samples of `task` by `method` depend on: of the measurement, the noise, the sampler."""
+    return files_of_measurement(config, task) + files_of_method(config, task, method)
+
+
 def files_of_method(config: Config, task: str, method: str) -> list[Path]:
     """Return the files that the noise and the sampler of `method` in `task` are described in."""
     noise = config.methods[method].noise
