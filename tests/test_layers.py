@@ -151,6 +151,8 @@ def test_planning_the_workflow_and_reading_the_help_load_nothing_heavy():
         "step.observations.cmrxrecon",
         "step.observations.eht",
         "step.config.study",
+        "step.models.architectures",
+        "step.sampling.named_files",
         "step.config.plan",
         "step.provenance",
         *sorted({module for name in stage_names() for module in open_stage(name).code}),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from step.config.priors import OURS, Autoencoder, AutoencoderTraining, ChosenDenoiser, NoiseSchedule, VideoTraining
+from step.config.priors import Autoencoder, AutoencoderTraining, ChosenDenoiser, NoiseSchedule, VideoTraining
 from step.config.priors import DenoiserTraining as ImageTraining
 from step.config.sections import Count, Name, Section
 from step.config.settings import dump_settings
@@ -179,8 +179,7 @@ def _run_key(arguments: argparse.Namespace, settings: TrainSettings, training: "
 
     folder = arguments.index.parent
     files = [folder / name for name in sorted({record.file for record in training.records})]
-    chosen = settings.denoiser
-    named = files_of_denoiser(chosen) if chosen is not None and chosen.architecture != OURS else []
+    named = files_of_denoiser(settings.denoiser) if settings.denoiser else []
     parts = [
         dump_settings(settings),
         *map(file_digest, named),

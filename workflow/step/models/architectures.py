@@ -8,10 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from step.config.priors import ChosenDenoiser
+from step.config.priors import OURS, ChosenDenoiser
 from step.config.sections import Section, paths_in
 from step.config.study import check_section
-from step.contracts import DenoiserArchitecture
 from step.errors import InputError
 from step.io.model_folders import load_network, read_facts
 from step.plugins import architecture_name
@@ -19,10 +18,12 @@ from step.plugins import architecture_name
 if TYPE_CHECKING:
     from diffusers.models.modeling_utils import ModelMixin
 
+    from step.contracts import DenoiserArchitecture
+
 PARTS = ("Settings", "Network", "build", "inflate")
 
 
-def open_architecture(name: str) -> DenoiserArchitecture:
+def open_architecture(name: str) -> "DenoiserArchitecture":
     """Return the architecture `name`; raises `InputError` where there is no such module, or it lacks a part."""
     module = import_module(architecture_name(name))
     missing = [part for part in PARTS if not hasattr(module, part)]
@@ -42,6 +43,8 @@ def settings_of_denoiser(chosen: ChosenDenoiser) -> Section:
 
 def files_of_denoiser(chosen: ChosenDenoiser) -> list[Path]:
     """Return the files that the settings of a denoiser name, on which its trainings depend."""
+    if chosen.architecture == OURS:
+        return []  # whose settings name none; planning asks, and need not import its network for it
     return paths_in(settings_of_denoiser(chosen))
 
 
