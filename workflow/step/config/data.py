@@ -112,9 +112,10 @@ def data_of_domain(domain: str, key: str) -> type[VideoFormat]:
     `key` is the one of the configuration that names it.
     """
     module = f"{domain_name(domain, key)}.data"
-    if not source_of(module) or not hasattr(import_module(module), "Data"):
+    data = getattr(import_module(module), "Data", None) if source_of(module) else None
+    if data is None:
         raise InputError(f"{key} is {domain!r}, which is no domain: there is no {module} with `Data`")
-    return import_module(module).Data
+    return data
 
 
 class _OfItsDomain:
@@ -148,9 +149,10 @@ def _by_their_domains(values: Any) -> Any:
 
 
 def _section_of(value: Any, key: str) -> type[VideoFormat]:
-    named = value.get("module") if isinstance(value, dict) else None
+    """Return what checks one section: the `Data` of its domain, or, where it names none, what says so."""
     if isinstance(value, VideoFormat):
         return type(value)
+    named = value.get("module") if isinstance(value, dict) else None
     return data_of_domain(named, key) if isinstance(named, str) else VideoFormat
 
 

@@ -87,7 +87,7 @@ def sample_posterior(
                 )
                 video = target.video
             else:
-                clean, video, step_sizes = _draw_adapted(target, clean, sigma, step_sizes, sampler.mcmc, generators)
+                clean, video, step_sizes = _sample_adapted(target, clean, sigma, step_sizes, sampler.mcmc, generators)
         if not torch.isfinite(clean).all():
             raise FloatingPointError(
                 f"{describe}: a latent is not finite at annealing level {k + 1} of {len(sigmas) - 1} "
@@ -158,7 +158,7 @@ def step_size_at(k: int, sigma: float, sampler: Sampler) -> float:
     return min(math.sqrt(eta), sigma) if mcmc.limit_step_to_sigma else math.sqrt(eta)
 
 
-def _draw_adapted(
+def _sample_adapted(
     target: PosteriorGivenNoisy,
     start: torch.Tensor,
     sigma: float,

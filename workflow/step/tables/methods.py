@@ -143,11 +143,11 @@ def _columns(table: TaskTable, paper: PaperScores) -> dict[str, Metric]:
     if _has_paper(table, paper):
         for metric, name in AS_AUTHORS.items():
             shown[metric] += [BY_NAME[name]] if any(number_of(row, name) is not None for row in table.rows) else []
-    columns = [*(metric for metrics in shown.values() for metric in metrics), *table.own, *_beside(table)]
+    columns = [*(metric for metrics in shown.values() for metric in metrics), *table.own, *_of_some_measurements(table)]
     return {metric.name: metric for metric in columns}
 
 
-def _beside(table: TaskTable) -> list[Metric]:
+def _of_some_measurements(table: TaskTable) -> list[Metric]:
     """Return the metrics that only some measurements have, and this task's too."""
     return [metric for metric in OF_SOME_MEASUREMENTS if metric.name in table.rows[0]]
 
@@ -219,7 +219,7 @@ def _score_notes(table: TaskTable, paper: PaperScores) -> list[str]:
     if any(metric.name in _columns(table, paper) for metric in AUTHORS):
         notes.append(AUTHORS_NOTE)
     notes.append(f"{all_of(table, 'videos')} test videos of {all_of(table, 'frames')} frames.")
-    notes += [COVARIANCE_NOTE] if _beside(table) else []
+    notes += [COVARIANCE_NOTE] if _of_some_measurements(table) else []
     notes += oracle_note(table)
     notes += [f"Flow of {names}: {flow}." for flow, names in _by_text(table, "flow").items()]
     for column, name in (("lpips_weights", "LPIPS"), ("fvd_weights", "FVD")):

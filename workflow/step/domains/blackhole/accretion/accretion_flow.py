@@ -101,7 +101,7 @@ def sample_accretion_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float
             # The frame dragging of a Kerr hole displaces its shadow so, to first order in the spin.
             offset_m=2 * spin * np.sin(inclination_rad),
         ),
-        emission=_draw_emission(generator),
+        emission=_sample_emission(generator),
         rotation=Rotation(
             direction=int(generator.choice((-1, 1))),
             speed_rad_per_m=np.deg2rad(between(*pattern_speed_deg_per_m)),
@@ -125,7 +125,7 @@ def sample_accretion_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float
     )
 
 
-def _draw_emission(generator: np.random.Generator) -> Emission:
+def _sample_emission(generator: np.random.Generator) -> Emission:
     between = generator.uniform
     return Emission(
         ring_radius_m=np.sqrt(27) * between(0.85, 1.15),

@@ -30,7 +30,7 @@ class SpotField:
     def __init__(self, flow: AccretionFlow, plane: Plane):
         self._flow, self._plane = flow, plane
         self._speed = flow.rotation.angular_speed(plane.radius)
-        self._generation = functools.lru_cache(maxsize=2)(self._draw_generation)
+        self._generation = functools.lru_cache(maxsize=2)(self._sample_generation)
 
     def at(self, time_m: float) -> np.ndarray:
         """Return the spots' brightness (y, x), relative to that of the flow's mean image."""
@@ -58,7 +58,7 @@ class SpotField:
         around = (1 - np.cos(azimuth)) / spots.azimuth_width_rad**2
         return spots.brightness * fading(age_m / spots.lifetime_m) * np.exp(-radial - around)
 
-    def _draw_generation(self, number: int) -> list[Spot]:
+    def _sample_generation(self, number: int) -> list[Spot]:
         """Return the spots that appear in the lifetime that begins after `number` lifetimes."""
         spots = self._flow.spots
         generator = np.random.default_rng(derive_seed(self._flow.seed, "spots", number))

@@ -35,7 +35,7 @@ class TurbulentField:
         self._log_radii = np.linspace(plane.log_radius.min(), plane.log_radius.max(), N_RADII)
         self._orders = np.arange(N_ORDERS)[:, None]
         self._turning = self._orders * flow.rotation.angular_speed(np.exp(self._log_radii))
-        self._pattern = functools.lru_cache(maxsize=2 * OVERLAP)(self._draw_pattern)
+        self._pattern = functools.lru_cache(maxsize=2 * OVERLAP)(self._sample_pattern)
         place = (plane.log_radius - self._log_radii[0]) / (self._log_radii[1] - self._log_radii[0])
         self._below = np.minimum(place.astype(int), N_RADII - 2)
         self._share_above = place - self._below
@@ -61,7 +61,7 @@ class TurbulentField:
             total += weight * np.exp(-1j * age * self._turning) * self._pattern(number)
         return total
 
-    def _draw_pattern(self, number: int) -> np.ndarray:
+    def _sample_pattern(self, number: int) -> np.ndarray:
         """Return the coefficients (order, radius) of the pattern that is `number` in the order of appearance."""
         settings = self._flow.turbulence
         generator = np.random.default_rng(derive_seed(self._flow.seed, "turbulence", number))

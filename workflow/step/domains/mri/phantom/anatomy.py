@@ -62,8 +62,8 @@ def sample_patient(generator: np.random.Generator) -> Patient:
     """Return a random patient."""
     between = generator.uniform
     return Patient(
-        beat=_draw_beat(generator),
-        heart=_draw_heart(generator),
+        beat=_sample_beat(generator),
+        heart=_sample_heart(generator),
         signal=Signal(
             muscle=between(0.25, 0.4), fat=between(0.6, 0.9), liver=between(0.3, 0.5), lung=between(0.03, 0.1)
         ),
@@ -88,7 +88,7 @@ def contraction(beat: Beat, n_frames: int) -> np.ndarray:
     return states[piece] + np.diff(states)[piece] * eased
 
 
-def _draw_beat(generator: np.random.Generator) -> Beat:
+def _sample_beat(generator: np.random.Generator) -> Beat:
     between = generator.uniform
     # Systole lasts about 0.3 s at any heart rate, so its share of the cycle grows with the rate.
     rate_per_minute = between(50, 95)
@@ -103,7 +103,7 @@ def _draw_beat(generator: np.random.Generator) -> Beat:
     )
 
 
-def _draw_heart(generator: np.random.Generator) -> Heart:
+def _sample_heart(generator: np.random.Generator) -> Heart:
     between = generator.uniform
     first_papillary = between(0, 2 * np.pi)
     return Heart(

@@ -54,7 +54,7 @@ def paint_long_axis(
     """
     cut = _place_slice(grid, patient, right, state[:, None, None].astype(np.float32))
     canvas = Canvas(grid, torso)
-    muscle, blood = _draw_tissues(cut, generator)
+    muscle, blood = _sample_tissues(cut, generator)
     _paint_fat(canvas, cut)
     if right > 0:
         _paint_right_heart(canvas, cut, muscle, blood)
@@ -70,7 +70,7 @@ def _place_slice(grid: Grid, patient: Patient, right: float, state: np.ndarray) 
     return _Slice(patient, right, state, along, across, *radii, valve)
 
 
-def _draw_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _sample_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the signals of muscle and blood, with textures that move with the tissue."""
     grain, flow = (sample_texture(generator, 6, 20, 60) for _ in range(2))
     rest = cut.across * (np.float32(cut.patient.heart.radius_mm) / cut.outer)

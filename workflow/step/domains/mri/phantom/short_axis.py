@@ -38,7 +38,7 @@ def paint_short_axis(
     """
     cut = _place_slice(grid, patient, level, state[:, None, None].astype(np.float32))
     canvas = Canvas(grid, torso)
-    muscle, blood = _draw_tissues(cut, generator)
+    muscle, blood = _sample_tissues(cut, generator)
     _paint_fat(canvas, cut)
     _paint_right_ventricle(canvas, cut, muscle, blood)
     _paint_left_ventricle(canvas, cut, muscle, blood)
@@ -54,7 +54,7 @@ def _place_slice(grid: Grid, patient: Patient, level: float, state: np.ndarray) 
     return _Slice(patient, level, state, along, across, *ventricle_radii(patient, level, state), angle)
 
 
-def _draw_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _sample_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the signals of muscle and blood, with textures that move with the tissue."""
     grain, flow = (sample_texture(generator, 6, 20, 60) for _ in range(2))
     rest = np.hypot(cut.along, cut.across) * (np.float32(cut.patient.heart.radius_mm) / cut.outer)
