@@ -20,7 +20,8 @@ rule prepare:
         settings=lambda w: settings("prepare", domain=w.domain),
         code=lambda w: code("prepare", domain=w.domain),
     shell:
-        "python -m step prepare --settings {params.settings:q} --log {log:q}" " --input {input.store:q} --output {output:q}"
+        "python -m step prepare --settings {params.settings:q} --log {log:q}"
+        " --input {input.store:q} --output {output:q}"
 
 
 rule split:
