@@ -92,7 +92,7 @@ def sample_accretion_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float
     generator = np.random.default_rng(seed)
     between = generator.uniform
     inclination_rad = np.deg2rad(between(10, 80))
-    spin = between(0, 0.5)
+    spin = between(0, 0.9)
     return AccretionFlow(
         seed=seed,
         view=View(
@@ -109,14 +109,14 @@ def sample_accretion_flow(seed: int, pattern_speed_deg_per_m: tuple[float, float
         ),
         turbulence=Turbulence(
             strength=between(0.18, 0.34),
-            lifetime_m=between(50, 100),
+            lifetime_m=between(50, 120),
             slope=between(1, 2.5),
             radial_scale=between(0.25, 0.5),
         ),
         spots=HotSpots(
-            alive=between(0.3, 1.8),
-            brightness=between(0.7, 1.4),
-            lifetime_m=between(80, 180),
+            alive=between(0.3, 2.2),
+            brightness=between(0.7, 2.0),
+            lifetime_m=between(90, 260),
             log_radius=between(0.0, 0.2),
             log_radius_spread=0.12,
             log_radius_width=between(0.12, 0.2),

@@ -1,7 +1,8 @@
 """Random anatomy and heart beat of one simulated patient.
 
-Ranges are those of textbooks on adult cardiac MRI (ventricle sizes, ejection fractions, heart rates); they
-need only be plausible, so they are written where they are sampled rather than in the configuration.
+Ranges are those of textbooks on adult cardiac MRI (ventricle sizes, ejection fractions, heart rates), from thick
+and small to wide and failing hearts; they need only be plausible, so they are written where they are sampled rather
+than in the configuration.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ class Beat:
     shortening: float  # of the long axis, share of its length
     torsion_rad: float  # rotation of the apex against the base at end systole
     drift_mm: tuple[float, float]  # movement of the heart's centre (y, x) at end systole
+    swirl_rad: float  # rotation of the blood against the wall at end systole
+    inflow: float  # how much the blood's signal changes at the base while it streams fastest, share of it
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class Heart:
     right_mm: float  # width of the right ventricle at the base
     ellipticity: float  # relative amplitude of the pool's second harmonic
     papillary_rad: tuple[float, float]  # directions of the papillary muscles
+    papillary_mm: tuple[float, float]  # their radii
+    trabeculae: tuple[tuple[int, float, float], ...]  # folds of the inner wall: order, amplitude, phase
+    fat_mm: float  # thickness of the fat around the heart
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Signal:
     fat: float
     liver: float
     lung: float
+    reach_mm: float  # depth behind the chest wall at which the surface coils see 1/e of the signal
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,14 @@ def sample_patient(generator: np.random.Generator) -> Patient:
         beat=_sample_beat(generator),
         heart=_sample_heart(generator),
         signal=Signal(
-            muscle=between(0.25, 0.4), fat=between(0.6, 0.9), liver=between(0.3, 0.5), lung=between(0.03, 0.1)
+            muscle=between(0.22, 0.42),
+            fat=between(0.45, 0.95),
+            liver=between(0.25, 0.5),
+            lung=between(0.02, 0.1),
+            reach_mm=between(140, 400),
         ),
         build=between(0.9, 1.15),
-        tilt_rad=between(-0.3, 0.3),
+        tilt_rad=between(-0.4, 0.4),
         peak=between(2e-6, 4e-6),
     )
 
@@ -88,18 +99,26 @@ def contraction(beat: Beat, n_frames: int) -> np.ndarray:
     return states[piece] + np.diff(states)[piece] * eased
 
 
+def streaming(state: np.ndarray) -> np.ndarray:
+    """Return how fast the ventricles empty (time,): 1 at the fastest, below 0 while they fill, over a cycle `state`."""
+    speed = (np.roll(state, -1) - np.roll(state, 1)) / 2
+    return speed / max(np.abs(speed).max(), np.finfo(state.dtype).tiny)
+
+
 def _sample_beat(generator: np.random.Generator) -> Beat:
     between = generator.uniform
     # Systole lasts about 0.3 s at any heart rate, so its share of the cycle grows with the rate.
     rate_per_minute = between(50, 95)
     return Beat(
-        ejection_fraction=between(0.45, 0.7),
+        ejection_fraction=between(0.35, 0.72),
         systole=0.3 * rate_per_minute / 60,
         # Scans are triggered by the R wave, with a delay that differs a little.
         delay=between(-0.08, 0.08),
         shortening=between(0.1, 0.18),
         torsion_rad=between(0.1, 0.25),
-        drift_mm=(between(-2, 2), between(-2, 2)),
+        drift_mm=(between(-3, 3), between(-3, 3)),
+        swirl_rad=between(-0.8, 0.8),
+        inflow=between(0.03, 0.18),
     )
 
 
@@ -107,13 +126,16 @@ def _sample_heart(generator: np.random.Generator) -> Heart:
     between = generator.uniform
     first_papillary = between(0, 2 * np.pi)
     return Heart(
-        centre_mm=(between(-10, 10), between(-10, 10)),
-        septum_rad=np.pi + between(-0.6, 0.6),
+        centre_mm=(between(-12, 12), between(-12, 12)),
+        septum_rad=np.pi + between(-0.8, 0.8),
         axis_rad=between(0.3, 1.2),
-        radius_mm=between(22, 29),
-        wall_mm=between(7.5, 11),
-        length_mm=between(82, 100),
-        right_mm=between(24, 34),
-        ellipticity=between(0, 0.06),
+        radius_mm=between(19, 31),
+        wall_mm=between(6.5, 13),
+        length_mm=between(78, 104),
+        right_mm=between(20, 36),
+        ellipticity=between(0, 0.08),
         papillary_rad=(first_papillary, first_papillary + between(1.8, 2.6)),
+        papillary_mm=(between(3, 5.5), between(3, 5.5)),
+        trabeculae=tuple((order, generator.normal(0, 0.03), between(0, 2 * np.pi)) for order in range(3, 9)),
+        fat_mm=between(0.5, 7),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from step.domains.mri.phantom.anatomy import Patient
+from step.domains.mri.phantom.anatomy import Patient, streaming
 from step.domains.mri.phantom.canvas import Canvas, Grid, ellipse_distance, sample_texture
 from step.domains.mri.phantom.ventricle import ventricle_radii
 
@@ -75,14 +75,16 @@ def _sample_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.nda
     grain, flow = (sample_texture(generator, 6, 20, 60) for _ in range(2))
     rest = cut.across * (np.float32(cut.patient.heart.radius_mm) / cut.outer)
     depth = (cut.along - cut.apex) * (cut.patient.heart.length_mm / (cut.apex - cut.valve))
-    return cut.patient.signal.muscle * (1 + 0.1 * grain(depth, rest)), 1 + 0.04 * flow(depth, rest)
+    fresh = 1 - np.float32(cut.patient.beat.inflow / 2) * streaming(cut.state)
+    return cut.patient.signal.muscle * (1 + 0.1 * grain(depth, rest)), fresh * (1 + 0.06 * flow(depth, rest))
 
 
 def _paint_fat(canvas: Canvas, cut: _Slice) -> None:
     """Paint the fat around all chambers; it follows them half-way."""
-    right, outer = cut.right * cut.patient.heart.right_mm, (cut.outer + cut.outer.max()) / 2
+    heart = cut.patient.heart
+    right, outer, fat = cut.right * heart.right_mm, (cut.outer + cut.outer.max()) / 2, heart.fat_mm
     middle, half = (cut.apex + cut.back) / 2, (cut.apex - cut.back) / 2
-    edge = ellipse_distance(cut.along - middle, cut.across + right / 2, half + 16, outer + right / 2 + 5)
+    edge = ellipse_distance(cut.along - middle, cut.across + right / 2, half + 11 + fat, outer + right / 2 + fat)
     canvas.paint(edge, cut.patient.signal.fat)
 
 
@@ -102,9 +104,20 @@ def _paint_left_heart(canvas: Canvas, cut: _Slice, muscle: np.ndarray, blood: np
     wall = ellipse_distance(beyond, cut.across, cut.apex - cut.valve + 0.6 * (cut.outer - cut.inner), cut.outer)
     canvas.paint(np.minimum(wall, beyond), muscle)
     canvas.paint(np.minimum(ellipse_distance(beyond, cut.across, cut.apex - cut.valve, cut.inner), beyond), blood)
+    _paint_papillary_muscles(canvas, cut, muscle)
     _paint_atrium(canvas, cut, cut.valve, cut.across, 0.8 * cut.patient.heart.radius_mm, muscle, blood)
     # The mitral valve is shut in systole; open leaflets are too thin to be seen.
     canvas.paint(np.minimum(1.5 - np.abs(beyond), cut.inner - np.abs(cut.across)), blood + cut.state * (muscle - blood))
+
+
+def _paint_papillary_muscles(canvas: Canvas, cut: _Slice, muscle: np.ndarray) -> None:
+    """Paint them as rods on the wall, the longer the better the plane meets them: their directions say how well."""
+    heart = cut.patient.heart
+    for direction, size, side in zip(heart.papillary_rad, heart.papillary_mm, (-1, 1), strict=True):
+        length = np.float32(0.18 * heart.length_mm * abs(np.sin(direction)))
+        middle = cut.apex - 0.42 * (cut.apex - cut.valve)
+        edge = ellipse_distance(cut.along - middle, cut.across - side * (0.85 * cut.inner - size), length + size, size)
+        canvas.paint(edge, muscle)
 
 
 def _paint_atrium(

@@ -10,7 +10,13 @@ from step.domains.mri.phantom.canvas import Grid, make_grid
 from step.domains.mri.phantom.layout import patient_file
 from step.domains.mri.phantom.long_axis import paint_long_axis
 from step.domains.mri.phantom.matlab import write_kspace
-from step.domains.mri.phantom.receiver import N_COILS, sample_coil_maps, sample_object_phase, to_kspace
+from step.domains.mri.phantom.receiver import (
+    N_COILS,
+    sample_coil_maps,
+    sample_object_phase,
+    surface_shading,
+    to_kspace,
+)
 from step.domains.mri.phantom.settings import PatientSimulation
 from step.domains.mri.phantom.short_axis import paint_short_axis
 from step.domains.mri.phantom.torso import paint_torso
@@ -50,18 +56,19 @@ def simulate_magnitudes(
     grid: Grid,
     generator: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """Yield the magnitudes (time, y, x) of a patient's slices of `view`, relative to blood."""
+    """Yield the magnitudes (time, y, x) of a patient's slices of `view`, relative to blood in the middle of the heart."""
     state = contraction(patient.beat, settings.frames)
+    shading = surface_shading(grid, patient.signal.reach_mm)
     for number in range(n_slices):
         if view == "sax":
             # From just below the valves to just above the apex.
             level = 0.08 + 0.8 * (number + 0.5) / n_slices
             torso = paint_torso(grid, patient, level, generator)
-            yield paint_short_axis(grid, patient, torso, level, state, generator)
+            yield shading * paint_short_axis(grid, patient, torso, level, state, generator)
         else:
             torso = paint_torso(grid, patient, 0.5, generator)
             right = RIGHT_HEART_SEEN[number % len(RIGHT_HEART_SEEN)]
-            yield paint_long_axis(grid, patient, torso, right, state, generator)
+            yield shading * paint_long_axis(grid, patient, torso, right, state, generator)
 
 
 def _acquire(

@@ -20,6 +20,13 @@ def sample_object_phase(grid: Grid, generator: np.random.Generator) -> np.ndarra
     return constant + linear + curvature[0] * y**2 + curvature[1] * y * x + curvature[2] * x**2
 
 
+def surface_shading(grid: Grid, reach_mm: float) -> np.ndarray:
+    """Return how well the coils on the chest see (y, 1), relative to the middle of the heart; they see 1/e at a depth
+    that is `reach_mm` larger.
+    """
+    return np.exp(-grid.y / np.float32(reach_mm))
+
+
 def sample_coil_maps(grid: Grid, generator: np.random.Generator) -> np.ndarray:
     """Return the sensitivities (coil, y, x) of coils around the chest; their root sum of squares is 1."""
     around = 2 * np.pi * (np.arange(N_COILS) + generator.uniform()) / N_COILS

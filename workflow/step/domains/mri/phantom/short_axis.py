@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from step.domains.mri.phantom.anatomy import Patient
+from step.domains.mri.phantom.anatomy import Patient, streaming
 from step.domains.mri.phantom.canvas import Canvas, Grid, ellipse_distance, sample_texture
 from step.domains.mri.phantom.ventricle import ventricle_radii
 
@@ -22,6 +22,7 @@ class _Slice:
     inner: np.ndarray
     outer: np.ndarray
     angle: np.ndarray  # material angle about the left ventricle's centre
+    fresh: np.ndarray  # signal of the blood, relative to its mean: fresh blood is bright, fast blood dark
 
 
 def paint_short_axis(
@@ -51,21 +52,24 @@ def _place_slice(grid: Grid, patient: Patient, level: float, state: np.ndarray) 
     along, across = grid.turned((y, x), heart.septum_rad)
     # Tissue turns with the torsion, in opposite senses at base and apex.
     angle = np.arctan2(across, along) - np.float32(beat.torsion_rad * (level - 0.4)) * state
-    return _Slice(patient, level, state, along, across, *ventricle_radii(patient, level, state), angle)
+    fresh = 1 - np.float32(beat.inflow * (1 - level)) * streaming(state)
+    return _Slice(patient, level, state, along, across, *ventricle_radii(patient, level, state), angle, fresh)
 
 
 def _sample_tissues(cut: _Slice, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return the signals of muscle and blood, with textures that move with the tissue."""
     grain, flow = (sample_texture(generator, 6, 20, 60) for _ in range(2))
     rest = np.hypot(cut.along, cut.across) * (np.float32(cut.patient.heart.radius_mm) / cut.outer)
-    y, x = rest * np.sin(cut.angle), rest * np.cos(cut.angle)
-    return cut.patient.signal.muscle * (1 + 0.1 * grain(y, x)), 1 + 0.04 * flow(y, x)
+    swirled = cut.angle + np.float32(cut.patient.beat.swirl_rad) * cut.state
+    muscle = cut.patient.signal.muscle * (1 + 0.1 * grain(rest * np.sin(cut.angle), rest * np.cos(cut.angle)))
+    return muscle, cut.fresh * (1 + 0.06 * flow(rest * np.sin(swirled), rest * np.cos(swirled)))
 
 
 def _paint_fat(canvas: Canvas, cut: _Slice) -> None:
     """Paint the fat in which both ventricles lie; it follows them half-way."""
-    right, outer = _right_size(cut.level) * cut.patient.heart.right_mm, (cut.outer + cut.outer.max()) / 2
-    edge = ellipse_distance(cut.along - right / 2, cut.across, outer + right / 2 + 5, outer + 5)
+    heart = cut.patient.heart
+    right, outer, fat = _right_size(cut.level) * heart.right_mm, (cut.outer + cut.outer.max()) / 2, heart.fat_mm
+    edge = ellipse_distance(cut.along - right / 2, cut.across, outer + right / 2 + fat, outer + fat)
     canvas.paint(edge, cut.patient.signal.fat)
 
 
@@ -86,12 +90,19 @@ def _paint_left_ventricle(canvas: Canvas, cut: _Slice, muscle: np.ndarray, blood
     heart, radius = cut.patient.heart, np.hypot(cut.along, cut.across)
     shape = 1 + np.float32(heart.ellipticity) * np.cos(2 * cut.angle)
     canvas.paint(cut.outer * shape - radius, muscle)
-    canvas.paint(cut.inner * shape - radius, blood)
+    canvas.paint(cut.inner * (shape + _folds(cut)) - radius, blood)
     if not 0.2 < cut.level < 0.75:
         return
-    for direction in heart.papillary_rad:
-        y, x = (0.68 * cut.inner * turn(direction) for turn in (math.sin, math.cos))
-        canvas.paint(0.1 * cut.inner + 1.5 - np.hypot(cut.across - y, cut.along - x), muscle)
+    for direction, size in zip(heart.papillary_rad, heart.papillary_mm, strict=True):
+        # They stand on the wall, keep their size while the pool shrinks, and take most of it in systole.
+        y, x = ((cut.inner - 0.8 * size) * turn(direction) for turn in (math.sin, math.cos))
+        canvas.paint(size - np.hypot(cut.across - y, cut.along - x), muscle)
+
+
+def _folds(cut: _Slice) -> np.ndarray:
+    """Return by how much of its radius the inner wall is folded: more in systole, and not along the septum."""
+    folds = sum(size * np.cos(order * cut.angle + np.float32(at)) for order, size, at in cut.patient.heart.trabeculae)
+    return np.asarray(folds * (0.4 + 0.8 * cut.state) * (1 - np.cos(cut.angle)) / 2, np.float32)
 
 
 def _right_size(level: float) -> float:

@@ -5,6 +5,8 @@ import numpy as np
 from step.domains.mri.phantom.anatomy import Patient
 from step.domains.mri.phantom.canvas import Canvas, Grid, ellipse_distance, sample_texture
 
+N_VESSELS = 16
+
 
 def paint_torso(grid: Grid, patient: Patient, level: float, generator: np.random.Generator) -> np.ndarray:
     """Return the magnitude (y, x) of the chest around the heart, which lies near the grid's centre.
@@ -38,4 +40,14 @@ def paint_torso(grid: Grid, patient: Patient, level: float, generator: np.random
     paint(*aorta, 0.9 + 0.03 * grain)
     paint(*liver, signal.liver * (1 + 0.12 * shading + 0.08 * grain))
     paint(*stomach, signal.muscle * (0.9 + 0.3 * shading))
+    _paint_vessels(canvas, grid, patient, generator)
     return canvas.image
+
+
+def _paint_vessels(canvas: Canvas, grid: Grid, patient: Patient, generator: np.random.Generator) -> None:
+    """Paint the vessels of the lungs, of which a plane sees short pieces."""
+    for _ in range(N_VESSELS):
+        y, x = generator.uniform(-55, 95), generator.uniform(-100, 100)
+        along, across = grid.turned((y * patient.build, x * patient.build), generator.uniform(0, np.pi))
+        length, width = generator.uniform(1, 5), generator.uniform(0.8, 2)
+        canvas.paint(ellipse_distance(along, across, length, width), generator.uniform(0.2, 0.8))
