@@ -57,7 +57,7 @@ SIMULATED, COSTS, NETWORKS = FILES.simulated_shards(), FILES.cost_files(), FILES
 
 # The names by which the rules ask for them.
 domain_of, tests, validation_videos = FILES.domain_of, FILES.tests, FILES.validation_videos
-rows, tour_rows, movie_rows = FILES.rows, FILES.tour_rows, FILES.movie_rows
+rows, tour_rows, movie_rows, animation_rows = FILES.rows, FILES.tour_rows, FILES.movie_rows, FILES.animation_rows
 measurement_files, truth_files, files_made_of = FILES.measurement_files, FILES.truth_files, FILES.files_made_of
 reconstruction_files, calibration_files = FILES.reconstruction_files, FILES.calibration_files
 files_of_rows, metrics_files, feature_files = FILES.files_of_rows, FILES.metrics_files, FILES.feature_files
@@ -69,6 +69,7 @@ observed_samples, benchmark_files = FILES.observed_samples, FILES.benchmark_file
 tour_results, study_results, tuning_results = TARGETS.tour_results, TARGETS.study_results, TARGETS.tuning_results
 posterior_results, observation_results = TARGETS.posterior_results, TARGETS.observation_results
 ablation_results, paper_figures = TARGETS.ablation_results, TARGETS.paper_figures
+front_page = TARGETS.front_page
 
 # The method that the tables compare all others with.
 COMPARED_METHOD = compared_method(CONFIG)

@@ -104,6 +104,22 @@ use rule plot_movie as plot_tour_movie with:
         code=code("plot movie"),
 
 
+use rule plot_movie as plot_animation with:
+    input:
+        truths=RESULTS / "{task}/truths",
+        reconstructions=lambda w: files_of_rows(w.task, animation_rows(w.task)),
+    output:
+        RESULTS / "{task}/tour/animation.webp",
+    log:
+        RESULTS / "logs/{task}/figures/animation.log",
+    params:
+        # A page is opened by one video of each task.
+        truths=lambda w: truth_files(w.task, tests(w.task)[:1]),
+        methods=lambda w: method_arguments(w.task, animation_rows(w.task)),
+        settings=lambda w: settings("plot movie", task=w.task),
+        code=code("plot movie"),
+
+
 rule plot_flow:
     input:
         truths=RESULTS / "{task}/truths",

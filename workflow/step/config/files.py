@@ -76,6 +76,11 @@ class StudyFiles:
         """Return what a movie shows: one row of the table, or all that use the measurement."""
         return that_measure(self.rows(task)) if name == "comparison" else [name]
 
+    def animation_rows(self, task: str) -> list[str]:
+        """Return what the first animation shows: what was measured, other reconstructions, the tour's methods."""
+        references = that_measure(self.config.tasks[task].references)
+        return [*references, *self.config.targets.tour.methods]
+
     def references_arguments(self, task: str) -> list[str]:
         """Return ``--references NAME...``: which of a task's rows are references."""
         return ["--references", *self.config.tasks[task].references]
