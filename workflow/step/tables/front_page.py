@@ -23,8 +23,8 @@ SHOWN = tuple(
 )
 KINDS = {".webp": "image/webp", ".gif": "image/gif", ".png": "image/png"}
 LEGEND = (
-    "Mean over the test videos, the best of the methods bold. Rows below the line know the truth, or no prior; they are "
-    "not ranked."
+    "Mean over the test videos, the best of the methods bold. Rows below the line have no learned prior, or know the "
+    "truth; they are not ranked."
 )
 STYLE = "text-align: right; padding: 0.15em 0.8em"
 
