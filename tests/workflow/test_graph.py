@@ -41,7 +41,7 @@ TABLE = {
 }
 BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 12}
 OF_MEASUREMENT = {"plot_coverage": 1, "plot_dirty": 1}
-PICTURES = {"plot_comparison": 1, "plot_movie": 10, "plot_flow": 1}
+PICTURES = {"plot_comparison": 1, "plot_animation": 1, "plot_movie": 10, "plot_flow": 1}
 PICTURES |= {"plot_methods": 1, "plot_deltas": 1, "plot_priors": 1, "plot_autoencoder": 1}
 BLACK_HOLE_PICTURES = PICTURES | OF_MEASUREMENT
 DOMAIN_PICTURES = {"plot_losses": 4, "generate": 3, "plot_generated": 1}
@@ -52,12 +52,12 @@ POSTERIOR = {"sample_posterior": 10, "summarise": 1, "modes": 1, "table_modes": 
 CALIBRATION = {"sample_calibration": 2 * 20, "calibrate": 2, "plot_calibration": 1}
 # The prior after six numbers of epochs and after the last, which is the study's own and is sampled already.
 EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation": 1, "plot_ablation": 1}
-REPORT = {"run_summary": 1, "report_study": 1}
-TOUR_REPORT = {"run_summary": 1, "report_tour": 1}
+REPORT = {"run_summary": 1, "front_page": 1, "report_study": 1}
+TOUR_REPORT = {"run_summary": 1, "front_page": 1, "report_tour": 1}
 # The tour shows four methods, none of which has a flow.
 TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "extract_features": 1, "tabulate_tour": 1}
 BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7}
-TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_movie": 4}
+TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_animation": 1, "plot_movie": 4}
 
 
 # What the miniature has besides the methods' tables.
