@@ -56,7 +56,7 @@ def fails(command: list, output: Path, capfd, status: int = 1) -> str:
     assert main([str(word) for word in command]) == status
     printed, line = capfd.readouterr()
     assert printed == ""
-    # Progress bars are drawn over one another on the line before.
+    # Progress bars are printed over one another on the line before.
     lines = [part for part in line.replace("\r", "\n").splitlines() if part.strip() and "it/s" not in part]
     error = [part for part in lines if part.startswith("error: ")]
     assert len(error) == 1, line

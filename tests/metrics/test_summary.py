@@ -89,10 +89,10 @@ def test_p_is_the_share_of_all_signs_as_far_from_zero(differences):
     ]
     by_hand = sum(abs(total) >= abs(sum(differences)) - 1e-12 for total in sums) / len(sums)
     assert sign_flip_p(np.array(differences), seed=0) == by_hand
-    assert sign_flip_p(np.array(differences), seed=1) == by_hand  # exact: nothing is drawn
+    assert sign_flip_p(np.array(differences), seed=1) == by_hand  # exact: nothing is sampled
 
 
-def test_p_of_many_videos_is_drawn_never_zero_and_the_same_for_one_seed():
+def test_p_of_many_videos_is_sampled_never_zero_and_the_same_for_one_seed():
     generator = np.random.default_rng(0)
     same = generator.normal(0.2, 1, EXACT_UP_TO)
     more = np.concatenate([same, [0.0]])  # another video without a difference changes no sum

@@ -1,4 +1,4 @@
-"""The channels of a draw are independent given the flow: thousands of them are thousands of draws."""
+"""The channels of a sample are independent given the flow: thousands of them are thousands of samples."""
 
 import math
 from itertools import pairwise
@@ -13,12 +13,12 @@ from step.sampling.flow import Flow
 from step.sampling.noise.sources import build_noise_source
 
 SIDE = 6
-DRAWS = 4000
+N_SAMPLES = 4000
 LENGTH = 1.2  # of the Gaussian process' kernel
 FEATURES = 1500
 
-GP_TOLERANCE = 5 * math.sqrt(2 / DRAWS) + 5 / math.sqrt(2 * FEATURES)
-"""Five standard deviations of the draws, and of the kernel of the features that the draws have in common."""
+GP_TOLERANCE = 5 * math.sqrt(2 / N_SAMPLES) + 5 / math.sqrt(2 * FEATURES)
+"""Five standard deviations of the samples, and of the kernel of the features that the samples have in common."""
 
 SECTIONS = {
     "independent": {"source": "independent"},
@@ -39,7 +39,7 @@ def build(name: str, flow: Flow | None, shape: tuple[int, ...]) -> NoiseSource:
     return build_noise_source(TypeAdapter(AnyNoise).validate_python(SECTIONS[name]), flow, shape)
 
 
-def draw(name: str, flow: Flow | None, n_channels: int = DRAWS, seed: int = 0) -> torch.Tensor:
+def sample(name: str, flow: Flow | None, n_channels: int = N_SAMPLES, seed: int = 0) -> torch.Tensor:
     """Return noise (time, channel, y, x) on the grid of `flow`; without one, three frames of SIDE x SIDE."""
     n_flows, _, height, width = flow.forward.shape if flow else (2, 2, SIDE, SIDE)
     shape = (n_flows + 1, n_channels, height, width)
@@ -65,7 +65,7 @@ def random_flow(side: int = SIDE) -> Flow:
 
 
 def correlation(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return the empirical covariance (pixel, pixel) of two frames (draw, y, x) of mean zero."""
+    """Return the empirical covariance (pixel, pixel) of two frames (sample, y, x) of mean zero."""
     return first.flatten(1).T.double() @ second.flatten(1).double() / len(first)
 
 
@@ -90,13 +90,13 @@ FLOWS = {"random": random_flow(), "contracting": scaling(0.45), "diverging": sca
 
 @pytest.mark.parametrize("name", ["independent", "batch_consistent"])
 def test_noise_without_motion_is_white_in_every_frame(name):
-    for frame in draw(name, None):
+    for frame in sample(name, None):
         assert_white(frame)
 
 
 def test_independent_noise_has_nothing_in_common_between_frames_and_batch_consistent_noise_everything():
-    independent, repeated = draw("independent", None), draw("batch_consistent", None)
-    assert correlation(independent[0], independent[1]).abs().max() < 5 / math.sqrt(DRAWS)
+    independent, repeated = sample("independent", None), sample("batch_consistent", None)
+    assert correlation(independent[0], independent[1]).abs().max() < 5 / math.sqrt(N_SAMPLES)
     assert torch.equal(repeated, repeated[:1].expand_as(repeated))
 
 
@@ -104,20 +104,20 @@ def test_independent_noise_has_nothing_in_common_between_frames_and_batch_consis
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 @pytest.mark.parametrize("name", INTEGRAL)
 def test_integral_noise_is_white_in_every_frame_under_any_flow(name, flow):
-    for frame in draw(name, flow):
+    for frame in sample(name, flow):
         assert_white(frame)
 
 
 @pytest.mark.parametrize("name", INTERPOLATED)
 def test_interpolated_noise_is_white_where_an_integer_shift_moves_it(name):
-    for frame in draw(name, shift(2, -1)):
+    for frame in sample(name, shift(2, -1)):
         assert_white(frame)
 
 
 def test_nearest_noise_has_unit_variance_and_repeats_pixels_where_the_flow_diverges():
-    noise = draw("nearest", scaling(1.7))
+    noise = sample("nearest", scaling(1.7))
     found = correlation(noise[1], noise[1])
-    assert (found.diagonal() - 1).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    assert (found.diagonal() - 1).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
     assert torch.equal(noise[1][..., 1], noise[1][..., 2])
     with pytest.raises(AssertionError):
         assert_white(noise[1])
@@ -125,32 +125,32 @@ def test_nearest_noise_has_unit_variance_and_repeats_pixels_where_the_flow_diver
 
 @pytest.mark.parametrize("name", MOVING)
 def test_a_flow_of_zero_keeps_the_noise(name):
-    noise = draw(name, shift(0, 0), n_channels=5)
+    noise = sample(name, shift(0, 0), n_channels=5)
     assert torch.allclose(noise, noise[:1].expand_as(noise), atol=1e-6)
     assert noise.std() > 0.7
 
 
 @pytest.mark.parametrize("name", MOVING)
 def test_an_integer_shift_moves_the_noise_by_as_many_pixels(name):
-    noise = draw(name, shift(2, -1), n_channels=5)
+    noise = sample(name, shift(2, -1), n_channels=5)
     for before, after in pairwise(noise):
         assert torch.allclose(after[:, :-1, 2:], before[:, 1:, :-2], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*INTERPOLATED, *INTEGRAL])
 def test_what_enters_from_outside_is_fresh(name):
-    noise = draw(name, shift(2, -1))
+    noise = sample(name, shift(2, -1))
     entering = torch.zeros(SIDE, SIDE, dtype=bool)
     entering[-1], entering[:, :2] = True, True
     for before, after in pairwise(noise):
-        assert correlation(before, after)[:, entering.flatten()].abs().max() < 5 / math.sqrt(DRAWS)
+        assert correlation(before, after)[:, entering.flatten()].abs().max() < 5 / math.sqrt(N_SAMPLES)
         assert correlation(before, after)[:, ~entering.flatten()].abs().max() > 0.9
         assert_white(after)
 
 
 @pytest.mark.parametrize("name", INTERPOLATED)
 def test_positions_between_the_outermost_centre_and_the_edge_take_the_outermost_pixel(name):
-    noise = draw(name, shift(0.49, 0, n_frames=2), n_channels=5)
+    noise = sample(name, shift(0.49, 0, n_frames=2), n_channels=5)
     if name == "bicubic":  # the outermost pixel repeated, and its neighbour
         x = -0.49 + 1
         weights = keys_weights(x)
@@ -179,7 +179,7 @@ def weights_of(name: str, x: float) -> torch.Tensor:
 @pytest.mark.parametrize("name", ["bilinear", "bicubic"])
 def test_interpolation_at_a_fractional_shift_leaves_the_variance_that_its_weights_do(name, x, y):
     """In frame 1 the sum of squared weights, in frame 2 that of the weights convolved with themselves."""
-    noise = draw(name, shift(-x, -y, side=14))
+    noise = sample(name, shift(-x, -y, side=14))
     once = [weights_of(name, part) for part in (x, y)]
     twice = [torch.nn.functional.conv1d(w[None, None], w.flip(0)[None, None], padding=len(w) - 1)[0, 0] for w in once]
     if name == "bilinear":
@@ -187,19 +187,19 @@ def test_interpolation_at_a_fractional_shift_leaves_the_variance_that_its_weight
     for frame, (along_x, along_y) in ((1, once), (2, twice)):
         expected = float((along_x**2).sum() * (along_y**2).sum())
         interior = noise[frame, :, 4:10, 4:10]
-        assert interior.var() == pytest.approx(expected, rel=5 * math.sqrt(2 / DRAWS))
+        assert interior.var() == pytest.approx(expected, rel=5 * math.sqrt(2 / N_SAMPLES))
         assert expected < 0.9
 
 
 @pytest.mark.parametrize("name", ["bilinear", "bicubic"])
 def test_interpolated_noise_correlates_with_the_frame_before_by_its_weights(name):
     x, y = 0.3, 0.1
-    noise = draw(name, shift(-x, -y, n_frames=2, side=8))
+    noise = sample(name, shift(-x, -y, n_frames=2, side=8))
     along_x, along_y = weights_of(name, x), weights_of(name, y)
     first = 0 if name == "bilinear" else 1
     rows = slice(3 - first, 3 - first + len(along_y))
-    found = torch.einsum("dyx,d->yx", noise[0, :, rows, rows].double(), noise[1, :, 3, 3].double()) / DRAWS
-    assert (found - torch.outer(along_y, along_x)).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    found = torch.einsum("dyx,d->yx", noise[0, :, rows, rows].double(), noise[1, :, 3, 3].double()) / N_SAMPLES
+    assert (found - torch.outer(along_y, along_x)).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
     assert found.max() > 0.5
 
 
@@ -207,34 +207,34 @@ def test_interpolated_noise_correlates_with_the_frame_before_by_its_weights(name
 def test_integral_noise_correlates_with_the_frame_before_by_the_area_in_common(name):
     """A pixel of value n shares ``a_j / sqrt(sum a)`` with a pixel of which it covers the area a_j."""
     flow = shift(0.25, -0.5, n_frames=2)  # at which 4 x 4 sub-cells have the areas of infinitely many
-    noise = draw(name, flow)
+    noise = sample(name, flow)
     areas = hat_areas(flow, 0)
     assert areas.max() == 0.375
     expected = areas / areas.sum(dim=0).clamp(min=1e-12).sqrt()
-    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_integral_noise_of_infinite_pieces_correlates_by_area_under_any_flow(flow):
-    noise = draw("integral", flow)
+    noise = sample("integral", flow)
     for t in range(2):
         areas = hat_areas(flow, t)
         expected = areas / areas.sum(dim=0).clamp(min=1e-12).sqrt()
-        assert (correlation(noise[t], noise[t + 1]) - expected).abs().max() < 5 * math.sqrt(2 / DRAWS)
+        assert (correlation(noise[t], noise[t + 1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
         assert expected.max() > 0.4
 
 
 def test_subcells_go_where_their_centres_do():
     """Of 4 x 4 sub-cells, a shift of 0.2 takes one column of four across the edge of a pixel, in each direction."""
-    noise = draw("integral_4", shift(0.2, -0.2, n_frames=2))
+    noise = sample("integral_4", shift(0.2, -0.2, n_frames=2))
     areas = hat_areas(shift(0.25, -0.25), 0)
     expected = areas / areas.sum(dim=0).sqrt()
-    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
 def test_many_subcells_approach_infinite_pieces():
     flow = shift(0.37, -0.81, n_frames=2)
-    shape = (2, DRAWS, SIDE, SIDE)
+    shape = (2, N_SAMPLES, SIDE, SIDE)
     section = {"source": "integral", "subcells": 9}
     source = build_noise_source(TypeAdapter(AnyNoise).validate_python(section), flow, shape)
     noise = source.noise(shape, torch.Generator().manual_seed(0))
@@ -247,7 +247,7 @@ def test_many_subcells_approach_infinite_pieces():
 
 @pytest.mark.parametrize("name", INTEGRAL)
 def test_channels_of_integral_noise_are_independent(name):
-    last = draw(name, random_flow(side=60), n_channels=2)[-1].flatten(1)
+    last = sample(name, random_flow(side=60), n_channels=2)[-1].flatten(1)
     assert torch.corrcoef(last)[0, 1].abs() < 5 / 60
 
 
@@ -255,7 +255,7 @@ def test_channels_of_integral_noise_are_independent(name):
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (2, -1), (0.4, 0.7), (-9, 0)])
 def test_gaussian_process_noise_has_its_kernel_of_the_distance_in_the_first_frame(x, y):
     """Which holds for frames that a shift empties, too: the process is defined beyond the frame."""
-    noise = draw("gp_warp", shift(x, y))
+    noise = sample("gp_warp", shift(x, y))
     step = torch.tensor([x, y], dtype=torch.float64)
     rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     pixels = torch.stack([columns.flatten(), rows.flatten()], dim=1).double()
@@ -268,15 +268,15 @@ def test_gaussian_process_noise_has_its_kernel_of_the_distance_in_the_first_fram
 
 def test_gaussian_process_noise_has_unit_variance_under_any_flow_and_number_of_features():
     section = {"source": "gp_warp", "length": 0.8, "features": 3}
-    shape = (3, DRAWS, SIDE, SIDE)
+    shape = (3, N_SAMPLES, SIDE, SIDE)
     source = build_noise_source(TypeAdapter(AnyNoise).validate_python(section), random_flow(), shape)
     for frame in source.noise(shape, torch.Generator().manual_seed(0)):
-        assert (correlation(frame, frame).diagonal() - 1).abs().max() < 5 * math.sqrt(2 / DRAWS)
+        assert (correlation(frame, frame).diagonal() - 1).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
 def test_gaussian_process_noise_follows_flows_composed_over_frames():
     """Magnified twice by 2 about the centre, a pixel holds what the first frame had at a quarter of the distance."""
-    noise = draw("gp_warp", scaling(2.0))
+    noise = sample("gp_warp", scaling(2.0))
     rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     last = torch.stack([columns.flatten(), rows.flatten()], dim=1).double()
     middle = (SIDE - 1) / 2
@@ -286,18 +286,18 @@ def test_gaussian_process_noise_follows_flows_composed_over_frames():
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_draw_depends_on_its_generator_alone(name):
+def test_a_sample_depends_on_its_generator_alone(name):
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    noise = draw(name, random_flow(), n_channels=2)
+    noise = sample(name, random_flow(), n_channels=2)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(1)
-    assert torch.equal(draw(name, random_flow(), n_channels=2), noise)
-    assert not torch.equal(draw(name, random_flow(), n_channels=2, seed=1), noise)
+    assert torch.equal(sample(name, random_flow(), n_channels=2), noise)
+    assert not torch.equal(sample(name, random_flow(), n_channels=2, seed=1), noise)
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_source_serves_many_draws(name):
+def test_a_source_serves_many_samples(name):
     shape = (3, 2, SIDE, SIDE)
     source = build(name, random_flow(), shape)
     generator = torch.Generator().manual_seed(0)
@@ -310,9 +310,9 @@ def test_a_source_serves_many_draws(name):
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_video_of_one_frame_is_drawn_too(name):
+def test_a_video_of_one_frame_is_sampled_too(name):
     flow = Flow(torch.zeros(0, 2, SIDE, SIDE), torch.zeros(0, 2, SIDE, SIDE))
-    assert draw(name, flow, n_channels=3).shape == (1, 3, SIDE, SIDE)
+    assert sample(name, flow, n_channels=3).shape == (1, 3, SIDE, SIDE)
 
 
 @pytest.mark.parametrize("name", MOVING)

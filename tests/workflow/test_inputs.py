@@ -135,7 +135,7 @@ def test_an_observation_needs_training_videos_only_where_its_format_uses_them(in
     assert "results/miniature/blackhole/index.csv" in jobs["observations/night/read"]
 
 
-def test_masks_are_drawn_of_every_domain_that_has_a_measurement_of_model_mri(project_copy):
+def test_masks_are_plotted_of_every_domain_that_has_a_measurement_of_model_mri(project_copy):
     config = load_config(project_copy.folder / MINIATURE)
     task = config.tasks["mri8"].model_dump(mode="json") | {"domain": "blackhole"}
     entry = project_copy.overlay("masks", json.dumps({"tasks": {"gated": task}, "targets": {"all": ["mri8", "gated"]}}))

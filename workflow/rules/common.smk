@@ -295,13 +295,13 @@ def of_figure(function, figure, task, *stem):
 
 def reported(figure):
     """Return the outputs of a figure of your own by their names, those for the report with the module's caption."""
-    drawn_by, name = stage_module(f"plot {figure}"), figure_name(figure)
-    caption, labels = getattr(drawn_by, "CAPTION", None), {"of": "{task}", "what": name}
+    plotted_by, name = stage_module(f"plot {figure}"), figure_name(figure)
+    caption, labels = getattr(plotted_by, "CAPTION", None), {"of": "{task}", "what": name}
 
     def output(file):
         return report(file, caption, category="Pictures", labels=labels) if file.endswith((".png", ".mp4")) else file
 
     return {
         field: [output(file) for file in files]
-        for field, files in written_files(drawn_by.Files, f"{RESULTS}/{{task}}/figures/{name}").items()
+        for field, files in written_files(plotted_by.Files, f"{RESULTS}/{{task}}/figures/{name}").items()
     }
