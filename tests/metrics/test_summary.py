@@ -17,7 +17,7 @@ OF_SOME_MEASUREMENTS = tuple(metric.name for metric in catalogue.OF_SOME_MEASURE
 
 NO_DISTANCE = Distance(None, None, None, "", "no FVD: no weights")
 EVALUATION = Evaluation(metrics=(), bootstrap_resamples=20, interval=0.9)
-TEXTS = {"flow": "", "lpips_weights": "VGG16", "remark": ""}
+TEXTS = {"optical_flow": "", "lpips_weights": "VGG16", "remark": ""}
 
 
 def scores_with_psnr(*psnr: float, **others: float | None) -> MethodScores:
@@ -41,7 +41,8 @@ def test_rows_keep_their_order_and_have_mean_and_sample_deviation():
     assert rows[0]["psnr_std"] == pytest.approx(2)  # sqrt((4 + 0 + 4) / 2)
     assert (rows[0]["videos"], rows[0]["frames"]) == (3, 4)
     columns = ["method", *(name for metric in METRICS for name in (metric, f"{metric}_std"))]
-    columns += ["fvd", "fvd_low", "fvd_high", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
+    columns += ["fvd", "fvd_low", "fvd_high", "videos", "frames"]
+    columns += ["optical_flow", "lpips_weights", "fvd_weights", "remarks"]
     assert list(rows[0]) == columns
 
 
@@ -228,7 +229,7 @@ def test_a_table_that_is_not_one_is_refused(rows, message):
 
 def test_the_printed_table_has_a_line_per_method_and_marks_oracles():
     scores = scores_with_psnr(20, 22)
-    oracle = MethodScores(scores.videos, flow="truth (oracle), TV-L1")
+    oracle = MethodScores(scores.videos, optical_flow="truth (oracle), TV-L1")
     text = format_table(summary_of({"bis": scores, "bilinear": oracle}))
     header, bis, bilinear, note = text.splitlines()
     assert header.split()[:2] == ["method", "psnr"]

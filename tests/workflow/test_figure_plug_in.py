@@ -91,8 +91,8 @@ def test_it_is_among_the_results_of_every_task(plotted):
     ("edit", "says"),
     [
         (
-            lambda text: text.replace("truths: Truths", "flows: Truths"),
-            "my_lab.motion_energy asks for 'flows'",
+            lambda text: text.replace("truths: Truths", "optical_flows: Truths"),
+            "my_lab.motion_energy asks for 'optical_flows'",
         ),
         (lambda text: text.replace("def plot", "def paint"), "my_lab.motion_energy has no plot, so that plot cannot"),
         (lambda text: text.replace("Settings = ", "Values = "), "my_lab.motion_energy has no Settings"),

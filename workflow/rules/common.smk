@@ -62,7 +62,8 @@ measurement_files, truth_files, files_made_of = FILES.measurement_files, FILES.t
 reconstruction_files, calibration_files = FILES.reconstruction_files, FILES.calibration_files
 files_of_rows, metrics_files, feature_files = FILES.files_of_rows, FILES.metrics_files, FILES.feature_files
 method_arguments, references_arguments = FILES.method_arguments, FILES.references_arguments
-prior_folder, flow_of_method, weights_of_flow = FILES.prior_folder, FILES.flow_of_method, FILES.weights_of_flow
+prior_folder = FILES.prior_folder
+optical_flow_of_method, weights_of_optical_flow = FILES.optical_flow_of_method, FILES.weights_of_optical_flow
 shard_of, place_of_shard, given_weights = FILES.shard_of, FILES.place_of_shard, FILES.given_weights
 shards_of_ablation, videos_of_ablation = FILES.shards_of_ablation, FILES.videos_of_ablation
 observed_samples, benchmark_files = FILES.observed_samples, FILES.benchmark_files
@@ -73,7 +74,7 @@ ablation_results, paper_figures = TARGETS.ablation_results, TARGETS.paper_figure
 # The method that the tables compare all others with.
 COMPARED_METHOD = compared_method(CONFIG)
 
-# The networks of others that the metrics and the flow use.
+# The networks of others that the metrics and the optical flow use.
 LEARNED_NETWORKS = get_args(Network)
 
 # Slurm's warning of a time limit goes to every process of a job. It is meant for the trainings, which save their state;
@@ -227,9 +228,9 @@ def brightness_of_prior(domain):
     return pretrained_input(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
 
 
-def files_of_flow(task):
-    """Return the files that the flow of a task depends on: those of the measurement, unless it is the truth's."""
-    return [] if CONFIG.tasks[task].flow.source == "truth" else files_of_measurement(task)
+def files_of_optical_flow(task):
+    """Return the files that a task's optical flow depends on: those of the measurement, unless it is the truth's."""
+    return [] if CONFIG.tasks[task].optical_flow.source == "truth" else files_of_measurement(task)
 
 
 def observed(w):
