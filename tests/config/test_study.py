@@ -51,13 +51,16 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         ["methods.bis.noise.length", "unknown key"],
     ),
     "benchmark of a task that is none": ("benchmark: {tasks: [mri7]}", ["benchmark.tasks", "mri7", "mri8"]),
-    "benchmark of noise that moves": ("benchmark: {method: bicubic}", ["benchmark.method", "bicubic", "flow"]),
-    "warped noise without a flow": ("tasks: {mri8: {flow: null}}", ["tasks.mri8.flow", "null", "bilinear"]),
-    "flow of a truth that a real measurement has not": (
+    "benchmark of noise that moves": ("benchmark: {method: bicubic}", ["benchmark.method", "bicubic", "optical flow"]),
+    "warped noise without an optical flow": (
+        "tasks: {mri8: {optical_flow: null}}",
+        ["tasks.mri8.optical_flow", "null", "bilinear"],
+    ),
+    "optical flow of a truth that a real measurement has not": (
         "observations: {night: {task: blackhole, method: bicubic, samples: 1, samples_per_job: 1, data: {format: eht, "
         "file: a.csv, right_ascension_h: null, declination_deg: null, start_utc_h: null, average_s: 60, systematic: 0, "
         "light_curve: none}}}",
-        ["observations.night.method", "bicubic", "tasks.blackhole.flow.source", "no"],
+        ["observations.night.method", "bicubic", "tasks.blackhole.optical_flow.source", "no"],
     ),
     "task of an unknown domain": ("tasks: {mri8: {domain: weather}}", ["tasks.mri8.domain", "weather"]),
     "resolution that the networks cannot halve": (

@@ -73,7 +73,7 @@ def test_units_that_are_named_are_held_out():
     assert {r.subject for r in records if r.split == "validation"} == {"P011"}
 
 
-def test_drawn_units_avoid_named_ones():
+def test_sampled_units_avoid_named_ones():
     for seed in range(10):
         chosen = make_split(test=("P003",), validation=8)
         records = split_videos(candidates(), make_settings(seed=seed, split=chosen, test_videos=1))

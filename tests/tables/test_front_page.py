@@ -21,7 +21,7 @@ def files(tmp_path):
     write_movie(np.zeros((3, 8, 12, 3), np.uint8), tmp_path / "animation.webp")
     Image.new("RGB", (8, 8)).save(tmp_path / "comparison.png")
     columns = [column for metric in (*COLUMNS, *AUTHORS) for column in (metric.name, *spread_columns(metric.name))]
-    texts = dict.fromkeys(("videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"), "")
+    texts = dict.fromkeys(("videos", "frames", "optical_flow", "lpips_weights", "fvd_weights", "remarks"), "")
     rows = [{"method": name, **dict.fromkeys(columns, score), **texts} for name, score in SCORES.items()]
     write_table(tmp_path / "metrics.csv", rows)
     given = {name: {"mri8": tmp_path / name} for name in ("animation.webp", "metrics.csv", "comparison.png")}

@@ -22,7 +22,10 @@ tasks:
     videos_per_job: 2
     references: [zero_filled, total_variation, static]
     total_variation: {weight: 0.01, iterations: 2}
-    flow: {source: backprojection, estimator: tvl1, tvl1: {attachment: 15, tightness: 0.3, warps: 5, iterations: 10}}
+    optical_flow:
+      source: backprojection
+      estimator: tvl1
+      tvl1: {attachment: 15, tightness: 0.3, warps: 5, iterations: 10}
     sampler:
       annealing: {levels: 2, sigma_max: 20, sigma_min: 0.05, rho: 7}
       ode: {steps: 2, sigma_min: 0.01, rho: 7}
@@ -47,7 +50,15 @@ tasks:
 """
 
 
-JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 3, "evaluate": 12, "extract_features": 1, "tabulate": 1}
+JOBS = {
+    "measure": 1,
+    "optical_flow": 1,
+    "sample": 9,
+    "reference": 3,
+    "evaluate": 12,
+    "extract_features": 1,
+    "tabulate": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +123,7 @@ tasks:
     videos_per_job: 2
     references: [dirty]
     total_variation: null
-    flow: {flow}
+    optical_flow: {optical_flow}
     sampler: {sampler}
     samplers: {{}}
 """
@@ -125,7 +136,9 @@ def test_another_array_and_observing_time_need_edits_of_the_configuration_alone(
     (miniature.folder / "observed/five.csv").write_text("\n".join(stations[:6]) + "\n")
     measurement = task["measurement"] | {"array": "observed/five.csv", "start_utc_h": 12.9, "frequency_hz": 345.0e9}
     text = SECOND_ARRAY.format(
-        measurement=json.dumps(measurement), sampler=json.dumps(task["sampler"]), flow=json.dumps(task["flow"])
+        measurement=json.dumps(measurement),
+        sampler=json.dumps(task["sampler"]),
+        optical_flow=json.dumps(task["optical_flow"]),
     )
     entry = miniature.overlay("five", text)
     target = "results/miniature/blackhole_small/measurements"

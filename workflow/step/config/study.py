@@ -99,10 +99,12 @@ class Config(Section):
         for name in self.targets.tour.methods:
             if name not in self.methods:
                 raise ValueError(f"targets.tour.methods names {name!r}; the methods are {list(self.methods)}")
-        warping = [name for name, method in self.methods.items() if method.uses_flow]
+        warping = [name for name, method in self.methods.items() if method.uses_optical_flow]
         for name, task in self.tasks.items():
-            if warping and task.flow is None:
-                raise ValueError(f"tasks.{name}.flow is null, and {warping[0]} moves its noise with it; give one")
+            if warping and task.optical_flow is None:
+                raise ValueError(
+                    f"tasks.{name}.optical_flow is null, and {warping[0]} moves its noise with it; give one"
+                )
         for section in ("observations", "posteriors", "ablations"):
             for name, entry in getattr(self, section).items():
                 for key, entries in (("task", self.tasks), ("method", self.methods)):
@@ -127,17 +129,22 @@ class Config(Section):
                 f"benchmark.method is {self.benchmark.method!r}, whose sampler is {sampler}; the parts that are timed "
                 f"are those of {OURS}: take a method of that"
             )
-        if self.methods[self.benchmark.method].uses_flow:
+        if self.methods[self.benchmark.method].uses_optical_flow:
             raise ValueError(
-                f"benchmark.method is {self.benchmark.method!r}, which moves its noise with a flow; noise has none: "
-                "take another one"
+                f"benchmark.method is {self.benchmark.method!r}, which moves its noise with an optical flow; "
+                "noise has none: take another one"
             )
         for name, observation in self.observations.items():
-            flow = self.tasks[observation.task].flow
-            if self.methods[observation.method].uses_flow and flow is not None and flow.source == "truth":
+            optical_flow = self.tasks[observation.task].optical_flow
+            if (
+                self.methods[observation.method].uses_optical_flow
+                and optical_flow is not None
+                and optical_flow.source == "truth"
+            ):
                 raise ValueError(
-                    f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of "
-                    f"the truth (tasks.{observation.task}.flow.source); a real measurement has none: take another one"
+                    f"observations.{name}.method is {observation.method!r}, which moves its noise with the optical "
+                    f"flow of the truth (tasks.{observation.task}.optical_flow.source); a real measurement has none: "
+                    "take another one"
                 )
         for domain, priors in self.priors.items():
             if domain not in domains:

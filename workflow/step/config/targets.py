@@ -78,8 +78,8 @@ class Targets:
         names += [f"videos/{name}.mp4" for name in ["comparison", *methods]]
         if self.files.video_methods:
             names.append("figures/priors.png")
-        if any(method.uses_flow for method in methods.values()):
-            names.append("figures/flow.png")
+        if any(method.uses_optical_flow for method in methods.values()):
+            names.append("figures/optical_flow.png")
         files = [
             self.results / task / name for task in tasks for name in [*names, *self._pictures_of_measurement(task)]
         ]

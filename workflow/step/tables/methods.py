@@ -221,7 +221,7 @@ def _score_notes(table: TaskTable, paper: PaperScores) -> list[str]:
     notes.append(f"{all_of(table, 'videos')} test videos of {all_of(table, 'frames')} frames.")
     notes += [COVARIANCE_NOTE] if _of_some_measurements(table) else []
     notes += oracle_note(table)
-    notes += [f"Flow of {names}: {flow}." for flow, names in _by_text(table, "flow").items()]
+    notes += [f"Optical flow of {names}: {origin}." for origin, names in _by_text(table, "optical_flow").items()]
     for column, name in (("lpips_weights", "LPIPS"), ("fvd_weights", "FVD")):
         notes += [f"Weights of {name}: {weights}." for weights in _by_text(table, column)]
     notes += [f"{remark} ({names})." for remark, names in _by_text(table, "remarks").items()]
@@ -252,12 +252,14 @@ def _tidy(table: TaskTable, paper: PaperScores, paired_with: str | None) -> Iter
                 "se": row.get(f"{column}_se", ""),
                 "p": row.get(f"{column}_p", ""),
                 "p_holm": row.get(f"{column}_p_holm", ""),
-                "flow": row["flow"],
+                "optical_flow": row["optical_flow"],
                 "remark": row["remarks"],
             }
             mean, std = _paper_score(paper.get((table.task, row["method"]), {}), metric, columns)
             if mean:
-                empty = dict.fromkeys(("low", "high", "rank", "difference", "se", "p", "p_holm", "flow", "remark"), "")
+                empty = dict.fromkeys(
+                    ("low", "high", "rank", "difference", "se", "p", "p_holm", "optical_flow", "remark"), ""
+                )
                 names = {"task": table.task, "method": row["method"], "kind": "paper", "metric": metric}
                 yield {**names, "mean": mean, "std": std, **empty}
 

@@ -56,7 +56,7 @@ def arrange(
     Raises `InputError`, naming `source`, where a method has no row or the table lacks a column.
     """
     needed = [name for metric in (*COLUMNS, *AUTHORS, *own) for name in (metric.name, *spread_columns(metric.name))]
-    needed += ["method", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
+    needed += ["method", "videos", "frames", "optical_flow", "lpips_weights", "fvd_weights", "remarks"]
     missing = [column for column in needed if not rows or column not in rows[0]]
     if missing:
         raise InputError(f"{source} has no column {missing[0]}; tabulate the task {task} again")
@@ -70,8 +70,8 @@ def arrange(
 
 
 def oracle_note(table: TaskTable) -> list[str]:
-    """Return the note on methods that move noise by the truth's flow, if there is one."""
-    return [f"{ORACLE_MARK} {ORACLE_NOTE}."] if any(is_oracle(row["flow"]) for row in table.rows) else []
+    """Return the note on methods that move noise by the truth's optical flow, if there is one."""
+    return [f"{ORACLE_MARK} {ORACLE_NOTE}."] if any(is_oracle(row["optical_flow"]) for row in table.rows) else []
 
 
 def still_note(table: TaskTable, column: str) -> list[str]:
@@ -119,7 +119,7 @@ def plain_label(method: str) -> str:
 
 def name_of(row: Row) -> str:
     """Return the name of a row's method, marked where it is an oracle."""
-    return f"{plain_label(row['method'])}{ORACLE_MARK if is_oracle(row['flow']) else ''}"
+    return f"{plain_label(row['method'])}{ORACLE_MARK if is_oracle(row['optical_flow']) else ''}"
 
 
 def all_of(table: TaskTable, column: str) -> str:
