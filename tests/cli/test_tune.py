@@ -209,7 +209,15 @@ def test_validation_videos_are_of_other_subjects_than_test_videos():
     candidates = [Candidate(f"P{p}-{s}", f"P{p}", f"P{p}-{s}", "part.h5", 0, "video") for p in range(9) for s in "ab"]
     split = Split(unit="subject", validation=3, test=4)
     settings = SplitSettings(
-        seed=0, domain="mri", frames=2, videos=9, images=99, split=split, test_videos=4, validation_videos=3
+        seed=0,
+        domain="mri",
+        frames=2,
+        pretrained=False,
+        videos=9,
+        images=99,
+        split=split,
+        test_videos=4,
+        validation_videos=3,
     )
     records = split_videos(candidates, settings)
     tuned_on = {record.subject for record in records if VALIDATION_VIDEO.fullmatch(record.use)}

@@ -9,7 +9,7 @@ import pytest
 from step.__main__ import main
 from step.cli.train import select
 from step.config.settings import dump_settings
-from step.config.study import BASE_CONFIG, Config, check_config, load_config, overlaid, overlaid_on_base
+from step.config.study import BASE_CONFIG, Config, check_config, load_config, overlaid, overlaid_on_base, own_path
 from step.errors import InputError
 
 LIBRARY = BASE_CONFIG.parents[1] / "workflow"
@@ -70,6 +70,18 @@ BAD = {  # what is wrong: the YAML, and what the line must name
     "groups that do not divide the widths": (
         "priors: {mri: {denoiser: {norm_groups: 24}}}",
         ["priors.mri.denoiser", "24", "128"],
+    ),
+    "no video to train on": (
+        "data: {mri: {videos: 0}}",
+        ["data.mri.videos", "0", "nothing to train on; raise it", "priors.mri.pretrained, which is null"],
+    ),
+    "nobody to train on": (
+        "data: {mri: {source: simulation, simulation: {patients: 5}, split: {validation: 2, test: 3}}}",
+        ["data.mri.split", "5 of 5", "nobody to train on", "priors.mri.pretrained, which is null"],
+    ),
+    "weights of an unknown number format": (
+        "priors: {mri: {weights_precision: int8}}",
+        ["priors.mri.weights_precision", "'int8'", "'float16'"],
     ),
     "zoom the wrong way round": (
         "priors: {mri: {image: {augmentation: {zoom: [2, 1]}}}}",
@@ -200,3 +212,31 @@ def test_values_are_laid_over_the_paper_s_study_from_any_folder(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     config = check_config(overlaid_on_base({"seed": 7}), source="here")
     assert config == load_config().model_copy(update={"seed": 7})
+
+
+def test_nobody_is_needed_to_train_on_where_the_prior_is_pretrained(tmp_path):
+    file = tmp_path / "pretrained.yaml"
+    nobody = "{source: simulation, videos: 0, simulation: {patients: 5}, split: {validation: 2, test: 3}}"
+    file.write_text(f"data: {{mri: {nobody}}}\npriors: {{mri: {{pretrained: priors/hearts}}}}\n")
+    assert load_config(file).data["mri"].videos == 0
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    """A project with a prior among its resources and one among its results, seen from another folder."""
+    project = tmp_path / "project"
+    for name in ("resources/priors/mri", "results/mri/prior"):
+        (project / name).mkdir(parents=True)
+    monkeypatch.setattr("step.config.study.BASE_CONFIG", project / "config/config.yaml")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return project
+
+
+def test_a_prior_among_the_project_s_resources_is_found_from_any_folder(elsewhere):
+    assert own_path("resources/priors/mri") == str(elsewhere / "resources/priors/mri")
+    # Folders that are made, not shipped, are those of the working folder, and there may be none of them yet.
+    for name in ("results/mri/prior", "resources/priors/eyes", "people/hearts@v1"):
+        assert own_path(name) == name
+    Path("resources/priors/mri").mkdir(parents=True)
+    assert own_path("resources/priors/mri") == "resources/priors/mri"

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -388,3 +389,7 @@ def test_training_stands_beside_the_paper_s():
     assert shown["autoencoder_block_channels"][0] == shown["autoencoder_block_channels"][1]
     assert part.columns == ("", "Black hole", "Black hole, in the paper")
     check_latex(as_latex(document))
+    pretrained = config.priors["blackhole"].model_copy(update={"pretrained": "priors/holes"})
+    [part] = training_document("Table 3", [replace(domain, priors=pretrained, videos=0)], paper).parts
+    assert any("Black hole: the prior is pretrained, so that images, videos" in line for line in part.notes)
+    assert not any("at most" in line for line in part.notes)
