@@ -23,7 +23,10 @@ DESCRIBES = "tests/test_description.py::test_the_text_says_which_million_it_mean
 TOUR = "tests/workflow/test_tour.py::test_the_tour_ends_with_videos_pictures_and_a_table_of_finite_scores"
 STUDY = "tests/workflow/test_graph.py::test_the_whole_study_runs_from_nothing"
 PRIORS = "tests/workflow/test_pretrained.py::test_a_trained_prior_serves_another_study_from_a_folder_elsewhere"
-OBSERVATIONS = "tests/workflow/test_graph.py::test_measured_data_end_in_samples_chi_squares_pictures_and_the_formats_of_their_field"
+OBSERVATIONS = (
+    "tests/workflow/test_graph.py"
+    "::test_measured_data_end_in_samples_chi_squares_pictures_and_the_formats_of_their_field"
+)
 TUNING = "tests/workflow/test_own_sampler.py::test_it_is_tuned_by_its_own_settings"
 FIGURES = "tests/workflow/test_graph.py::test_each_figure_of_the_paper_can_be_asked_for_alone"
 WEIGHTS = "tests/workflow/test_graph.py::test_the_networks_of_others_can_be_fetched_ahead"

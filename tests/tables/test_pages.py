@@ -27,7 +27,7 @@ The end.
 
 
 def row_of(method: str, psnr: float) -> dict[str, str]:
-    row = {"method": method, "videos": "16", "frames": "12", "flow": "", "lpips_weights": "", "fvd_weights": ""}
+    row = {"method": method, "videos": "16", "frames": "12", "optical_flow": "", "lpips_weights": "", "fvd_weights": ""}
     row |= {name: "" for metric in AUTHORS for name in (metric.name, f"{metric.name}_std")}
     row |= {"remarks": "", "fvd": "120.4", "fvd_low": "100", "fvd_high": "150"}
     row |= {name: "0.5" for metric in COLUMNS if metric.name != "fvd" for name in (metric.name, f"{metric.name}_std")}
