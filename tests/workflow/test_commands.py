@@ -8,7 +8,7 @@ import pytest
 from step.__main__ import parse
 
 MINIATURE = "config/miniature.yaml"
-TARGETS = ("all", "observations", "posteriors", "ablations", "tuning", "benchmark")
+TARGETS = ("all", "observations", "posteriors", "ablations", "tuning", "benchmark", "results_pages")
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,11 @@ from step.tables.task_table import (
     TaskTable,
     all_of,
     arrange,
-    decimals_of,
-    format_value,
     name_of,
     number_of,
     oracle_note,
     plain_label,
+    score_text,
     spread_columns,
     still_note,
 )
@@ -187,17 +186,8 @@ def _score_part(table: TaskTable, paper: PaperScores) -> Part:
 
 def _score_cell(row: Row, metric: Metric, rank: int | None) -> Cell:
     looks: dict[int | None, Look] = {1: "best", 2: "second"}
-    look = looks.get(rank, "plain")
-    value = number_of(row, metric.name)
-    if value is None or math.isnan(value):
-        return Cell(NOTHING if value is None else UNDEFINED)
-    decimals = decimals_of(metric, value)
-    if metric.name == "fvd":
-        low, high = (format_value(number_of(row, column), decimals) for column in spread_columns("fvd"))
-        return Cell(f"{format_value(value, decimals)} [{low}, {high}]", look)
-    std = number_of(row, f"{metric.name}_std")
-    spread = f" ({format_value(std, decimals)})" if std is not None and not math.isnan(std) else ""
-    return Cell(f"{format_value(value, decimals)}{spread}", look)
+    text = score_text(row, metric)
+    return Cell(text, "plain" if text in (NOTHING, UNDEFINED) else looks.get(rank, "plain"))
 
 
 def _paper_line(method: str, scores: Mapping[str, Score], columns: Collection[str]) -> Line:

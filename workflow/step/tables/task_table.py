@@ -112,6 +112,20 @@ def format_value(value: float | None, decimals: int) -> str:
     return text.replace("-", "−")
 
 
+def score_text(row: Row, metric: Metric) -> str:
+    """Return what `row` scores in `metric` as text, with its standard deviation, or with the interval of FVD."""
+    value = number_of(row, metric.name)
+    if value is None or math.isnan(value):
+        return NOTHING if value is None else UNDEFINED
+    decimals = decimals_of(metric, value)
+    if metric.name == "fvd":
+        low, high = (format_value(number_of(row, column), decimals) for column in spread_columns("fvd"))
+        return f"{format_value(value, decimals)} [{low}, {high}]"
+    std = number_of(row, f"{metric.name}_std")
+    spread = f" ({format_value(std, decimals)})" if std is not None and not math.isnan(std) else ""
+    return f"{format_value(value, decimals)}{spread}"
+
+
 def plain_label(method: str) -> str:
     """Return the name of `method` in a line."""
     return " ".join(style.label(method).split())
