@@ -130,7 +130,7 @@ def test_words_are_an_option_before_each_group():
 
 
 def test_the_tour_makes_table_pictures_and_videos_of_its_methods_alone(targets):
-    of_each = ["tour/metrics.csv", "tour/comparison.png", "tour/comparison.mp4"]
+    of_each = ["tour/animation.webp", "tour/metrics.csv", "tour/comparison.png", "tour/comparison.mp4"]
     of_each += ["videos/bcs.mp4", "videos/step_joint.mp4"]
     made = targets.tour_results()
     assert names(made, "mri8") == of_each
