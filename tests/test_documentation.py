@@ -144,7 +144,7 @@ def test_the_site_is_built_without_a_warning_and_names_nothing_to_be_fetched(tmp
     pages = "".join(page.read_text() for page in tmp_path.rglob("*.html"))
     assert re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="?(?:https?:)?//[^>]*', pages) == []
     assert '<pre class="mermaid">' in (tmp_path / "concepts.html").read_text()
-    assert (tmp_path / "media/film.webp").is_file()
+    assert (tmp_path / "media/hearts.webp").is_file()
     notebook = (tmp_path / "reconstruct.html").read_text()
     assert "A video from an eighth of its k-space" in notebook
     assert "step.load_prior" in re.sub(r"<[^>]+>", "", notebook)
