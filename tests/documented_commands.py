@@ -59,7 +59,6 @@ RUN_BY = {
     " --measurements results/demo/mri8/measurements/video000.h5 --samples 0 4 --output four.h5": PARSES,
     "snakemake --profile demo": TOUR,
     "snakemake --profile demo all": STUDY,
-    "snakemake --profile demo priors": PRIORS,
     "snakemake --profile demo posteriors": STUDY,
     "snakemake --profile demo ablations": STUDY,
     "snakemake --profile demo tuning": TUNING,

@@ -70,7 +70,7 @@ observed_samples, benchmark_files = FILES.observed_samples, FILES.benchmark_file
 tour_results, study_results, tuning_results = TARGETS.tour_results, TARGETS.study_results, TARGETS.tuning_results
 posterior_results, observation_results = TARGETS.posterior_results, TARGETS.observation_results
 ablation_results, paper_figures = TARGETS.ablation_results, TARGETS.paper_figures
-front_page = TARGETS.front_page
+front_page, possible_ablations = TARGETS.front_page, TARGETS.possible_ablations
 
 # The method that the tables compare all others with.
 COMPARED_METHOD = compared_method(CONFIG)

@@ -110,6 +110,14 @@ class Targets:
         """Return the curve of each of some ablations."""
         return [self.results / "ablations" / ablation / "curve.png" for ablation in ablations]
 
+    def possible_ablations(self) -> list[str]:
+        """Return the ablations that can be made: where a domain's prior is pretrained, those that need no training."""
+        return [
+            name
+            for name, axis in self.config.ablations.items()
+            if axis.key.startswith("tasks.") or self.config.priors[self.files.domain_of(axis.task)].pretrained is None
+        ]
+
     def tuning_results(self, tasks: Iterable[str]) -> list[Path]:
         """Return the tuned settings of some tasks, and what was tried."""
         return [self.results / task / "tuning" / name for task in tasks for name in ["tuned.yaml", "trials.png"]]
