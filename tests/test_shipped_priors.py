@@ -7,7 +7,6 @@ from safetensors import safe_open
 from step.errors import InputError
 from step.io.model_folders import WEIGHTS
 from step.io.prior_folders import networks_of_prior, read_prior_facts, verify_prior
-from step.models.prior import load_prior_folder
 from step.plugins import LIBRARY
 
 PRIORS = sorted(path.parent for path in (LIBRARY.parents[1] / "resources/priors").glob("*/prior.json"))
@@ -35,6 +34,8 @@ def test_its_weights_are_float16(prior):
 
 @of_each
 def test_each_of_its_denoisers_loads(prior):
+    from step.models.prior import load_prior_folder
+
     autoencoder, *denoisers = networks_of_prior(prior)
     assert autoencoder == "autoencoder"
     for name in denoisers:

@@ -13,7 +13,6 @@ from step.config.study import load_config
 from step.io.prior_folders import verify_prior
 from step.io.videos import PreparedVideo, VideoRecord, write_index, write_videos
 from step.metrics.psnr import psnr
-from step.models.prior import load_autoencoder
 from step.physics.display import to_unit_range
 from tiny_priors import SHAPE, write_tiny_prior
 
@@ -63,6 +62,8 @@ def half(tmp_path_factory):
 
 
 def psnr_of_autoencoder(folder, number: int) -> float:
+    from step.models.prior import load_autoencoder
+
     autoencoder, truth = load_autoencoder(folder), video(number)
     restored = autoencoder.decode(autoencoder.encode(torch.from_numpy(truth)[None]))[0].numpy()
     return psnr(to_unit_range(restored, truth, "magnitude"), to_unit_range(truth, truth, "magnitude"))

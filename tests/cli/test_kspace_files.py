@@ -20,7 +20,7 @@ FRAMES, SIDE, COLUMNS = 12, 48, 96
 VARIABLE = "kspace_single_sub04"
 
 STUDY = """
-data: {{mri: {{scale: 1.0, reference_phase: false}}}}
+data: {{mri: {{resolution: 48, crop: 48, scale: 1.0, reference_phase: false}}}}
 observations:
   scan:
     task: mri8

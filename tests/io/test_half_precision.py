@@ -16,7 +16,6 @@ from step.errors import InputError
 from step.io.half_precision import write_half_precision
 from step.io.model_folders import EPOCHS, WEIGHTS, weights_digest
 from step.io.prior_folders import networks_of_prior, verify_prior
-from step.models.prior import load_prior
 from tiny_priors import SHAPE, write_tiny_prior
 
 TOLERANCE = 2e-3  # of the norm of what a network gives; each weight moves by 2^-11 of itself at most
@@ -64,6 +63,8 @@ def test_the_weights_are_half_as_large_and_of_float16(made):
 
 
 def test_networks_are_float32_once_they_are_loaded_and_give_nearly_the_same(made):
+    from step.models.prior import load_prior
+
     rounded = step.load_prior(made, device="cpu")
     networks = made.parent / "networks"
     exact = load_prior(networks / "autoencoder", networks / "joint", "mri", "unet")
@@ -82,6 +83,8 @@ def test_the_denoisers_name_the_autoencoder_that_lies_next_to_them(made):
 
 
 def test_its_networks_are_taken_into_a_study(made, tmp_path):
+    from step.models.prior import load_prior
+
     for name in ("autoencoder", "joint"):
         arguments = argparse.Namespace(folder=made, output=tmp_path / name)
         take_network.run(arguments, take_network.Settings(prior=name, **settings(made)))
@@ -92,6 +95,7 @@ def test_its_networks_are_taken_into_a_study(made, tmp_path):
 
 @pytest.mark.parametrize("file", [f"joint/{WEIGHTS}", f"autoencoder/{WEIGHTS}", "joint/step.json"])
 def test_a_changed_file_is_refused(prior, tmp_path, file):
+
     content = bytearray((prior / file).read_bytes())
     content[-2] ^= 1
     (prior / file).write_bytes(content)
