@@ -88,6 +88,11 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         "tasks: {mri8: {references: [bcs], classical: {bcs: {}}}}",
         ["tasks.mri8.references", "'bcs'", "rename the method"],
     ),
+    "multiples the wrong way round": (
+        "tuning: {classical: {total_variation: {weight: [1, 1]}}}",
+        ["tuning.classical.total_variation", "weight goes from 1 to 1"],
+    ),
+    "multiples of nothing": ("tuning: {classical: {tikhonov: {}}}", ["tuning.classical.tikhonov", "no setting"]),
     "zoom the wrong way round": (
         "priors: {mri: {image: {augmentation: {zoom: [2, 1]}}}}",
         ["priors.mri.image.augmentation", "zoom", "2.0", "1.0"],

@@ -244,7 +244,13 @@ def test_tuning_measures_validation_videos_and_samples_no_test_video(project_cop
     run = project_copy.snakemake("-n", "tuning", overlays=(paper_overlay,))
     of_each = {"measure_validation": 1, "tune": 1, "plot_tuning": 1}
     priors = PRIORS | {"train_denoiser": 2}
-    assert run.jobs == total(DATA, BLACK_HOLE_DATA, priors, priors, of_each, of_each)
+    classical = {"tune_classical": 2, "plot_tuning_of_classical": 2}  # of the heart alone
+    assert run.jobs == total(DATA, BLACK_HOLE_DATA, priors, priors, of_each, of_each, classical)
+
+
+def test_tuning_a_classical_row_trains_nothing(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "results/mri8/tuning/low_rank_sparse/tuned.yaml", overlays=(paper_overlay,))
+    assert run.jobs == total(DATA, {"measure_validation": 1, "tune_classical": 1})
 
 
 def test_the_benchmark_needs_no_result_and_measures_every_size_and_task(project_copy, paper_overlay):
