@@ -68,7 +68,7 @@ rule posteriors:
 
 rule ablations:
     input:
-        ablation_results(CONFIG.ablations),
+        ablation_results(possible_ablations()),
 
 
 rule tuning:

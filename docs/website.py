@@ -26,7 +26,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         seen.add(path)
         place = _place(path, root)
         if path.suffix not in PAGES:
-            files.append(File.generated(config, place, abs_src_path=str(path)))
+            if files.get_file_from_path(place) is None:  # mkdocs has those in docs/ already
+                files.append(File.generated(config, place, abs_src_path=str(path)))
             continue
         text = _text_of_notebook(path) if path.suffix == ".ipynb" else path.read_text()
         waiting.extend(_linked(path, text, root))

@@ -61,7 +61,7 @@ def test_jobs_of_a_task(description):
     # 20 test videos, one a job, nine methods; those and five references are evaluated.
     jobs = {
         "measure": 1,
-        "flow": 20,
+        "optical_flow": 20,
         "sample": 180,
         "reference": 5,
         "evaluate": 14,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import step
 import torch
+from documented_code import blocks
 from step.plugins import LIBRARY
 from tiny_priors import write_tiny_prior
 
@@ -107,6 +108,18 @@ def test_the_examples_hold(name, folder, monkeypatch):
     assert failures(documented(name, step if name == "step" else getattr(step, name))) == []
 
 
+@pytest.mark.slow
+def test_the_ten_lines_of_the_readme_run_as_they_stand(folder, tmp_path, monkeypatch):
+    (tmp_path / "resources").symlink_to(folder / "resources")
+    monkeypatch.chdir(tmp_path)
+    [program] = blocks(PROJECT / "README.md", "python")
+    names: dict[str, object] = {}
+    exec(program, names)
+    assert len(names["posterior"].samples) == 8
+    assert (tmp_path / "posterior.h5").stat().st_size > 0
+    assert program.count("\n") <= 10
+
+
 def test_an_example_that_says_something_else_is_found():
     wrong = {"one": ">>> number = 1", "one.method": ">>> number + 1\n2\n>>> number\n3\n"}
     (said,) = failures(wrong)
@@ -119,7 +132,7 @@ def test_the_reference_has_every_public_name():
 
 
 @pytest.mark.slow
-def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path):
+def test_the_site_is_built_without_a_warning_and_names_nothing_to_be_fetched(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", PROJECT / "mkdocs.yml"]
     job = subprocess.run([*command, "--site-dir", tmp_path], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert job.returncode == 0, job.stderr
@@ -130,6 +143,8 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path):
     assert "<blockquote" not in reference  # what Markdown makes of a prompt that is in no section of examples
     pages = "".join(page.read_text() for page in tmp_path.rglob("*.html"))
     assert re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="?(?:https?:)?//[^>]*', pages) == []
+    assert '<pre class="mermaid">' in (tmp_path / "concepts.html").read_text()
+    assert (tmp_path / "media/hearts.webp").is_file()
     notebook = (tmp_path / "reconstruct.html").read_text()
     assert "A video from an eighth of its k-space" in notebook
     assert "step.load_prior" in re.sub(r"<[^>]+>", "", notebook)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from step.plugins import LIBRARY
+from tiny_priors import write_tiny_prior
 
 PROJECT = LIBRARY.parents[1]
+DOMAINS = ("mri", "blackhole")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,10 @@ def installed(tmp_path_factory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PROJECT / name, source)
     for name in ("workflow/step", "config", "resources"):
-        shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "priors"))
+        shutil.copytree(PROJECT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for domain in set(DOMAINS) - {prior.name for prior in (PROJECT / "resources/priors").glob("*")}:
+        write_tiny_prior(folder / domain, domain)
+        shutil.copytree(folder / domain / "prior", source / "resources/priors" / domain)
     venv.create(folder / "venv", with_pip=True)
     [packages] = (folder / "venv/lib").glob("python*/site-packages")
     # A path of its own there does not bring an editable install of the project with it.
@@ -57,3 +62,16 @@ def test_the_library_finds_the_configuration_and_the_files_that_it_names(install
     home, has_stations, levels = output_of([installed / "python", "-c", program], tmp_path).split()
     assert Path(home).is_relative_to(installed.parent)
     assert (has_stations, levels) == ("True", "20")
+
+
+def test_the_library_finds_the_priors_that_are_shipped(installed, tmp_path):
+    program = (
+        "import step; from step.config.study import own_path; from step.io.prior_folders import verify_prior;"
+        "from pathlib import Path;"
+        f"folders = [own_path('resources/priors/' + domain) for domain in {DOMAINS}];"
+        "[verify_prior(Path(folder)) for folder in folders];"
+        f"print(*folders, *(step.load_prior('resources/priors/' + domain).facts.domain for domain in {DOMAINS}))"
+    )
+    *folders, one, other = output_of([installed / "python", "-c", program], tmp_path).split()
+    assert all(Path(folder).is_relative_to(installed.parent) for folder in folders)
+    assert (one, other) == DOMAINS

@@ -7,6 +7,7 @@ import torch
 from step.cli import assemble_prior
 from step.config.priors import Autoencoder
 from step.config.study import load_config
+from step.io.half_precision import write_half_precision
 from step.io.model_folders import weights_digest, write_model_folder
 from step.io.prior_folders import PriorFacts, write_prior_folder
 
@@ -49,8 +50,11 @@ def tiny_denoiser(temporal: bool) -> "DenoisingUNet":
     )
 
 
-def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
-    """Write networks and a complete prior of videos of `SHAPE`, or with `changes` of its facts; return its folder."""
+def write_tiny_prior(folder: Path, domain: str = "mri", half_precision: bool = False, **changes) -> Path:
+    """Write networks and a complete prior of videos of `SHAPE`, or with `changes` of its facts; return its folder.
+
+    With `half_precision` the prior's weights are float16, those of the networks next to it float32.
+    """
     from step.models.autoencoder import build_autoencoder
 
     torch.manual_seed(0)
@@ -78,6 +82,8 @@ def write_tiny_prior(folder: Path, domain: str = "mri", **changes) -> Path:
     }
     write_model_folder(folder / "networks/joint", denoiser, facts, "# card", LOSSES, RECORD)
     networks = {name: folder / "networks" / name for name in ("autoencoder", "joint")}
+    if half_precision:
+        networks = write_half_precision(networks, folder / "rounded")
     facts = assemble_prior.select(load_config(), "mri").sampler
     sampler = facts | {"settings": facts["settings"] | CHANGES | {"mcmc": facts["settings"]["mcmc"] | {"steps": 2}}}
     values = {

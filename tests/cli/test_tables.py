@@ -40,7 +40,7 @@ def write_method(folder: Path, method: str, number: int, missing: str = "") -> N
         generator = np.random.default_rng([number, int(video[-1])])
         row = {"video": video, **{metric: 20 + number + generator.normal() for metric in METRICS}}
         flow = ORACLE if method in ("bilinear", "bicubic", "nearest", "integral", "gp_warp") else ""
-        row |= {"flow": flow, "lpips_weights": "" if missing else "VGG16", "remark": ""}
+        row |= {"optical_flow": flow, "lpips_weights": "" if missing else "VGG16", "remark": ""}
         rows.append(row | ({"lpips": None, "remark": f"no LPIPS: {missing}"} if missing else {}))
     write_table(folder / f"{method}.csv", rows)
     values = np.random.default_rng(number).normal(size=(len(VIDEOS), 6)).astype(np.float32)

@@ -121,8 +121,8 @@ def truth_of(measurement: Path) -> Path:
 
 
 @pytest.fixture
-def drawn(monkeypatch) -> list[tuple[float, str]]:
-    """Draw samples of known PSNR instead, best at a step size of 1e-2; return the step sizes and videos drawn."""
+def sampled(monkeypatch) -> list[tuple[float, str]]:
+    """Take samples of known PSNR instead, best at a step size of 1e-2; return the step sizes and videos sampled."""
     import step.reconstruct
     from step.reconstruct import Sampled
 
@@ -160,7 +160,7 @@ def tuned(folder: Path, config: Config, priors: Path, measurements: list[Path]) 
 
 
 def test_the_tuned_values_are_better_than_the_start_and_can_be_laid_over_the_study(
-    tmp_path, config, priors, measurements, drawn
+    tmp_path, config, priors, measurements, sampled
 ):
     overlay, rows = tuned(tmp_path, config, priors, measurements)
     [start, *_] = rows
@@ -182,7 +182,7 @@ def test_the_tuned_values_are_better_than_the_start_and_can_be_laid_over_the_stu
     assert f"--configfile STUDY.yaml {tmp_path / 'tuned.yaml'}" in text
 
 
-def test_the_table_has_a_row_for_every_trial_with_what_became_of_it(tmp_path, config, priors, measurements, drawn):
+def test_the_table_has_a_row_for_every_trial_with_what_became_of_it(tmp_path, config, priors, measurements, sampled):
     _, rows = tuned(tmp_path, config, priors, measurements)
     assert [row["trial"] for row in rows] == [str(number) for number in range(1, 9)]
     assert {row["state"] for row in rows} == {"complete", "pruned", "failed"}
@@ -197,12 +197,12 @@ def test_the_table_has_a_row_for_every_trial_with_what_became_of_it(tmp_path, co
 
 @pytest.mark.parametrize(("stem", "video"), [("video000", "video000"), ("validation002", "video000")])
 def test_a_test_video_is_refused_by_its_files_name_and_by_what_the_file_says(
-    tmp_path, config, priors, measurements, drawn, stem, video
+    tmp_path, config, priors, measurements, sampled, stem, video
 ):
     test_video = write_video(tmp_path, stem, video)
     with pytest.raises(InputError, match=f"{stem}.h5 is of video000; settings are chosen on valid"):
         tuned(tmp_path, config, priors, [*measurements, test_video])
-    assert drawn == []
+    assert sampled == []
     assert not (tmp_path / "tuned.yaml").exists()
 
 
@@ -210,7 +210,15 @@ def test_validation_videos_are_of_other_subjects_than_test_videos():
     candidates = [Candidate(f"P{p}-{s}", f"P{p}", f"P{p}-{s}", "part.h5", 0, "video") for p in range(9) for s in "ab"]
     split = Split(unit="subject", validation=3, test=4)
     settings = SplitSettings(
-        seed=0, domain="mri", frames=2, videos=9, images=99, split=split, test_videos=4, validation_videos=3
+        seed=0,
+        domain="mri",
+        frames=2,
+        pretrained=False,
+        videos=9,
+        images=99,
+        split=split,
+        test_videos=4,
+        validation_videos=3,
     )
     records = split_videos(candidates, settings)
     tuned_on = {record.subject for record in records if VALIDATION_VIDEO.fullmatch(record.use)}
@@ -219,45 +227,45 @@ def test_validation_videos_are_of_other_subjects_than_test_videos():
     assert not tuned_on & others
 
 
-def test_a_search_that_was_stopped_goes_on_where_it_was(tmp_path, config, priors, measurements, drawn, monkeypatch):
+def test_a_search_that_was_stopped_goes_on_where_it_was(tmp_path, config, priors, measurements, sampled, monkeypatch):
     import step.reconstruct
 
     whole = tuned(tmp_path / "whole", config, priors, measurements)
-    n_drawn, sample_problem = len(drawn), step.reconstruct.sample_problem
-    drawn.clear()
+    n_sampled, sample_problem = len(sampled), step.reconstruct.sample_problem
+    sampled.clear()
 
     def sample_and_stop(*arguments):
-        if len(drawn) == 4:
+        if len(sampled) == 4:
             os.kill(os.getpid(), signal.SIGTERM)
         return sample_problem(*arguments)
 
     monkeypatch.setattr(step.reconstruct, "sample_problem", sample_and_stop)
     with pytest.raises(Interrupted, match="the same command goes on from there"):
         tuned(tmp_path / "stopped", config, priors, measurements)
-    assert len(drawn) == 5
+    assert len(sampled) == 5
     assert not (tmp_path / "stopped/tuned.yaml").exists()
     monkeypatch.setattr(step.reconstruct, "sample_problem", sample_problem)
     overlay, rows = tuned(tmp_path / "stopped", config, priors, measurements)
     assert overlay == whole[0]
     assert [without_seconds(row) for row in rows] == [without_seconds(row) for row in whole[1]]
-    assert len(drawn) < n_drawn + 5
+    assert len(sampled) < n_sampled + 5
 
 
 def without_seconds(row: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in row.items() if name != "seconds"}
 
 
-def test_more_trials_go_on_and_another_study_starts_anew(tmp_path, config, priors, measurements, drawn):
+def test_more_trials_go_on_and_another_study_starts_anew(tmp_path, config, priors, measurements, sampled):
     _, few = tuned(tmp_path, config, priors, measurements)
-    n_drawn = len(drawn)
+    n_sampled = len(sampled)
     more = config_of(tmp_path, OVERLAY.replace("trials: 8", "trials: 10"))
     _, rows = tuned(tmp_path, more, priors, measurements)
     assert [row["step_size_squared"] for row in rows[:8]] == [row["step_size_squared"] for row in few]
     assert len(rows) == 10
-    assert len(drawn) <= n_drawn + 4
-    drawn.clear()
+    assert len(sampled) <= n_sampled + 4
+    sampled.clear()
     tuned(tmp_path, config_of(tmp_path, "seed: 1\n" + OVERLAY), priors, measurements)
-    assert len(drawn) >= n_drawn / 2
+    assert len(sampled) >= n_sampled / 2
     assert len(list((tmp_path / "state").glob("*.journal"))) == 2
 
 
@@ -281,7 +289,7 @@ def test_other_weights_measurements_or_truths_start_anew(tmp_path, config, prior
 
 
 def test_where_every_trial_is_worse_the_starting_values_are_written_and_said_to_be(
-    tmp_path, priors, measurements, drawn
+    tmp_path, priors, measurements, sampled
 ):
     config = config_of(tmp_path, OVERLAY.replace("step_size_squared: 1.0e-3", "step_size_squared: 1.0e-2"))
     overlay, _ = tuned(tmp_path, config, priors, measurements)
@@ -289,13 +297,15 @@ def test_where_every_trial_is_worse_the_starting_values_are_written_and_said_to_
     assert "No trial is better: the best values are the study's own." in (tmp_path / "tuned.yaml").read_text()
 
 
-def test_a_truth_that_lacks_is_one_line(tmp_path, config, priors, measurements, drawn):
+def test_a_truth_that_lacks_is_one_line(tmp_path, config, priors, measurements, sampled):
     truth_of(measurements[1]).unlink()
     with pytest.raises(InputError, match=r"truths/validation001\.h5"):
         tuned(tmp_path, config, priors, measurements)
 
 
-def test_with_a_prior_the_same_values_score_the_same_whatever_was_drawn_before(tmp_path, config, priors, measurements):
+def test_with_a_prior_the_same_values_score_the_same_whatever_was_sampled_before(
+    tmp_path, config, priors, measurements
+):
     one_trial = config_of(tmp_path, OVERLAY.replace("trials: 8", "trials: 1"))
     both = [
         tuned(tmp_path / name, one_trial, priors, videos)[1][0]

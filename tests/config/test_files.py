@@ -83,10 +83,10 @@ def test_samples_are_sharded_over_videos_and_references_are_one_file(config):
     assert [files.place_of_shard("mri8", shard) for shard in sampling_shards(files.config, "mri8")] == [0, 1]
 
 
-def test_only_a_method_that_moves_its_noise_waits_for_a_flow_and_only_raft_for_its_weights(files):
-    assert files.flow_of_method("mri8", "bicubic", "000") == [RESULTS / "mri8/flow/000.h5"]
-    assert files.flow_of_method("mri8", "step_joint", "000") == []
-    assert files.weights_of_flow("mri8") == [RESULTS / "weights/raft.safetensors"]
+def test_only_a_method_that_moves_its_noise_waits_for_an_optical_flow_and_only_raft_for_its_weights(files):
+    assert files.optical_flow_of_method("mri8", "bicubic", "000") == [RESULTS / "mri8/optical_flow/000.h5"]
+    assert files.optical_flow_of_method("mri8", "step_joint", "000") == []
+    assert files.weights_of_optical_flow("mri8") == [RESULTS / "weights/raft.safetensors"]
 
 
 def test_a_learned_network_is_an_input_where_its_file_is_given(config):
@@ -138,7 +138,7 @@ def test_words_are_an_option_before_each_group():
 
 
 def test_the_tour_makes_table_pictures_and_videos_of_its_methods_alone(targets):
-    of_each = ["tour/metrics.csv", "tour/comparison.png", "tour/comparison.mp4"]
+    of_each = ["tour/animation.webp", "tour/metrics.csv", "tour/comparison.png", "tour/comparison.mp4"]
     of_each += ["videos/bcs.mp4", "videos/step_joint.mp4"]
     made = targets.tour_results()
     assert names(made, "mri8") == of_each
@@ -147,7 +147,7 @@ def test_the_tour_makes_table_pictures_and_videos_of_its_methods_alone(targets):
 
 
 def test_a_task_has_the_pictures_that_there_is_something_to_show_in(config, targets):
-    assert {"figures/priors.png", "figures/flow.png", "figures/autoencoder.png"} <= set(
+    assert {"figures/priors.png", "figures/optical_flow.png", "figures/autoencoder.png"} <= set(
         names(targets.task_results(["mri8"]), "mri8")
     )
     assert "figures/calibration.png" in names(targets.task_results(["blackhole"]), "blackhole")
@@ -161,7 +161,7 @@ def test_a_task_has_the_pictures_that_there_is_something_to_show_in(config, targ
         )
     )
     without = names(Targets(still).task_results(["mri8"]), "mri8")
-    assert not {"figures/priors.png", "figures/flow.png", "figures/autoencoder.png"} & set(without)
+    assert not {"figures/priors.png", "figures/optical_flow.png", "figures/autoencoder.png"} & set(without)
 
 
 def test_the_whole_study_is_its_tasks_tables_domains_posteriors_ablations_and_observations(config, targets):

@@ -88,3 +88,22 @@ def test_a_value_that_the_key_cannot_have_is_an_error_of_the_point(points):
     point = replace(points["steps"]["00"], name="02", value=-1)
     with pytest.raises(InputError, match=r"steps"):
         _ = point.index
+
+
+def pretrained(point: Point) -> Point:
+    """Return the same point of a study whose prior is pretrained."""
+    own = point.study.priors["blackhole"].model_copy(update={"pretrained": "priors/holes"})
+    study = point.study.model_copy(update={"priors": point.study.priors | {"blackhole": own}})
+    return replace(point, study=study)
+
+
+@pytest.mark.parametrize("axis", ["epochs", "videos", "p_joint", "seeds"])
+def test_what_a_pretrained_prior_would_have_to_be_trained_for_is_refused_in_one_line(points, axis):
+    point = pretrained(points[axis]["00" if axis != "seeds" else "01"])
+    says = f"ablations.{axis} needs a training, and priors.blackhole.pretrained is 'priors/holes'; leave it out of tar"
+    with pytest.raises(InputError, match=says):
+        point.prior  # noqa: B018
+
+
+def test_a_pretrained_prior_serves_every_setting_of_the_sampler(points):
+    assert pretrained(points["steps"]["00"]).prior == OWN / "priors/joint"

@@ -127,7 +127,7 @@ def test_every_key_of_the_study_is_listed(study):
     # The paper's study has no measured data and no noise of its own,
     # and a section that is null is listed key by key.
     listed = {key.path for table in tables() for key in table.keys if key.path[0] != "observations"}
-    listed.remove(("methods", "<method>", "noise", "uses_flow"))
+    listed.remove(("methods", "<method>", "noise", "uses_optical_flow"))
     listed.remove(("tuning", "space", "own", "<key>"))  # nor a sampler of its own
     assert listed == {path for path in wanted if not any(key[:-1] == path for key in listed)}
 

@@ -66,7 +66,7 @@ def test_what_the_study_refuses_an_editor_marks_where_it_stands(schema, tmp_path
 
 def test_modules_from_elsewhere_may_have_keys_of_their_own(schema):
     measurement = "tasks: {mine: {measurement: {model: my_package.lens, focus: 3}}}"
-    noise = "methods: {mine: {noise: {source: my_package.noise, uses_flow: true, colour: red}}}"
+    noise = "methods: {mine: {noise: {source: my_package.noise, uses_optical_flow: true, colour: red}}}"
     classical = "tasks: {mine: {classical: {my_package.tikhonov: {damping: 3}}, references: [my_package.tikhonov]}}"
     assert marked(schema, measurement) + marked(schema, noise) + marked(schema, classical) == []
 

@@ -9,7 +9,7 @@ import pytest
 from step.__main__ import main
 from step.cli.train import select
 from step.config.settings import dump_settings
-from step.config.study import BASE_CONFIG, Config, check_config, load_config, overlaid, overlaid_on_base
+from step.config.study import BASE_CONFIG, Config, check_config, load_config, overlaid, overlaid_on_base, own_path
 from step.errors import InputError
 
 LIBRARY = BASE_CONFIG.parents[1] / "workflow"
@@ -51,13 +51,16 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         ["methods.bis.noise.length", "unknown key"],
     ),
     "benchmark of a task that is none": ("benchmark: {tasks: [mri7]}", ["benchmark.tasks", "mri7", "mri8"]),
-    "benchmark of noise that moves": ("benchmark: {method: bicubic}", ["benchmark.method", "bicubic", "flow"]),
-    "warped noise without a flow": ("tasks: {mri8: {flow: null}}", ["tasks.mri8.flow", "null", "bilinear"]),
-    "flow of a truth that a real measurement has not": (
+    "benchmark of noise that moves": ("benchmark: {method: bicubic}", ["benchmark.method", "bicubic", "optical flow"]),
+    "warped noise without an optical flow": (
+        "tasks: {mri8: {optical_flow: null}}",
+        ["tasks.mri8.optical_flow", "null", "bilinear"],
+    ),
+    "optical flow of a truth that a real measurement has not": (
         "observations: {night: {task: blackhole, method: bicubic, samples: 1, samples_per_job: 1, data: {format: eht, "
         "file: a.csv, right_ascension_h: null, declination_deg: null, start_utc_h: null, average_s: 60, systematic: 0, "
         "light_curve: none}}}",
-        ["observations.night.method", "bicubic", "tasks.blackhole.flow.source", "no"],
+        ["observations.night.method", "bicubic", "tasks.blackhole.optical_flow.source", "no"],
     ),
     "task of an unknown domain": ("tasks: {mri8: {domain: weather}}", ["tasks.mri8.domain", "weather"]),
     "resolution that the networks cannot halve": (
@@ -93,6 +96,18 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         ["tuning.classical.total_variation", "weight goes from 1 to 1"],
     ),
     "multiples of nothing": ("tuning: {classical: {tikhonov: {}}}", ["tuning.classical.tikhonov", "no setting"]),
+    "no video to train on": (
+        "data: {mri: {videos: 0}}",
+        ["data.mri.videos", "0", "nothing to train on; raise it", "priors.mri.pretrained, which is null"],
+    ),
+    "nobody to train on": (
+        "data: {mri: {source: simulation, simulation: {patients: 5}, split: {validation: 2, test: 3}}}",
+        ["data.mri.split", "5 of 5", "nobody to train on", "priors.mri.pretrained, which is null"],
+    ),
+    "weights of an unknown number format": (
+        "priors: {mri: {weights_precision: int8}}",
+        ["priors.mri.weights_precision", "'int8'", "'float16'"],
+    ),
     "zoom the wrong way round": (
         "priors: {mri: {image: {augmentation: {zoom: [2, 1]}}}}",
         ["priors.mri.image.augmentation", "zoom", "2.0", "1.0"],
@@ -222,3 +237,31 @@ def test_values_are_laid_over_the_paper_s_study_from_any_folder(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     config = check_config(overlaid_on_base({"seed": 7}), source="here")
     assert config == load_config().model_copy(update={"seed": 7})
+
+
+def test_nobody_is_needed_to_train_on_where_the_prior_is_pretrained(tmp_path):
+    file = tmp_path / "pretrained.yaml"
+    nobody = "{source: simulation, videos: 0, simulation: {patients: 5}, split: {validation: 2, test: 3}}"
+    file.write_text(f"data: {{mri: {nobody}}}\npriors: {{mri: {{pretrained: priors/hearts}}}}\n")
+    assert load_config(file).data["mri"].videos == 0
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    """A project with a prior among its resources and one among its results, seen from another folder."""
+    project = tmp_path / "project"
+    for name in ("resources/priors/mri", "results/mri/prior"):
+        (project / name).mkdir(parents=True)
+    monkeypatch.setattr("step.config.study.BASE_CONFIG", project / "config/config.yaml")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return project
+
+
+def test_a_prior_among_the_project_s_resources_is_found_from_any_folder(elsewhere):
+    assert own_path("resources/priors/mri") == str(elsewhere / "resources/priors/mri")
+    # Folders that are made, not shipped, are those of the working folder, and there may be none of them yet.
+    for name in ("results/mri/prior", "resources/priors/eyes", "people/hearts@v1"):
+        assert own_path(name) == name
+    Path("resources/priors/mri").mkdir(parents=True)
+    assert own_path("resources/priors/mri") == "resources/priors/mri"

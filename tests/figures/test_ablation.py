@@ -25,7 +25,7 @@ def write_metrics(path, gains: np.ndarray, first_video: int = 0) -> None:
         path,
         [
             {"video": f"video{first_video + number:03d}", **dict.fromkeys(METRICS, 20 + HARDNESS[number] + gain)}
-            | {"lpips": None, "data_misfit": 1 - 0.1 * gain, "flow": "", "remark": "no LPIPS"}
+            | {"lpips": None, "data_misfit": 1 - 0.1 * gain, "optical_flow": "", "remark": "no LPIPS"}
             for number, gain in enumerate(gains)
         ],
     )

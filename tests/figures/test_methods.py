@@ -11,13 +11,13 @@ from step.config.tasks import TvL1
 from step.errors import InputError
 from step.figures import style
 from step.figures.methods import MethodsPicture, plot_methods, see_methods, write_methods_data
-from step.figures.motion import AveragedFlows
+from step.figures.motion import AveragedOpticalFlows
 from step.figures.reading import ShownVideo
 from step.figures.rows import grid_of, read_grid_of_video
 from step.figures.vectors import WHEEL_PIXELS, colour_vectors
 from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
 from step.io.truths import write_truth
-from step.optical_flow.averaged import averaged_flow
+from step.optical_flow.averaged import averaged_optical_flow
 from step.optical_flow.estimators import end_point_error, tvl1_estimator
 
 STAGE = open_stage("plot methods")
@@ -39,8 +39,8 @@ def rotating(turn_deg: float) -> np.ndarray:
     return (np.stack(frames) / 4).astype(np.float32)
 
 
-def rotation_flow(turn_deg: float) -> np.ndarray:
-    """Return the flow (2, y, x), pixels per frame, of the turn."""
+def rotation_optical_flow(turn_deg: float) -> np.ndarray:
+    """Return the optical flow (2, y, x), pixels per frame, of the turn."""
     turn = np.deg2rad(turn_deg)
     y, x = np.indices((SIZE, SIZE)) - (SIZE - 1) / 2
     return np.stack([np.cos(turn) * x - np.sin(turn) * y - x, np.sin(turn) * x + np.cos(turn) * y - y])
@@ -55,32 +55,32 @@ def video() -> ShownVideo:
 
 @pytest.fixture
 def picture(video) -> MethodsPicture:
-    flow = rotation_flow(TURN_DEG)
+    flow = rotation_optical_flow(TURN_DEG)
     grid = grid_of((N_FRAMES, 1, SIZE, SIZE), GEOMETRY, np.ones(N_FRAMES, bool))
-    return see_methods(video, np.stack([flow, rotation_flow(-TURN_DEG), 0 * flow]), grid)
+    return see_methods(video, np.stack([flow, rotation_optical_flow(-TURN_DEG), 0 * flow]), grid)
 
 
-def test_the_averaged_flow_of_a_turning_video_is_that_of_the_turn():
-    estimated = averaged_flow(rotating(TURN_DEG), tvl1_estimator(TVL1))
-    assert end_point_error(estimated, rotation_flow(TURN_DEG), margin=3) < 0.1
-    assert end_point_error(estimated, rotation_flow(-TURN_DEG), margin=3) > 0.5
+def test_the_averaged_optical_flow_of_a_turning_video_is_that_of_the_turn():
+    estimated = averaged_optical_flow(rotating(TURN_DEG), tvl1_estimator(TVL1))
+    assert end_point_error(estimated, rotation_optical_flow(TURN_DEG), margin=3) < 0.1
+    assert end_point_error(estimated, rotation_optical_flow(-TURN_DEG), margin=3) > 0.5
 
 
-def test_averaged_flows_that_go_there_and_back_cancel():
+def test_averaged_optical_flows_that_go_there_and_back_cancel():
     there_and_back = iter([1.0, 3.0, -1.0, -3.0])
-    flow = averaged_flow(np.zeros((5, 4, 4)), lambda earlier, later: np.full((2, 4, 4), next(there_and_back)))
+    flow = averaged_optical_flow(np.zeros((5, 4, 4)), lambda earlier, later: np.full((2, 4, 4), next(there_and_back)))
     assert np.array_equal(flow, np.zeros((2, 4, 4)))
 
 
-def test_a_single_frame_has_no_averaged_flow():
-    with pytest.raises(InputError, match="a video of 1 frame has no flow"):
-        averaged_flow(np.zeros((1, 4, 4)), tvl1_estimator(TVL1))
+def test_a_single_frame_has_no_averaged_optical_flow():
+    with pytest.raises(InputError, match="a video of 1 frame has no optical flow"):
+        averaged_optical_flow(np.zeros((1, 4, 4)), tvl1_estimator(TVL1))
 
 
-def test_a_flow_is_off_by_its_mean_distance_to_the_truths():
+def test_an_optical_flow_is_off_by_its_mean_distance_to_the_truths():
     truth = np.zeros((2, 4, 6))
     truth[0] = 1
-    flows = AveragedFlows(np.stack([truth, truth + np.array([3, 4])[:, None, None], 0 * truth]))
+    flows = AveragedOpticalFlows(np.stack([truth, truth + np.array([3, 4])[:, None, None], 0 * truth]))
     assert np.isnan(flows.errors_px[0])
     assert flows.errors_px[1:].tolist() == [5, 1]
     assert flows.full_colour == 1
@@ -101,7 +101,7 @@ def test_the_numbers_are_the_videos(picture, video):
     assert np.array_equal(picture.frames[1], video.reconstructions["bis"][[0, 2, 4]])
     assert np.array_equal(picture.slices[0], video.truth[:, :, picture.x].T)
     assert np.isnan(picture.psnr_db[0])
-    assert picture.flows.errors_px[1] == pytest.approx(2 * picture.flows.errors_px[2], rel=0.05)
+    assert picture.optical_flows.errors_px[1] == pytest.approx(2 * picture.optical_flows.errors_px[2], rel=0.05)
 
 
 def test_the_slice_follows_the_column_where_the_truth_moves_most(picture):
@@ -111,9 +111,9 @@ def test_the_slice_follows_the_column_where_the_truth_moves_most(picture):
     assert np.argwhere(slices).tolist() == [[0, 3, 2]]
 
 
-def test_a_row_per_method_shows_frames_slice_and_flow(picture):
+def test_a_row_per_method_shows_frames_slice_and_optical_flow(picture):
     rows = np.array(plot_methods(picture, "unit_range").axes[: 3 * 6]).reshape(3, 6)
-    colours, wheel = colour_vectors(picture.flows.vectors, picture.flows.full_colour)
+    colours, wheel = colour_vectors(picture.optical_flows.vectors, picture.optical_flows.full_colour)
     assert np.array_equal(rows[0, 5].images[0].get_array(), wheel)
     for row, (label, row_axes) in enumerate(zip(picture.rows, rows, strict=True)):
         plotted = [np.asarray(one.images[0].get_array()) for one in row_axes[:5]]
@@ -128,8 +128,8 @@ def test_times_lengths_and_the_estimator_are_written(picture):
     axes = plot_methods(picture, "unit_range").axes
     titles = [one.get_title() for one in axes]
     assert titles[:3] == ["t = 0 s", "t = 204 s", "t = 408 s"]
-    assert "averaged flow\n(TV-L1)" in titles
-    assert f"rim: {picture.flows.full_colour:.2g} or\nmore pixel/frame" in titles
+    assert "averaged optical\nflow (TV-L1)" in titles
+    assert f"rim: {picture.optical_flows.full_colour:.2g} or\nmore pixel/frame" in titles
     assert "time [s]" in [one.get_xlabel() for one in axes]
     assert "20 µas" in [text.get_text() for text in axes[0].texts]
     assert np.ptp(axes[0].lines[1].get_xdata()) == 10  # of 2 µas each
@@ -150,7 +150,7 @@ def test_the_data_are_what_is_plotted(picture, tmp_path):
         assert (data["x"], data["time_unit"], data["pixel_size"], data["pixel_unit"]) == (picture.x, "s", 2, "uas")
         for name in ("frames", "slices", "shown"):
             assert np.array_equal(data[name], getattr(picture, name))
-        assert np.array_equal(data["flows"], picture.flows.vectors)
+        assert np.array_equal(data["optical_flows"], picture.optical_flows.vectors)
 
 
 def test_a_measurement_of_another_length_is_refused(tmp_path):
@@ -170,16 +170,18 @@ def test_frames_without_data_are_marked(tmp_path):
 def test_the_settings_are_the_tasks_own_with_tvl1_whatever_its_estimator():
     config = load_config()
     settings = STAGE.module.select(config, "blackhole")
-    assert config.tasks["blackhole"].flow.estimator == "raft"
-    assert settings.tvl1 == config.tasks["blackhole"].flow.tvl1
+    assert config.tasks["blackhole"].optical_flow.estimator == "raft"
+    assert settings.tvl1 == config.tasks["blackhole"].optical_flow.tvl1
     assert set(settings.geometry) == {"field_of_view_uas", "cadence_s"}
     assert STAGE.module.select(config, "mri8").geometry == {}
 
 
-def test_a_task_without_flow_is_refused():
+def test_a_task_without_optical_flow_is_refused():
     config = load_config()
-    task = config.tasks["mri8"].model_copy(update={"flow": None})
-    with pytest.raises(InputError, match=r"task mri8 has no flow to show motion with; give it tasks\.mri8\.flow"):
+    task = config.tasks["mri8"].model_copy(update={"optical_flow": None})
+    with pytest.raises(
+        InputError, match=r"task mri8 has no optical flow to show motion with; give it tasks\.mri8\.optical_flow"
+    ):
         STAGE.module.select(config.model_copy(update={"tasks": {"mri8": task}}), "mri8")
 
 
@@ -202,7 +204,7 @@ def test_the_stage_writes_pictures_and_numbers(video, tmp_path):
     assert imread(tmp_path / "methods.png").shape[2] == 4
     assert (tmp_path / "methods.pdf").read_bytes().startswith(b"%PDF")
     with np.load(tmp_path / "methods.npz") as data:
-        turn = rotation_flow(TURN_DEG)
-        there, back, still = (end_point_error(flow, turn, margin=3) for flow in data["flows"])
+        turn = rotation_optical_flow(TURN_DEG)
+        there, back, still = (end_point_error(flow, turn, margin=3) for flow in data["optical_flows"])
     speed = end_point_error(0 * turn, turn, margin=3)
     assert (there, back, still) == pytest.approx((0, 2 * speed, speed), abs=0.1)

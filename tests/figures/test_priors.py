@@ -93,7 +93,7 @@ def test_titles_say_times_errors_and_the_estimator(picture):
     figure = plot_priors(picture, "unit_range")
     titles = [one.get_title() for one in figure.axes]
     assert titles[:2] == ["t = 20 s", "t = 60 s"]
-    assert {"error at\nt = 20 s", "error, averaged\nover time", "averaged flow\n(TV-L1)"} <= set(titles)
+    assert {"error at\nt = 20 s", "error, averaged\nover time", "averaged optical\nflow (TV-L1)"} <= set(titles)
     assert "STeP\n(video only)\nPSNR" in figure.axes[7].get_ylabel()
     assert "averaged over 3 x 3 pixels" in figure.get_supxlabel()
     assert "20 µas" in [text.get_text() for text in figure.axes[0].texts]
@@ -128,7 +128,7 @@ def test_the_stage_writes_picture_and_numbers(video, tmp_path):
     assert imread(tmp_path / "priors.png").shape[2] == 4
     with np.load(tmp_path / "priors.npz") as data:
         assert data["worst"].shape == (2, 2, 2)
-        assert data["flows"].shape == (3, 2, N_ROWS, N_COLUMNS)
+        assert data["optical_flows"].shape == (3, 2, N_ROWS, N_COLUMNS)
 
 
 def test_reconstructions_of_another_length_are_refused_and_nothing_is_written(video, tmp_path):

@@ -90,8 +90,8 @@ def test_magnitudes_are_relative_to_the_truths_maximum(truth, samples, tmp_path)
 def test_error_over_spread_is_what_the_factor_of_confidence_is(truth, tmp_path):
     noise = np.random.default_rng(1).normal(size=(N_SAMPLES + 1, *truth.shape)).astype(np.float32)
     for width in (1.0, 0.5):
-        drawn = 0.1 * noise * np.array([1, *[width] * N_SAMPLES], np.float32)[:, None, None, None, None]
-        files = write_files(tmp_path, drawn[0], drawn[1:], "unit_range")
+        sampled = 0.1 * noise * np.array([1, *[width] * N_SAMPLES], np.float32)[:, None, None, None, None]
+        files = write_files(tmp_path, sampled[0], sampled[1:], "unit_range")
         expected = np.sqrt((1 + width**2 / 9) / (width**2 * 10 / 9))
         assert read(files).error_over_spread == pytest.approx(expected, rel=0.05)
 

@@ -100,7 +100,7 @@ def settings(tmp_path, source: object, **data):
 def test_a_prior_of_other_videos_is_refused(prior, tmp_path):
     fitting = {"frames": 3, "resolution": 16, "crop": 16, "window_stride": 3}
     take_network.check(settings(tmp_path, prior, **fitting), prior)
-    with pytest.raises(InputError, match=r"\(time, channel, y, x\) \(3, 2, 16, 16\), the study has \(12, 2, 48, 48\)"):
+    with pytest.raises(InputError, match=r"\(time, channel, y, x\) \(3, 2, 16, 16\), the study has \(12, 2, 64, 64\)"):
         take_network.check(settings(tmp_path, prior), prior)
     other = write_tiny_prior(tmp_path / "other", domain="blackhole")
     with pytest.raises(InputError, match=r"of domain blackhole, the study has mri; change priors\.mri\.pretrained"):

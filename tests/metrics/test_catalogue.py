@@ -59,7 +59,7 @@ def test_a_metric_of_your_own_scores_and_has_its_columns(worst_error):
     truth = np.zeros((2, 4, 4))
     assert worst_error.score(ScoredVideo(truth + 0.25, truth)) == 0.25
     names = [*(metric.name for metric in catalogue.METRICS), "worst_error"]
-    texts = {"flow": "", "lpips_weights": "", "remark": ""}
+    texts = {"optical_flow": "", "lpips_weights": "", "remark": ""}
     tables = {
         method: [{"video": f"video{n}", **dict.fromkeys(names, str(score + n)), **texts} for n in range(2)]
         for method, score in (("bis", 0.5), ("bcs", 0.25))
@@ -82,7 +82,9 @@ def test_a_metric_of_your_own_scores_and_has_its_columns(worst_error):
 def test_without_it_a_table_that_should_have_it_is_refused(worst_error):
     row = {metric.name: "0.5" for metric in catalogue.METRICS}
     with pytest.raises(InputError, match="has no column worst_error"):
-        read_scores([{"video": "a", **row, "flow": "", "lpips_weights": "", "remark": ""}], "bis.csv", [worst_error])
+        read_scores(
+            [{"video": "a", **row, "optical_flow": "", "lpips_weights": "", "remark": ""}], "bis.csv", [worst_error]
+        )
 
 
 @pytest.mark.parametrize(

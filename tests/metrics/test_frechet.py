@@ -20,9 +20,9 @@ def by_square_root(one: np.ndarray, other: np.ndarray) -> float:
 
 def with_moments(mean: np.ndarray, covariance: np.ndarray, n_videos: int) -> np.ndarray:
     """Return features (video, feature) whose sample mean and covariance are exactly these."""
-    draws = np.random.default_rng(5).standard_normal((n_videos, len(mean)))
-    draws -= draws.mean(0)
-    whitened = draws @ np.linalg.inv(np.linalg.cholesky(np.cov(draws, rowvar=False))).T
+    samples = np.random.default_rng(5).standard_normal((n_videos, len(mean)))
+    samples -= samples.mean(0)
+    whitened = samples @ np.linalg.inv(np.linalg.cholesky(np.cov(samples, rowvar=False))).T
     return mean + whitened @ np.linalg.cholesky(covariance).T
 
 
@@ -78,7 +78,7 @@ def test_the_interval_covers_the_distance_of_displaced_videos():
 
 def test_the_interval_resamples_videos_in_pairs():
     one = features(0, 8, 3)
-    # The same videos in both, moved by one vector: every draw is at the same distance.
+    # The same videos in both, moved by one vector: every resample is at the same distance.
     low, high = bootstrap_interval(one, one + np.array([1.0, 2.0, 2.0]), resamples=20, coverage=0.95, seed=0)
     assert (low, high) == (pytest.approx(9), pytest.approx(9))
 

@@ -17,7 +17,7 @@ OF_SOME_MEASUREMENTS = tuple(metric.name for metric in catalogue.OF_SOME_MEASURE
 
 NO_DISTANCE = Distance(None, None, None, "", "no FVD: no weights")
 EVALUATION = Evaluation(metrics=(), bootstrap_resamples=20, interval=0.9)
-TEXTS = {"flow": "", "lpips_weights": "VGG16", "remark": ""}
+TEXTS = {"optical_flow": "", "lpips_weights": "VGG16", "remark": ""}
 
 
 def scores_with_psnr(*psnr: float, **others: float | None) -> MethodScores:
@@ -41,7 +41,8 @@ def test_rows_keep_their_order_and_have_mean_and_sample_deviation():
     assert rows[0]["psnr_std"] == pytest.approx(2)  # sqrt((4 + 0 + 4) / 2)
     assert (rows[0]["videos"], rows[0]["frames"]) == (3, 4)
     columns = ["method", *(name for metric in METRICS for name in (metric, f"{metric}_std"))]
-    columns += ["fvd", "fvd_low", "fvd_high", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
+    columns += ["fvd", "fvd_low", "fvd_high", "videos", "frames"]
+    columns += ["optical_flow", "lpips_weights", "fvd_weights", "remarks"]
     assert list(rows[0]) == columns
 
 
@@ -89,10 +90,10 @@ def test_p_is_the_share_of_all_signs_as_far_from_zero(differences):
     ]
     by_hand = sum(abs(total) >= abs(sum(differences)) - 1e-12 for total in sums) / len(sums)
     assert sign_flip_p(np.array(differences), seed=0) == by_hand
-    assert sign_flip_p(np.array(differences), seed=1) == by_hand  # exact: nothing is drawn
+    assert sign_flip_p(np.array(differences), seed=1) == by_hand  # exact: nothing is sampled
 
 
-def test_p_of_many_videos_is_drawn_never_zero_and_the_same_for_one_seed():
+def test_p_of_many_videos_is_sampled_never_zero_and_the_same_for_one_seed():
     generator = np.random.default_rng(0)
     same = generator.normal(0.2, 1, EXACT_UP_TO)
     more = np.concatenate([same, [0.0]])  # another video without a difference changes no sum
@@ -228,7 +229,7 @@ def test_a_table_that_is_not_one_is_refused(rows, message):
 
 def test_the_printed_table_has_a_line_per_method_and_marks_oracles():
     scores = scores_with_psnr(20, 22)
-    oracle = MethodScores(scores.videos, flow="truth (oracle), TV-L1")
+    oracle = MethodScores(scores.videos, optical_flow="truth (oracle), TV-L1")
     text = format_table(summary_of({"bis": scores, "bilinear": oracle}))
     header, bis, bilinear, note = text.splitlines()
     assert header.split()[:2] == ["method", "psnr"]

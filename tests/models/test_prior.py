@@ -108,11 +108,11 @@ def test_estimates_and_gradients_of_a_video_are_the_same_bit_for_bit_in_any_comp
 
     def evaluated(chosen: list[int]) -> tuple[torch.Tensor, ...]:
         batches = arrange_batches(chosen, size)
-        draws = [chosen[row] for row in batches.order]
-        of_draws = {name: array[draws] for name, array in measurement.items()}
-        likelihood = LatentLikelihood(fixed, forward_model, of_draws, size, 2, 100.0)
-        gradient, video = likelihood.gradient(latent[draws])
-        parts = (fixed.denoise(latent[draws], 0.7), gradient, video, likelihood.misfit(video))
+        samples = [chosen[row] for row in batches.order]
+        of_samples = {name: array[samples] for name, array in measurement.items()}
+        likelihood = LatentLikelihood(fixed, forward_model, of_samples, size, 2, 100.0)
+        gradient, video = likelihood.gradient(latent[samples])
+        parts = (fixed.denoise(latent[samples], 0.7), gradient, video, likelihood.misfit(video))
         return tuple(part[batches.rows] for part in parts)
 
     of_all = evaluated(list(range(7)))

@@ -12,7 +12,7 @@ from step.optical_flow.estimators import (
     SyntheticPair,
     check_estimator,
     end_point_error,
-    estimate_flow,
+    estimate_optical_flow,
     raft_estimator,
     synthetic_pair,
     tvl1_estimator,
@@ -21,7 +21,7 @@ from step.optical_flow.estimators import (
 
 @pytest.fixture(scope="module")
 def settings() -> TvL1:
-    return load_config().tasks["mri8"].flow.tvl1
+    return load_config().tasks["mri8"].optical_flow.tvl1
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_a_rotated_and_shifted_texture_is_followed_both_ways(settings, size):
 
 
 @pytest.mark.parametrize("size", [32, 256])
-def test_the_known_flow_is_exact(size):
+def test_the_known_optical_flow_is_exact(size):
     pair = synthetic_pair(size, seed=3)
     assert pair.first.shape == pair.second.shape == (size, size)
     assert pair.first.min() >= 0
@@ -60,12 +60,12 @@ def test_the_known_flow_is_exact(size):
     x, y = size - 1 - middle, 0 - middle
     expected = (x * np.cos(angle) - y * np.sin(angle) - x + 0.4, x * np.sin(angle) + y * np.cos(angle) - y - 0.3)
     assert np.allclose(pair.forward[:, 0, size - 1], expected)
-    _assert_second_at_flow_is_first(pair.first, pair.second, pair.forward)
-    _assert_second_at_flow_is_first(pair.second, pair.first, pair.backward)
+    _assert_second_at_optical_flow_is_first(pair.first, pair.second, pair.forward)
+    _assert_second_at_optical_flow_is_first(pair.second, pair.first, pair.backward)
 
 
-def _assert_second_at_flow_is_first(first: np.ndarray, second: np.ndarray, flow: np.ndarray) -> None:
-    """Look where the flow leads, by splines, whose error the smooth texture keeps small."""
+def _assert_second_at_optical_flow_is_first(first: np.ndarray, second: np.ndarray, flow: np.ndarray) -> None:
+    """Look where the optical flow leads, by splines, whose error the smooth texture keeps small."""
     size = len(first)
     inside = (slice(size // 8, -(size // 8)),) * 2
     found = map_coordinates(second, np.indices(first.shape) + flow[::-1], order=5)
@@ -90,15 +90,15 @@ def test_component_0_is_along_x_and_component_1_along_y(settings):
 
 def test_forward_goes_to_the_later_frame_and_backward_to_the_earlier(settings):
     frames = np.stack([blob(18, 16), blob(19, 16), blob(19, 18)])
-    forward, backward = estimate_flow(frames, tvl1_estimator(settings))
+    forward, backward = estimate_optical_flow(frames, tvl1_estimator(settings))
     assert forward.shape == backward.shape == (2, 2, 32, 40)
     assert np.allclose(forward[:, :, 16, 18], [[1, 0], [0, 2]], atol=0.35)
     assert np.allclose(backward[:, :, 17, 19], [[-1, 0], [0, -2]], atol=0.35)
 
 
-def test_a_single_frame_has_no_flow(settings):
-    with pytest.raises(InputError, match="a video of 1 frame has no flow"):
-        estimate_flow(blob(20, 16)[None], tvl1_estimator(settings))
+def test_a_single_frame_has_no_optical_flow(settings):
+    with pytest.raises(InputError, match="a video of 1 frame has no optical flow"):
+        estimate_optical_flow(blob(20, 16)[None], tvl1_estimator(settings))
 
 
 def test_the_end_point_error_is_a_mean_distance_without_the_margin():
@@ -142,7 +142,7 @@ class FakeRaft(torch.nn.Module):
         ((250, 256), (256, 256), (4.0, 6 * 250 / 256)),
     ],
 )
-def test_raft_sees_three_channels_that_are_large_enough_and_its_last_flow_is_scaled_back(
+def test_raft_sees_three_channels_that_are_large_enough_and_its_last_optical_flow_is_scaled_back(
     monkeypatch, shape, sides, flow
 ):
     fake = FakeRaft()
@@ -161,7 +161,7 @@ def test_raft_sees_three_channels_that_are_large_enough_and_its_last_flow_is_sca
 
 
 @pytest.mark.slow
-def test_raft_with_any_weights_gives_a_flow_of_the_frames_size(weights):
+def test_raft_with_any_weights_gives_an_optical_flow_of_the_frames_size(weights):
     pair = synthetic_pair(32, seed=0)
     assert isinstance(pair, SyntheticPair)
     flow = raft_estimator(weights)(pair.first, pair.second)

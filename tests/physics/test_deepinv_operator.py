@@ -121,7 +121,7 @@ def test_a_hole_is_masked_and_has_neither_noise_nor_weight():
     assert chi_square.mean().item() == pytest.approx(1, abs=0.06)
 
 
-def test_a_draw_in_pixel_space_has_the_mean_and_spread_of_a_gaussian_posterior():
+def test_a_sample_in_pixel_space_has_the_mean_and_spread_of_a_gaussian_posterior():
     """Of a video of zero: in the hole the spread before, elsewhere that of two Gaussians."""
     model, centre = DeepinvOperator(inpainting(), FRAME, NOISE), torch.zeros(1, 400, *FRAME)
     measurement = model.with_noise_level(0.0).measure(centre, seed=0)

@@ -107,7 +107,7 @@ def test_the_truth_fits_its_data_with_a_chest_wall_outside_and_with_nothing(wall
     assert energy == pytest.approx(expected, abs=0.01)
 
 
-def test_an_outside_that_is_drawn_from_the_model_has_chi_square_1_at_its_stated_scale():
+def test_an_outside_that_is_sampled_from_the_model_has_chi_square_1_at_its_stated_scale():
     mask, scale = equispaced_mask(62, 8, 4), 0.3
     basis = line_basis(mask, 48)
     generator = torch.Generator().manual_seed(1)

@@ -51,8 +51,8 @@ class GaussianProblem:
         """Return truth and samples (member, time, y, x) as brightness; `width` is relative to the exact posterior's."""
         truth = self.prior_factor @ generator.normal(size=len(self.prior))
         measured = self.operator @ truth + self.noise * generator.normal(size=len(self.operator))
-        drawn = generator.normal(size=(n_samples, len(self.prior))) @ self.factor.T
-        members = np.concatenate([truth[None], self.gain @ measured + width * drawn])
+        sampled = generator.normal(size=(n_samples, len(self.prior))) @ self.factor.T
+        members = np.concatenate([truth[None], self.gain @ measured + width * sampled])
         return (0.5 + 0.08 * members).reshape(-1, *SHAPE).astype(np.float32)
 
 

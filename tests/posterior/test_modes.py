@@ -258,7 +258,7 @@ class RightColumn:
         return (video[..., 1] - measurement["y"]).square().flatten(1).mean(1)
 
 
-def draw(weights: tuple[float, float]) -> np.ndarray:
+def sample(weights: tuple[float, float]) -> np.ndarray:
     """Return posterior samples (sample, time, channel, y, x) by the project's own sampler."""
     sampler = Sampler(
         annealing=Annealing(levels=16, sigma_max=2.0, sigma_min=0.0051, rho=5),  # the last level is 0.01
@@ -292,7 +292,7 @@ def draw(weights: tuple[float, float]) -> np.ndarray:
 
 @pytest.mark.slow
 def test_the_modes_of_a_known_posterior_are_found_with_their_weights():
-    samples = draw((0.7, 0.3))
+    samples = sample((0.7, 0.3))
     # The sampler finds both modes, each where it is: the left column is the prior's, and nothing is between.
     left = samples[..., 0].mean(axis=(1, 2, 3))
     error = np.sqrt(0.7 * 0.3 / N_SAMPLES)
@@ -315,7 +315,7 @@ def test_the_modes_of_a_known_posterior_are_found_with_their_weights():
 
 @pytest.mark.slow
 def test_a_posterior_of_one_mode_has_one():
-    samples = draw((1.0, 0.0))
+    samples = sample((1.0, 0.0))
     clusters = modes_of(reduce(general.describe((samples[:, :, 0] + 1) / 2, None, {}), SETTINGS).samples)
     assert clusters.shares.tolist() == [1.0]
     assert "one mode among 120 samples" in in_words(clusters, SETTINGS)

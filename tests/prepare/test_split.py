@@ -16,6 +16,7 @@ def make_settings(**changes: object) -> SplitSettings:
         "seed": 0,
         "domain": "mri",
         "frames": 12,
+        "pretrained": False,
         "videos": 1000,
         "images": 100000,
         "split": Split(unit="subject", validation=2, test=3),
@@ -73,7 +74,7 @@ def test_units_that_are_named_are_held_out():
     assert {r.subject for r in records if r.split == "validation"} == {"P011"}
 
 
-def test_drawn_units_avoid_named_ones():
+def test_sampled_units_avoid_named_ones():
     for seed in range(10):
         chosen = make_split(test=("P003",), validation=8)
         records = split_videos(candidates(), make_settings(seed=seed, split=chosen, test_videos=1))
@@ -144,7 +145,11 @@ def test_caps_that_exceed_what_there_is_are_logged_and_harmless(caplog):
             {"split": make_split(validation=10)},
             "data.mri.split.validation asks for 10 units, 9 of 12 are left",
         ),
-        ({"split": make_split(validation=9)}, "leaves none of 12 units to train on"),
+        (
+            {"split": make_split(validation=9)},
+            "data.mri.split leaves none of 12 units to train on; lower data.mri.split.test or .validation, or name a "
+            "trained prior in priors.mri.pretrained",
+        ),
         ({"split": make_split(test=("P003", "P099"))}, "data.mri.split.test names P099"),
         ({"split": make_split(test=("P003",), validation=("P003",))}, "both name P003"),
         (
@@ -164,6 +169,21 @@ def test_an_impossible_split_is_refused_in_one_line(changes, says):
         split_videos(candidates(), make_settings(**changes))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pretrained_prior_needs_nobody_to_train_on():
+    chosen = make_split(validation=9)
+    records = split_videos(candidates(), make_settings(split=chosen, pretrained=True, videos=0))
+    assert {r.split for r in records} == {"validation", "test"}
+    assert sorted(r.use for r in records if r.use != "unused") == [
+        *(f"validation00{number}" for number in range(2)),
+        *(f"video00{number}" for number in range(3)),
+    ]
+
+
+def test_of_those_who_are_left_no_video_is_trained_on_where_none_is_asked_for():
+    records = split_videos(candidates(), make_settings(pretrained=True, videos=0, images=24))
+    assert Counter(r.use for r in records if r.split == "train") == {"image": 2, "unused": 26}
 
 
 def test_a_video_that_was_prepared_twice_is_refused():

@@ -67,7 +67,7 @@ def generators(numbers) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(1000 + number) for number in numbers]
 
 
-def draw(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
+def sample(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
     measurement = one_measurement(LinearGaussianModel(settings.likelihood.noise_level))
     return sample_posterior(
         GaussianPrior(),
@@ -87,7 +87,7 @@ def draw(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
 )
 def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size_squared, steps):
     settings = sampler(damping=damping, step_size_squared=step_size_squared, steps=steps)
-    samples, _ = draw(range(N_VIDEOS), settings)
+    samples, _ = sample(range(N_VIDEOS), settings)
     prior, forward_model = GaussianPrior(), LinearGaussianModel(settings.likelihood.noise_level)
     mean, covariance = exact_posterior(forward_model, one_measurement(forward_model))
     assert_distributed_as(samples, mean, covariance, bias=0.06)
@@ -136,9 +136,9 @@ def test_the_prior_s_score_is_evaluated_at_every_few_steps_and_the_rest_of_the_g
 
 def test_a_sample_is_the_same_in_any_batch_and_order():
     settings = sampler(steps=5)
-    together, trace = draw([0, 1, 2, 3], settings)
+    together, trace = sample([0, 1, 2, 3], settings)
     for order in ([2], [3, 1], [3, 2, 1, 0]):
-        samples, other = draw(order, settings)
+        samples, other = sample(order, settings)
         for position, number in enumerate(order):
             assert torch.equal(samples[position], together[number])
             assert other["misfit"][-1][position] == trace["misfit"][-1][number]
@@ -176,7 +176,7 @@ def test_the_studys_annealing_ends_where_the_authors_does_who_drop_the_grids_las
 @pytest.mark.slow
 def test_the_trace_holds_every_level_and_the_misfit_falls():
     settings = sampler()
-    _, trace = draw(range(20), settings)
+    _, trace = sample(range(20), settings)
     sigmas = torch.stack(trace["sigma"])[:, 0].tolist()
     assert sigmas == pytest.approx(annealing_levels(settings.annealing))
     misfits = torch.stack(trace["misfit"]).mean(dim=1)
@@ -194,4 +194,4 @@ def test_step_size_decays_as_equations_say_and_stays_below_sigma():
 def test_a_chain_that_diverges_says_where():
     settings = sampler(step_size_squared=1e6, limit_step_to_sigma=False, steps=60)
     with pytest.raises(FloatingPointError, match=r"annealing level 1 of 12 \(sigma 10"):
-        draw([0], settings)
+        sample([0], settings)

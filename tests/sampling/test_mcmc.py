@@ -11,10 +11,10 @@ from step.diffusion.denoiser import score
 from step.sampling import mcmc
 from step.sampling.daps import PosteriorGivenNoisy, sample_posterior
 from step.sampling.evaluations import CountedPrior
-from step.sampling.mcmc import AdaptedDraw, Point, leapfrog, sample_adapted_hamiltonian, sample_damped_hamiltonian
+from step.sampling.mcmc import AdaptedSamples, Point, leapfrog, sample_adapted_hamiltonian, sample_damped_hamiltonian
 from step.sampling.noise.independent import IndependentNoise
 from step.sampling.posterior import Evaluation, LatentLikelihood
-from test_daps import CPU, draw, generators, one_measurement, sampler
+from test_daps import CPU, generators, one_measurement, sample, sampler
 
 SIGMA = 0.8
 UNREACHABLE = 1e-9  # a share of accepted steps so low that the step size stays at its longest
@@ -23,11 +23,11 @@ UNREACHABLE = 1e-9  # a share of accepted steps so low that the step size stays 
 @pytest.mark.slow
 def test_samples_have_the_exact_posterior_mean_and_covariance_from_a_step_far_too_large():
     settings = sampler(algorithm="adapted", steps=40, step_size_squared=1.0, limit_step_to_sigma=False)
-    samples, _ = draw(range(40), settings.model_copy(update={"videos_per_batch": 40, "frames_per_chunk": 2}))
+    samples, _ = sample(range(40), settings.model_copy(update={"videos_per_batch": 40, "frames_per_chunk": 2}))
     forward_model = LinearGaussianModel(settings.likelihood.noise_level)
     assert_distributed_as(samples, *exact_posterior(forward_model, one_measurement(forward_model)), bias=0.06)
     with pytest.raises(FloatingPointError):
-        draw(range(1), sampler(algorithm="damped", step_size_squared=1.0, limit_step_to_sigma=False))
+        sample(range(1), sampler(algorithm="damped", step_size_squared=1.0, limit_step_to_sigma=False))
 
 
 class Level:
@@ -46,7 +46,9 @@ class Level:
         self.target = PosteriorGivenNoisy(self.prior, likelihood, noisy, self.start, SIGMA, settings.mcmc)
         self.moments = exact_level(forward_model, one, noisy, self.start, SIGMA, settings.mcmc)
 
-    def sample(self, steps: int, h: float, damping: float, acceptance: float, longest: float = math.inf) -> AdaptedDraw:
+    def sample(
+        self, steps: int, h: float, damping: float, acceptance: float, longest: float = math.inf
+    ) -> AdaptedSamples:
         n = len(self.start)
         arguments = steps, [h] * n, longest, damping, acceptance, generators(range(n))
         return sample_adapted_hamiltonian(self.target, self.start, *arguments)
@@ -59,9 +61,9 @@ class Level:
 def test_a_chain_of_steps_so_large_that_the_damped_one_is_biased_samples_the_level_s_target(prior_score, damping):
     level = Level(150, 10, prior_score=prior_score)
     h = 0.36
-    drawn = level.sample(40, h, damping, UNREACHABLE, longest=h)
-    assert drawn.step_sizes == pytest.approx([h] * 150)
-    assert_distributed_as(drawn.state, *level.moments, bias=0.0)
+    sampled = level.sample(40, h, damping, UNREACHABLE, longest=h)
+    assert sampled.step_sizes == pytest.approx([h] * 150)
+    assert_distributed_as(sampled.state, *level.moments, bias=0.0)
     uncorrected = sample_damped_hamiltonian(level.target, level.start, 40, h, damping, generators(range(150)))
     with pytest.raises(AssertionError):
         assert_distributed_as(uncorrected, *level.moments, bias=0.0)
@@ -70,18 +72,18 @@ def test_a_chain_of_steps_so_large_that_the_damped_one_is_biased_samples_the_lev
 @pytest.mark.slow
 def test_a_score_that_is_held_for_a_few_small_steps_biases_the_samples_little():
     level = Level(150, 10, prior_score="exact", prior_score_every=4)
-    drawn = level.sample(60, 0.1, 0.7, UNREACHABLE, longest=0.1)
-    assert_distributed_as(drawn.state, *level.moments, bias=0.05)
+    sampled = level.sample(60, 0.1, 0.7, UNREACHABLE, longest=0.1)
+    assert_distributed_as(sampled.state, *level.moments, bias=0.05)
 
 
 @pytest.mark.parametrize(("every", "scores"), [(1, 8), (3, 3), (7, 1)])
 def test_a_step_takes_one_gradient_of_the_likelihood_and_the_start_one_more(every, scores):
     level = Level(1, 1, prior_score="exact", prior_score_every=every)
     before = level.prior.denoiser_evaluations
-    drawn = level.sample(7, 0.1, 0.5, 0.65)
+    sampled = level.sample(7, 0.1, 0.5, 0.65)
     assert level.prior.decoder_evaluations == 8
     assert level.prior.denoiser_evaluations - before == scores
-    assert torch.equal(drawn.video, drawn.state)  # the decoder is the identity
+    assert torch.equal(sampled.video, sampled.state)  # the decoder is the identity
 
 
 @pytest.mark.slow
@@ -91,10 +93,10 @@ def test_the_step_size_finds_the_acceptance_from_ten_times_too_large_and_too_sma
     found = []
     for factor in (0.1, 10.0):
         level = Level(20, 20, prior_score=prior_score)
-        drawn = level.sample(160, factor * 0.25, damping, 0.65)
-        assert sum(drawn.acceptances) / 20 == pytest.approx(0.65, abs=0.12)
-        assert max(drawn.acceptances) - min(drawn.acceptances) < 0.35
-        found.append(sum(drawn.step_sizes) / 20)
+        sampled = level.sample(160, factor * 0.25, damping, 0.65)
+        assert sum(sampled.acceptances) / 20 == pytest.approx(0.65, abs=0.12)
+        assert max(sampled.acceptances) - min(sampled.acceptances) < 0.35
+        found.append(sum(sampled.step_sizes) / 20)
     assert found[0] == pytest.approx(found[1], rel=0.1)
 
 
@@ -105,9 +107,9 @@ def test_a_step_size_carried_along_short_levels_finds_the_acceptance(factor):
     step_sizes = [factor * 0.25] * 20
     own = generators(range(20))
     for _ in range(10):
-        drawn = sample_adapted_hamiltonian(level.target, level.start, 16, step_sizes, math.inf, 0.5, 0.65, own)
-        step_sizes = drawn.step_sizes
-    assert sum(drawn.acceptances) / 20 == pytest.approx(0.65, abs=0.15)
+        sampled = sample_adapted_hamiltonian(level.target, level.start, 16, step_sizes, math.inf, 0.5, 0.65, own)
+        step_sizes = sampled.step_sizes
+    assert sum(sampled.acceptances) / 20 == pytest.approx(0.65, abs=0.15)
 
 
 def test_no_step_is_longer_than_the_longest():
@@ -116,10 +118,10 @@ def test_no_step_is_longer_than_the_longest():
 
 def test_a_sample_is_the_same_in_any_batch_and_order():
     settings = sampler(algorithm="adapted", steps=7, prior_score_every=2)
-    together, trace = draw([0, 1, 2, 3], settings)
-    assert not torch.equal(together, draw([0, 1, 2, 3], sampler(steps=7, prior_score_every=2))[0])
+    together, trace = sample([0, 1, 2, 3], settings)
+    assert not torch.equal(together, sample([0, 1, 2, 3], sampler(steps=7, prior_score_every=2))[0])
     for order in ([2], [3, 1], [3, 2, 1, 0]):
-        samples, other = draw(order, settings)
+        samples, other = sample(order, settings)
         for position, number in enumerate(order):
             assert torch.equal(samples[position], together[number])
             assert other["misfit"][-1][position] == trace["misfit"][-1][number]
@@ -161,8 +163,8 @@ class Quartic:
     def log_density(self, z: torch.Tensor) -> torch.Tensor:
         return -(z**4) / 4 - (z - 0.5) ** 2 / 2 + 0.4 * z
 
-    def exact_draws(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Return (count, 1) independent draws by inversion of the distribution function."""
+    def exact_samples(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Return (count, 1) independent samples by inversion of the distribution function."""
         z = torch.linspace(-4, 4, 80_001, dtype=torch.float64)
         cumulative = self.log_density(z).softmax(dim=0).cumsum(dim=0)
         return z[torch.searchsorted(cumulative, torch.rand(count, dtype=torch.float64, generator=generator))][:, None]
@@ -191,13 +193,13 @@ def test_a_leapfrog_step_and_a_flip_undo_themselves_and_keep_the_volume(bound):
 
 
 def moved(damping: float, steps: int, bound: float = math.inf) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return exact draws of the quartic density, and where `steps` steps of fixed size take them."""
+    """Return exact samples of the quartic density, and where `steps` steps of fixed size take them."""
     target, count, h = Quartic(bound), 12_000, 1.1
-    start = target.exact_draws(count, torch.Generator().manual_seed(2))
+    start = target.exact_samples(count, torch.Generator().manual_seed(2))
     arguments = steps, [h] * count, h, damping, UNREACHABLE, generators(range(count))
-    drawn = sample_adapted_hamiltonian(target, start, *arguments)
-    assert 0.4 < sum(drawn.acceptances) / count < 0.9
-    return start[:, 0], drawn.state[:, 0]
+    sampled = sample_adapted_hamiltonian(target, start, *arguments)
+    assert 0.4 < sum(sampled.acceptances) / count < 0.9
+    return start[:, 0], sampled.state[:, 0]
 
 
 def in_standard_errors(values: torch.Tensor) -> float:
@@ -225,7 +227,7 @@ def asymmetry(start: torch.Tensor, end: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("bound", [math.inf, 0.7])
-def test_a_step_from_exact_draws_leaves_their_distribution_and_is_reversible(bound):
+def test_a_step_from_exact_samples_leaves_their_distribution_and_is_reversible(bound):
     start, end = moved(damping=0.0, steps=1, bound=bound)
     assert (end != start).double().mean() > 0.4
     assert change(start, end) < 4
@@ -252,9 +254,9 @@ def test_a_state_without_a_likelihood_is_refused_and_is_no_place_to_start():
 
     start = torch.full((200, 1), 0.3)
     arguments = 20, [0.8] * 200, 0.8, 0.5, UNREACHABLE, generators(range(200))
-    drawn = sample_adapted_hamiltonian(Half(), start, *arguments)
-    assert (drawn.state > 0).all()
-    assert drawn.state.std() > 0.2
+    sampled = sample_adapted_hamiltonian(Half(), start, *arguments)
+    assert (sampled.state > 0).all()
+    assert sampled.state.std() > 0.2
     with pytest.raises(FloatingPointError, match="not finite where the Markov chain starts"):
         sample_adapted_hamiltonian(Half(), -start, *arguments)
 
@@ -295,9 +297,9 @@ class TwoModesNearZero(Quartic):
 
 
 def change_of_two_modes(numbers: int, items: int) -> float:
-    """Return by how many standard errors an adapted chain changes a mean of exact draws, `numbers` in an item."""
+    """Return by how many standard errors an adapted chain changes a mean of exact samples, `numbers` in an item."""
     target = TwoModesNearZero()
-    start = target.exact_draws(numbers * items, torch.Generator().manual_seed(2)).reshape(items, numbers)
+    start = target.exact_samples(numbers * items, torch.Generator().manual_seed(2)).reshape(items, numbers)
     arguments = 60, [0.3] * items, math.inf, 0.6, 0.65, generators(range(items))
     end = sample_adapted_hamiltonian(target, start, *arguments).state
     return change(start.flatten(), end.flatten())

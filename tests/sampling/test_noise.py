@@ -1,4 +1,4 @@
-"""The channels of a draw are independent given the flow: thousands of them are thousands of draws."""
+"""The channels of a sample are independent given the optical flow: thousands of them are thousands of samples."""
 
 import math
 from itertools import pairwise
@@ -9,16 +9,16 @@ from pydantic import TypeAdapter
 from step.config.methods import AnyNoise
 from step.contracts import NoiseSource
 from step.errors import InputError
-from step.sampling.flow import Flow
 from step.sampling.noise.sources import build_noise_source
+from step.sampling.optical_flow import OpticalFlow
 
 SIDE = 6
-DRAWS = 4000
+N_SAMPLES = 4000
 LENGTH = 1.2  # of the Gaussian process' kernel
 FEATURES = 1500
 
-GP_TOLERANCE = 5 * math.sqrt(2 / DRAWS) + 5 / math.sqrt(2 * FEATURES)
-"""Five standard deviations of the draws, and of the kernel of the features that the draws have in common."""
+GP_TOLERANCE = 5 * math.sqrt(2 / N_SAMPLES) + 5 / math.sqrt(2 * FEATURES)
+"""Five standard deviations of the samples, and of the kernel of the features that the samples have in common."""
 
 SECTIONS = {
     "independent": {"source": "independent"},
@@ -35,37 +35,37 @@ INTEGRAL = ["integral", "integral_4"]
 MOVING = [*INTERPOLATED, *INTEGRAL, "gp_warp"]
 
 
-def build(name: str, flow: Flow | None, shape: tuple[int, ...]) -> NoiseSource:
+def build(name: str, flow: OpticalFlow | None, shape: tuple[int, ...]) -> NoiseSource:
     return build_noise_source(TypeAdapter(AnyNoise).validate_python(SECTIONS[name]), flow, shape)
 
 
-def draw(name: str, flow: Flow | None, n_channels: int = DRAWS, seed: int = 0) -> torch.Tensor:
+def sample(name: str, flow: OpticalFlow | None, n_channels: int = N_SAMPLES, seed: int = 0) -> torch.Tensor:
     """Return noise (time, channel, y, x) on the grid of `flow`; without one, three frames of SIDE x SIDE."""
-    n_flows, _, height, width = flow.forward.shape if flow else (2, 2, SIDE, SIDE)
-    shape = (n_flows + 1, n_channels, height, width)
+    n_optical_flows, _, height, width = flow.forward.shape if flow else (2, 2, SIDE, SIDE)
+    shape = (n_optical_flows + 1, n_channels, height, width)
     return build(name, flow, shape).noise(shape, torch.Generator().manual_seed(seed))
 
 
-def shift(x: float, y: float, n_frames: int = 3, side: int = SIDE) -> Flow:
+def shift(x: float, y: float, n_frames: int = 3, side: int = SIDE) -> OpticalFlow:
     forward = torch.tensor([float(x), float(y)]).reshape(1, 2, 1, 1).expand(n_frames - 1, 2, side, side)
-    return Flow(forward, -forward)
+    return OpticalFlow(forward, -forward)
 
 
-def scaling(factor: float) -> Flow:
-    """Return the flow of a motion that magnifies frames by `factor` about their centre."""
+def scaling(factor: float) -> OpticalFlow:
+    """Return the optical flow of a motion that magnifies frames by `factor` about their centre."""
     from_centre = torch.arange(SIDE) - (SIDE - 1) / 2
     y, x = torch.meshgrid(from_centre, from_centre, indexing="ij")
     distance = torch.stack([x, y]).expand(2, 2, SIDE, SIDE)
-    return Flow((factor - 1) * distance, (1 / factor - 1) * distance)
+    return OpticalFlow((factor - 1) * distance, (1 / factor - 1) * distance)
 
 
-def random_flow(side: int = SIDE) -> Flow:
+def random_optical_flow(side: int = SIDE) -> OpticalFlow:
     generator = torch.Generator().manual_seed(11)
-    return Flow(*(2 * torch.randn(2, 2, 2, side, side, generator=generator)))
+    return OpticalFlow(*(2 * torch.randn(2, 2, 2, side, side, generator=generator)))
 
 
 def correlation(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return the empirical covariance (pixel, pixel) of two frames (draw, y, x) of mean zero."""
+    """Return the empirical covariance (pixel, pixel) of two frames (sample, y, x) of mean zero."""
     return first.flatten(1).T.double() @ second.flatten(1).double() / len(first)
 
 
@@ -76,7 +76,7 @@ def assert_white(frame: torch.Tensor) -> None:
     assert (found - found.diagonal().diag()).abs().max() < deviation
 
 
-def hat_areas(flow: Flow, t: int) -> torch.Tensor:
+def hat_areas(flow: OpticalFlow, t: int) -> torch.Tensor:
     """Return the area (pixel, pixel) of every pixel of frame t that is in every pixel of frame t + 1."""
     y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     moved_x, moved_y = x + flow.forward[t, 0].double(), y + flow.forward[t, 1].double()
@@ -85,72 +85,77 @@ def hat_areas(flow: Flow, t: int) -> torch.Tensor:
     return overlap_x * overlap_y
 
 
-FLOWS = {"random": random_flow(), "contracting": scaling(0.45), "diverging": scaling(1.7), "shift": shift(0.3, -1.6)}
+OPTICAL_FLOWS = {
+    "random": random_optical_flow(),
+    "contracting": scaling(0.45),
+    "diverging": scaling(1.7),
+    "shift": shift(0.3, -1.6),
+}
 
 
 @pytest.mark.parametrize("name", ["independent", "batch_consistent"])
 def test_noise_without_motion_is_white_in_every_frame(name):
-    for frame in draw(name, None):
+    for frame in sample(name, None):
         assert_white(frame)
 
 
 def test_independent_noise_has_nothing_in_common_between_frames_and_batch_consistent_noise_everything():
-    independent, repeated = draw("independent", None), draw("batch_consistent", None)
-    assert correlation(independent[0], independent[1]).abs().max() < 5 / math.sqrt(DRAWS)
+    independent, repeated = sample("independent", None), sample("batch_consistent", None)
+    assert correlation(independent[0], independent[1]).abs().max() < 5 / math.sqrt(N_SAMPLES)
     assert torch.equal(repeated, repeated[:1].expand_as(repeated))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
+@pytest.mark.parametrize("flow", OPTICAL_FLOWS.values(), ids=OPTICAL_FLOWS)
 @pytest.mark.parametrize("name", INTEGRAL)
-def test_integral_noise_is_white_in_every_frame_under_any_flow(name, flow):
-    for frame in draw(name, flow):
+def test_integral_noise_is_white_in_every_frame_under_any_optical_flow(name, flow):
+    for frame in sample(name, flow):
         assert_white(frame)
 
 
 @pytest.mark.parametrize("name", INTERPOLATED)
 def test_interpolated_noise_is_white_where_an_integer_shift_moves_it(name):
-    for frame in draw(name, shift(2, -1)):
+    for frame in sample(name, shift(2, -1)):
         assert_white(frame)
 
 
-def test_nearest_noise_has_unit_variance_and_repeats_pixels_where_the_flow_diverges():
-    noise = draw("nearest", scaling(1.7))
+def test_nearest_noise_has_unit_variance_and_repeats_pixels_where_the_optical_flow_diverges():
+    noise = sample("nearest", scaling(1.7))
     found = correlation(noise[1], noise[1])
-    assert (found.diagonal() - 1).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    assert (found.diagonal() - 1).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
     assert torch.equal(noise[1][..., 1], noise[1][..., 2])
     with pytest.raises(AssertionError):
         assert_white(noise[1])
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_a_flow_of_zero_keeps_the_noise(name):
-    noise = draw(name, shift(0, 0), n_channels=5)
+def test_an_optical_flow_of_zero_keeps_the_noise(name):
+    noise = sample(name, shift(0, 0), n_channels=5)
     assert torch.allclose(noise, noise[:1].expand_as(noise), atol=1e-6)
     assert noise.std() > 0.7
 
 
 @pytest.mark.parametrize("name", MOVING)
 def test_an_integer_shift_moves_the_noise_by_as_many_pixels(name):
-    noise = draw(name, shift(2, -1), n_channels=5)
+    noise = sample(name, shift(2, -1), n_channels=5)
     for before, after in pairwise(noise):
         assert torch.allclose(after[:, :-1, 2:], before[:, 1:, :-2], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*INTERPOLATED, *INTEGRAL])
 def test_what_enters_from_outside_is_fresh(name):
-    noise = draw(name, shift(2, -1))
+    noise = sample(name, shift(2, -1))
     entering = torch.zeros(SIDE, SIDE, dtype=bool)
     entering[-1], entering[:, :2] = True, True
     for before, after in pairwise(noise):
-        assert correlation(before, after)[:, entering.flatten()].abs().max() < 5 / math.sqrt(DRAWS)
+        assert correlation(before, after)[:, entering.flatten()].abs().max() < 5 / math.sqrt(N_SAMPLES)
         assert correlation(before, after)[:, ~entering.flatten()].abs().max() > 0.9
         assert_white(after)
 
 
 @pytest.mark.parametrize("name", INTERPOLATED)
 def test_positions_between_the_outermost_centre_and_the_edge_take_the_outermost_pixel(name):
-    noise = draw(name, shift(0.49, 0, n_frames=2), n_channels=5)
+    noise = sample(name, shift(0.49, 0, n_frames=2), n_channels=5)
     if name == "bicubic":  # the outermost pixel repeated, and its neighbour
         x = -0.49 + 1
         weights = keys_weights(x)
@@ -179,7 +184,7 @@ def weights_of(name: str, x: float) -> torch.Tensor:
 @pytest.mark.parametrize("name", ["bilinear", "bicubic"])
 def test_interpolation_at_a_fractional_shift_leaves_the_variance_that_its_weights_do(name, x, y):
     """In frame 1 the sum of squared weights, in frame 2 that of the weights convolved with themselves."""
-    noise = draw(name, shift(-x, -y, side=14))
+    noise = sample(name, shift(-x, -y, side=14))
     once = [weights_of(name, part) for part in (x, y)]
     twice = [torch.nn.functional.conv1d(w[None, None], w.flip(0)[None, None], padding=len(w) - 1)[0, 0] for w in once]
     if name == "bilinear":
@@ -187,19 +192,19 @@ def test_interpolation_at_a_fractional_shift_leaves_the_variance_that_its_weight
     for frame, (along_x, along_y) in ((1, once), (2, twice)):
         expected = float((along_x**2).sum() * (along_y**2).sum())
         interior = noise[frame, :, 4:10, 4:10]
-        assert interior.var() == pytest.approx(expected, rel=5 * math.sqrt(2 / DRAWS))
+        assert interior.var() == pytest.approx(expected, rel=5 * math.sqrt(2 / N_SAMPLES))
         assert expected < 0.9
 
 
 @pytest.mark.parametrize("name", ["bilinear", "bicubic"])
 def test_interpolated_noise_correlates_with_the_frame_before_by_its_weights(name):
     x, y = 0.3, 0.1
-    noise = draw(name, shift(-x, -y, n_frames=2, side=8))
+    noise = sample(name, shift(-x, -y, n_frames=2, side=8))
     along_x, along_y = weights_of(name, x), weights_of(name, y)
     first = 0 if name == "bilinear" else 1
     rows = slice(3 - first, 3 - first + len(along_y))
-    found = torch.einsum("dyx,d->yx", noise[0, :, rows, rows].double(), noise[1, :, 3, 3].double()) / DRAWS
-    assert (found - torch.outer(along_y, along_x)).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    found = torch.einsum("dyx,d->yx", noise[0, :, rows, rows].double(), noise[1, :, 3, 3].double()) / N_SAMPLES
+    assert (found - torch.outer(along_y, along_x)).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
     assert found.max() > 0.5
 
 
@@ -207,34 +212,34 @@ def test_interpolated_noise_correlates_with_the_frame_before_by_its_weights(name
 def test_integral_noise_correlates_with_the_frame_before_by_the_area_in_common(name):
     """A pixel of value n shares ``a_j / sqrt(sum a)`` with a pixel of which it covers the area a_j."""
     flow = shift(0.25, -0.5, n_frames=2)  # at which 4 x 4 sub-cells have the areas of infinitely many
-    noise = draw(name, flow)
+    noise = sample(name, flow)
     areas = hat_areas(flow, 0)
     assert areas.max() == 0.375
     expected = areas / areas.sum(dim=0).clamp(min=1e-12).sqrt()
-    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
-@pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
-def test_integral_noise_of_infinite_pieces_correlates_by_area_under_any_flow(flow):
-    noise = draw("integral", flow)
+@pytest.mark.parametrize("flow", OPTICAL_FLOWS.values(), ids=OPTICAL_FLOWS)
+def test_integral_noise_of_infinite_pieces_correlates_by_area_under_any_optical_flow(flow):
+    noise = sample("integral", flow)
     for t in range(2):
         areas = hat_areas(flow, t)
         expected = areas / areas.sum(dim=0).clamp(min=1e-12).sqrt()
-        assert (correlation(noise[t], noise[t + 1]) - expected).abs().max() < 5 * math.sqrt(2 / DRAWS)
+        assert (correlation(noise[t], noise[t + 1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
         assert expected.max() > 0.4
 
 
 def test_subcells_go_where_their_centres_do():
     """Of 4 x 4 sub-cells, a shift of 0.2 takes one column of four across the edge of a pixel, in each direction."""
-    noise = draw("integral_4", shift(0.2, -0.2, n_frames=2))
+    noise = sample("integral_4", shift(0.2, -0.2, n_frames=2))
     areas = hat_areas(shift(0.25, -0.25), 0)
     expected = areas / areas.sum(dim=0).sqrt()
-    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / DRAWS)
+    assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
 def test_many_subcells_approach_infinite_pieces():
     flow = shift(0.37, -0.81, n_frames=2)
-    shape = (2, DRAWS, SIDE, SIDE)
+    shape = (2, N_SAMPLES, SIDE, SIDE)
     section = {"source": "integral", "subcells": 9}
     source = build_noise_source(TypeAdapter(AnyNoise).validate_python(section), flow, shape)
     noise = source.noise(shape, torch.Generator().manual_seed(0))
@@ -247,7 +252,7 @@ def test_many_subcells_approach_infinite_pieces():
 
 @pytest.mark.parametrize("name", INTEGRAL)
 def test_channels_of_integral_noise_are_independent(name):
-    last = draw(name, random_flow(side=60), n_channels=2)[-1].flatten(1)
+    last = sample(name, random_optical_flow(side=60), n_channels=2)[-1].flatten(1)
     assert torch.corrcoef(last)[0, 1].abs() < 5 / 60
 
 
@@ -255,7 +260,7 @@ def test_channels_of_integral_noise_are_independent(name):
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (2, -1), (0.4, 0.7), (-9, 0)])
 def test_gaussian_process_noise_has_its_kernel_of_the_distance_in_the_first_frame(x, y):
     """Which holds for frames that a shift empties, too: the process is defined beyond the frame."""
-    noise = draw("gp_warp", shift(x, y))
+    noise = sample("gp_warp", shift(x, y))
     step = torch.tensor([x, y], dtype=torch.float64)
     rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     pixels = torch.stack([columns.flatten(), rows.flatten()], dim=1).double()
@@ -266,17 +271,17 @@ def test_gaussian_process_noise_has_its_kernel_of_the_distance_in_the_first_fram
             assert (correlation(noise[s], noise[t]) - expected).abs().max() < GP_TOLERANCE
 
 
-def test_gaussian_process_noise_has_unit_variance_under_any_flow_and_number_of_features():
+def test_gaussian_process_noise_has_unit_variance_under_any_optical_flow_and_number_of_features():
     section = {"source": "gp_warp", "length": 0.8, "features": 3}
-    shape = (3, DRAWS, SIDE, SIDE)
-    source = build_noise_source(TypeAdapter(AnyNoise).validate_python(section), random_flow(), shape)
+    shape = (3, N_SAMPLES, SIDE, SIDE)
+    source = build_noise_source(TypeAdapter(AnyNoise).validate_python(section), random_optical_flow(), shape)
     for frame in source.noise(shape, torch.Generator().manual_seed(0)):
-        assert (correlation(frame, frame).diagonal() - 1).abs().max() < 5 * math.sqrt(2 / DRAWS)
+        assert (correlation(frame, frame).diagonal() - 1).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
-def test_gaussian_process_noise_follows_flows_composed_over_frames():
+def test_gaussian_process_noise_follows_optical_flows_composed_over_frames():
     """Magnified twice by 2 about the centre, a pixel holds what the first frame had at a quarter of the distance."""
-    noise = draw("gp_warp", scaling(2.0))
+    noise = sample("gp_warp", scaling(2.0))
     rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     last = torch.stack([columns.flatten(), rows.flatten()], dim=1).double()
     middle = (SIDE - 1) / 2
@@ -286,20 +291,20 @@ def test_gaussian_process_noise_follows_flows_composed_over_frames():
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_draw_depends_on_its_generator_alone(name):
+def test_a_sample_depends_on_its_generator_alone(name):
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    noise = draw(name, random_flow(), n_channels=2)
+    noise = sample(name, random_optical_flow(), n_channels=2)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(1)
-    assert torch.equal(draw(name, random_flow(), n_channels=2), noise)
-    assert not torch.equal(draw(name, random_flow(), n_channels=2, seed=1), noise)
+    assert torch.equal(sample(name, random_optical_flow(), n_channels=2), noise)
+    assert not torch.equal(sample(name, random_optical_flow(), n_channels=2, seed=1), noise)
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_source_serves_many_draws(name):
+def test_a_source_serves_many_samples(name):
     shape = (3, 2, SIDE, SIDE)
-    source = build(name, random_flow(), shape)
+    source = build(name, random_optical_flow(), shape)
     generator = torch.Generator().manual_seed(0)
     first, second = source.noise(shape, generator), source.noise(shape, generator)
     assert first.shape == shape
@@ -310,20 +315,20 @@ def test_a_source_serves_many_draws(name):
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_video_of_one_frame_is_drawn_too(name):
-    flow = Flow(torch.zeros(0, 2, SIDE, SIDE), torch.zeros(0, 2, SIDE, SIDE))
-    assert draw(name, flow, n_channels=3).shape == (1, 3, SIDE, SIDE)
+def test_a_video_of_one_frame_is_sampled_too(name):
+    flow = OpticalFlow(torch.zeros(0, 2, SIDE, SIDE), torch.zeros(0, 2, SIDE, SIDE))
+    assert sample(name, flow, n_channels=3).shape == (1, 3, SIDE, SIDE)
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_noise_of_latents_moves_by_the_flow_of_pixels_in_latent_pixels(name):
+def test_noise_of_latents_moves_by_the_optical_flow_of_pixels_in_latent_pixels(name):
     shape = (3, 2, 12, 12)
     noise = build(name, shift(8, -4, side=48), shape).noise(shape, torch.Generator().manual_seed(0))
     assert torch.allclose(noise[1, :, :-1, 2:], noise[0, :, 1:, :-2], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_a_flow_of_another_number_of_frames_or_none_is_refused(name):
+def test_an_optical_flow_of_another_number_of_frames_or_none_is_refused(name):
     with pytest.raises(InputError, match="joins 3 frames, the prior's latents have 4"):
         build(name, shift(1, 0), (4, 1, SIDE, SIDE))
     with pytest.raises(InputError, match="got none"):
@@ -340,13 +345,13 @@ def test_a_module_elsewhere_is_found_by_its_dotted_name_and_checks_its_own_keys(
         "class Constant:\n"
         "    def __init__(self, level): self.level = level\n"
         "    def noise(self, shape, generator): return torch.full(shape, self.level)\n"
-        "def build(settings, flow, latent_shape): return Constant(settings.level)\n"
+        "def build(settings, optical_flow, latent_shape): return Constant(settings.level)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     shape = (3, 1, 2, 2)
 
     def source(level: float) -> NoiseSource:
-        section = {"source": "my_noise", "uses_flow": False, "level": level}
+        section = {"source": "my_noise", "uses_optical_flow": False, "level": level}
         return build_noise_source(TypeAdapter(AnyNoise).validate_python(section), None, shape)
 
     assert torch.equal(source(2.0).noise(shape, torch.Generator()), torch.full(shape, 2.0))
@@ -355,6 +360,6 @@ def test_a_module_elsewhere_is_found_by_its_dotted_name_and_checks_its_own_keys(
 
 
 def test_a_source_that_is_nowhere_is_refused():
-    section = {"source": "integrall", "uses_flow": True}
+    section = {"source": "integrall", "uses_optical_flow": True}
     with pytest.raises(InputError, match=r"noise.source is 'integrall'; there is no module step.sampling.noise"):
         build_noise_source(TypeAdapter(AnyNoise).validate_python(section), None, (3, 1, 2, 2))

@@ -57,7 +57,7 @@ def likelihood(prior, model, measurement: dict, n: int) -> LatentLikelihood:
     [(GaussianPrior(), LinearGaussianModel(NOISE_LEVEL), 1.0), (LossyPrior(), WideModel(NOISE_LEVEL), 2.0)],
     ids=["without loss", "with loss"],
 )
-def test_one_draw_is_exact_for_a_linear_measurement(prior, model, scale):
+def test_one_sample_is_exact_for_a_linear_measurement(prior, model, scale):
     """The latents' prior is N(start, (spread of the video / scale)^2), where the decoder multiplies by `scale`."""
     measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))
     one_row = torch.randn(1, 2, 1, 1, 3, generator=torch.Generator().manual_seed(7))
@@ -80,7 +80,7 @@ def test_one_draw_is_exact_for_a_linear_measurement(prior, model, scale):
     assert torch.equal(videos, prior.decode(samples))
 
 
-def test_a_draw_is_the_same_whatever_is_drawn_with_it():
+def test_a_sample_is_the_same_whatever_is_taken_with_it():
     model, prior = LinearGaussianModel(NOISE_LEVEL), GaussianPrior()
     measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))
     start = torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(7))
@@ -106,7 +106,7 @@ def test_conjugate_gradients_solve_each_item_and_stay_there():
     assert torch.equal(conjugate_gradients(product, 0 * right, 3), 0 * right)
 
 
-def test_levels_above_the_limit_are_drawn_in_pixel_space_and_the_rest_by_the_chain():
+def test_levels_above_the_limit_are_sampled_in_pixel_space_and_the_rest_by_the_chain():
     assert uses_pixel_space(1.1, settings())
     assert not uses_pixel_space(1.0, settings())
     assert not uses_pixel_space(1.1, settings(above_sigma=None))
@@ -114,7 +114,7 @@ def test_levels_above_the_limit_are_drawn_in_pixel_space_and_the_rest_by_the_cha
 
 @pytest.mark.slow
 def test_samples_that_begin_in_pixel_space_have_the_exact_posterior_mean_and_covariance():
-    """The chain of the levels below forgets how the ones above were drawn."""
+    """The chain of the levels below forgets how the ones above were sampled."""
     prior, model = GaussianPrior(), LinearGaussianModel(NOISE_LEVEL)
     assert isinstance(model, LeastSquaresModel)
     measurement = one_measurement(LinearGaussianModel(NOISE_LEVEL))

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def paper() -> dict:
 
 def metrics_row(method: str, psnr: float, **others: str) -> dict[str, str]:
     """Return a row of a task's table, in which only the PSNR tells methods apart."""
-    row = {"method": method, "videos": "8", "frames": "12", "flow": "", "lpips_weights": "VGG16", "fvd_weights": ""}
+    row = {"method": method, "videos": "8", "frames": "12"}
+    row |= {"optical_flow": "", "lpips_weights": "VGG16", "fvd_weights": ""}
     row |= {"remarks": "no FVD: I3D cannot be obtained", "fvd": "", "fvd_low": "", "fvd_high": ""}
     row |= {name: "" for metric in AUTHORS for name in (metric.name, f"{metric.name}_std")}
     for metric in (one.name for one in COLUMNS if one.name != "fvd"):
@@ -45,7 +47,7 @@ def rows() -> list[dict[str, str]]:
     return [
         metrics_row("dirty", 40.0, psnr_minus_step_joint_p_holm="", difference_correlation="nan"),
         metrics_row("bis", 20.0),
-        metrics_row("bilinear", 25.0, flow=ORACLE, psnr_minus_step_joint_p_holm="0.02"),
+        metrics_row("bilinear", 25.0, optical_flow=ORACLE, psnr_minus_step_joint_p_holm="0.02"),
         metrics_row("step_video", 28.125, lpips="", lpips_std="", lpips_minus_step_joint=""),
         metrics_row("step_joint", 30.0),
         metrics_row("my_own", 21.0),
@@ -186,8 +188,8 @@ def test_oracles_are_marked_and_explained(rows, paper):
     assert line_of(part, "Bilinear†")
     assert sum("†" in line[0].text for line in part.lines) == 1
     assert any(note.startswith("† noise moved with the optical flow of the truth") for note in part.notes)
-    assert f"Flow of Bilinear: {ORACLE}." in part.notes
-    plain = [row | {"flow": ""} for row in rows]
+    assert f"Optical flow of Bilinear: {ORACLE}." in part.notes
+    plain = [row | {"optical_flow": ""} for row in rows]
     assert "†" not in as_markdown(document_of(plain, paper))
 
 
@@ -299,7 +301,7 @@ def test_csv_has_one_value_a_row_and_says_whose_it_is(rows, paper, tmp_path):
         *((method, "paper") for method in METHODS if method != "my_own"),
     }
     [ours] = [row for row in values if (row["method"], row["kind"], row["metric"]) == ("bilinear", "ours", "psnr")]
-    assert (ours["mean"], ours["std"], ours["rank"], ours["p_holm"], ours["flow"]) == (
+    assert (ours["mean"], ours["std"], ours["rank"], ours["p_holm"], ours["optical_flow"]) == (
         "25.0",
         "0.25",
         "3",
@@ -387,3 +389,7 @@ def test_training_stands_beside_the_paper_s():
     assert shown["autoencoder_block_channels"][0] == shown["autoencoder_block_channels"][1]
     assert part.columns == ("", "Black hole", "Black hole, in the paper")
     check_latex(as_latex(document))
+    pretrained = config.priors["blackhole"].model_copy(update={"pretrained": "priors/holes"})
+    [part] = training_document("Table 3", [replace(domain, priors=pretrained, videos=0)], paper).parts
+    assert any("Black hole: the prior is pretrained, so that images, videos" in line for line in part.notes)
+    assert not any("at most" in line for line in part.notes)

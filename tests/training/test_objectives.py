@@ -188,7 +188,7 @@ def test_a_training_knows_its_domain_s_value_of_no_signal(domain, dark):
     assert DARK[settings.display] == dark
 
 
-def test_processes_share_out_the_batch_and_its_random_draws():
+def test_processes_share_out_the_batch_and_its_random_numbers():
     from step.models.autoencoder import FrameAutoencoder
     from step.training.denoiser import LatentBatches
 

@@ -8,7 +8,7 @@ import pytest
 from step.__main__ import parse
 
 MINIATURE = "config/miniature.yaml"
-TARGETS = ("all", "observations", "posteriors", "ablations", "tuning", "benchmark")
+TARGETS = ("all", "observations", "posteriors", "ablations", "tuning", "benchmark", "results_pages")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def commands(project_copy) -> list[list[str]]:
 def test_every_planned_command_has_the_options_of_its_stage(commands):
     counts = Counter(parse(words)[0].name for words in commands)
     figures = {name.removeprefix("plot ") for name in counts if name.startswith("plot ")}
-    of_study = {"comparison", "movie", "methods", "deltas", "priors", "flow", "losses", "generated", "masks"}
+    of_study = {"comparison", "movie", "methods", "deltas", "priors", "optical_flow", "losses", "generated", "masks"}
     assert {"coverage", "dirty", "calibration", "ablation", "modes", "samples", "uncertainty"} | of_study <= figures
     assert {"autoencoder", "observation", "tuning", "benchmark"} <= figures
     assert {"sample", "evaluate", "train"} < counts.keys()

@@ -48,8 +48,8 @@ TARGET = "results/miniature/mri8/figures/motion_energy"
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """Return a copy of the project in which the figure was drawn, from nothing, and the overlay that names it."""
+def plotted(tmp_path_factory):
+    """Return a copy of the project in which the figure was plotted, from nothing, and the overlay that names it."""
     copy = copy_of_project(tmp_path_factory.mktemp("plug_in"))
     (copy.folder / "my_lab").mkdir()
     (copy.folder / "my_lab/motion_energy.py").write_text(MODULE)
@@ -61,8 +61,8 @@ def drawn(tmp_path_factory):
     return copy, entry
 
 
-def test_a_figure_of_your_own_is_drawn_of_the_files_that_it_asks_for(drawn):
-    copy, _ = drawn
+def test_a_figure_of_your_own_is_plotted_from_the_files_that_it_asks_for(plotted):
+    copy, _ = plotted
     for suffix in (".png", ".pdf"):
         assert (copy.folder / f"{TARGET}{suffix}").stat().st_size > 1000
     energies = np.load(copy.folder / f"{TARGET}.npz")
@@ -71,8 +71,8 @@ def test_a_figure_of_your_own_is_drawn_of_the_files_that_it_asks_for(drawn):
     assert all(energy.sum() > 0 for energy in energies.values())
 
 
-def test_an_edit_of_it_makes_it_stale_and_nothing_else(drawn):
-    copy, entry = drawn
+def test_an_edit_of_it_makes_it_stale_and_nothing_else(plotted):
+    copy, entry = plotted
     targets = [f"{TARGET}.png", "results/miniature/mri8/measurements"]
     assert copy.snakemake("-n", *targets, overlays=(MINIATURE, entry)).jobs == {}
     with copy.edited("my_lab/motion_energy.py", lambda text: text.replace("** 2", "** 4")):
@@ -81,8 +81,8 @@ def test_an_edit_of_it_makes_it_stale_and_nothing_else(drawn):
         assert copy.snakemake("-n", *targets, overlays=(MINIATURE, entry)).jobs == {}
 
 
-def test_it_is_among_the_results_of_every_task(drawn):
-    copy, entry = drawn
+def test_it_is_among_the_results_of_every_task(plotted):
+    copy, entry = plotted
     jobs = copy.snakemake("-n", "-F", "all", overlays=(MINIATURE, entry)).jobs
     assert jobs["plot_motion_energy"] == 2
 
@@ -91,15 +91,15 @@ def test_it_is_among_the_results_of_every_task(drawn):
     ("edit", "says"),
     [
         (
-            lambda text: text.replace("truths: Truths", "flows: Truths"),
-            "my_lab.motion_energy asks for 'flows'",
+            lambda text: text.replace("truths: Truths", "optical_flows: Truths"),
+            "my_lab.motion_energy asks for 'optical_flows'",
         ),
-        (lambda text: text.replace("def plot", "def draw"), "my_lab.motion_energy has no plot, so that plot cannot"),
+        (lambda text: text.replace("def plot", "def paint"), "my_lab.motion_energy has no plot, so that plot cannot"),
         (lambda text: text.replace("Settings = ", "Values = "), "my_lab.motion_energy has no Settings"),
     ],
 )
-def test_a_module_that_is_no_figure_is_refused_in_one_line(drawn, edit, says):
-    copy, entry = drawn
+def test_a_module_that_is_no_figure_is_refused_in_one_line(plotted, edit, says):
+    copy, entry = plotted
     with copy.edited("my_lab/motion_energy.py", edit):
         run = copy.snakemake("-n", "-F", f"{TARGET}.png", overlays=(MINIATURE, entry))
     assert run.status != 0

@@ -32,7 +32,7 @@ PRIORS = {"train_autoencoder": 1, "train_denoiser": 3}
 WEIGHTS = {"fetch_weights": 3}
 TABLE = {
     "measure": 1,
-    "flow": 20,
+    "optical_flow": 20,
     "sample": 9 * 20,
     "reference": 5,
     "evaluate": 14,
@@ -41,7 +41,7 @@ TABLE = {
 }
 BLACK_HOLE_TABLE = TABLE | {"reference": 3, "evaluate": 12}
 OF_MEASUREMENT = {"plot_coverage": 1, "plot_dirty": 1}
-PICTURES = {"plot_comparison": 1, "plot_movie": 10, "plot_flow": 1}
+PICTURES = {"plot_comparison": 1, "plot_animation": 1, "plot_movie": 10, "plot_optical_flow": 1}
 PICTURES |= {"plot_methods": 1, "plot_deltas": 1, "plot_priors": 1, "plot_autoencoder": 1}
 BLACK_HOLE_PICTURES = PICTURES | OF_MEASUREMENT
 DOMAIN_PICTURES = {"plot_losses": 4, "generate": 3, "plot_generated": 1}
@@ -52,12 +52,12 @@ POSTERIOR = {"sample_posterior": 10, "summarise": 1, "modes": 1, "table_modes": 
 CALIBRATION = {"sample_calibration": 2 * 20, "calibrate": 2, "plot_calibration": 1}
 # The prior after six numbers of epochs and after the last, which is the study's own and is sampled already.
 EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation": 1, "plot_ablation": 1}
-REPORT = {"run_summary": 1, "report_study": 1}
-TOUR_REPORT = {"run_summary": 1, "report_tour": 1}
-# The tour shows four methods, none of which has a flow.
+REPORT = {"run_summary": 1, "front_page": 1, "report_study": 1}
+TOUR_REPORT = {"run_summary": 1, "front_page": 1, "report_tour": 1}
+# The tour shows four methods, none of which has an optical flow.
 TOUR = {"measure": 1, "sample": 4 * 20, "reference": 5, "evaluate": 9, "extract_features": 1, "tabulate_tour": 1}
 BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7}
-TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_movie": 4}
+TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_animation": 1, "plot_movie": 4}
 
 
 # What the miniature has besides the methods' tables.
@@ -125,7 +125,7 @@ def test_the_whole_study_runs_from_nothing(first_run, project_copy):
     for task, domain in DOMAINS.items():
         videos = {f"{task}/videos/{name}.mp4" for name in ["comparison", *METHODS]}
         losses = {f"{domain}/figures/losses-{name}.png" for name in ("autoencoder", "image", "video", "joint")}
-        pictures = {f"{task}/figures/{name}.png" for name in ("comparison", "flow")}
+        pictures = {f"{task}/figures/{name}.png" for name in ("comparison", "optical_flow")}
         assert videos | losses | pictures | {f"{task}/metrics.csv"} <= made
     assert {"mri/figures/masks.png", "blackhole/figures/coverage.png", "blackhole/figures/dirty.png"} <= made
     assert {f"tables/table{number}{end}" for number in range(1, 5) for end in (".csv", ".md", ".tex")} <= made
@@ -138,7 +138,7 @@ def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
         *(f"{domain}/{stage}/000" for domain in DOMAINS.values() for stage in ("simulate", "ingest", "prepare")),
         *(f"{domain}/split" for domain in DOMAINS.values()),
         *(f"{domain}/train/{net}" for domain in DOMAINS.values() for net in ("autoencoder", "image", "video", "joint")),
-        *(f"{task}/{stage}" for task in ROWS for stage in ("measure", "flow/000", "extract_features")),
+        *(f"{task}/{stage}" for task in ROWS for stage in ("measure", "optical_flow/000", "extract_features")),
         *(f"{task}/sample/{method}-000" for task in ROWS for method in METHODS),
         *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task] if row not in METHODS),
         *(f"{task}/evaluate/{row}" for task in ROWS for row in ROWS[task]),
@@ -148,7 +148,7 @@ def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
         *(f"blackhole/{stage}/{of}" for stage in ("calibration", "calibrate") for of in CALIBRATED[stage]),
         *(f"{domain}/generate/{prior}" for domain in DOMAINS.values() for prior in ("image", "video", "joint")),
         *(f"ablations/{axis}/{job}" for axis, jobs in AXES.items() for job in jobs),
-        "observations/scan/flow",
+        "observations/scan/optical_flow",
         *(
             f"observations/{name}/sample-{shard}"
             for name, shard in (("night", "000"), ("night", "001"), ("scan", "000"))
@@ -186,9 +186,9 @@ def test_what_could_not_be_measured_is_an_empty_cell_with_its_reason(miniature, 
 
 
 @pytest.mark.parametrize(("task", "source"), [("mri8", "backprojection"), ("blackhole", "truth (oracle)")])
-def test_the_tables_say_which_flow_moved_the_noise(miniature, task, source):
+def test_the_tables_say_which_optical_flow_moved_the_noise(miniature, task, source):
     with (miniature.folder / RESULTS / task / "metrics.csv").open() as file:
-        flows = {row["method"]: row["flow"] for row in csv.DictReader(file)}
+        flows = {row["method"]: row["optical_flow"] for row in csv.DictReader(file)}
     assert {method for method, flow in flows.items() if flow} == set(WARPING)
     assert {flows[method] for method in WARPING} == {f"{source}, TV-L1 (no RAFT: weights.raft is null)"}
     table = {"mri8": "table4", "blackhole": "table1"}[task]

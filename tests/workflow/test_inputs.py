@@ -37,7 +37,7 @@ class Settings(Section):
     spectrum: Path
 
 
-def build(settings, flow, latent_shape):
+def build(settings, optical_flow, latent_shape):
     return IndependentNoise()
 """
 ENTRIES = f"""
@@ -46,7 +46,7 @@ tasks:
 methods:
   coloured:
     prior: image
-    noise: {{source: colours, uses_flow: false, spectrum: observed/spectrum.csv}}
+    noise: {{source: colours, uses_optical_flow: false, spectrum: observed/spectrum.csv}}
     sampler: daps
 """
 
@@ -100,7 +100,7 @@ def test_a_file_that_a_plug_in_measurement_names_is_an_input_of_every_job_that_b
         "coloured",
     ]
     references = ["zero_filled", "total_variation", "low_rank_sparse", "static", "vae"]
-    expected = {"mri8/measure", "mri8/flow/000", "mri8/calibration/coloured-000", "mri8/calibrate/coloured"}
+    expected = {"mri8/measure", "mri8/optical_flow/000", "mri8/calibration/coloured-000", "mri8/calibrate/coloured"}
     expected |= {f"mri8/sample/{row}-000" for row in rows}
     expected |= {f"mri8/evaluate/{row}" for row in [*rows, *references]}
     expected |= {f"mri8/reference/{name}" for name in ("zero_filled", "total_variation", "low_rank_sparse")}
@@ -135,7 +135,7 @@ def test_an_observation_needs_training_videos_only_where_its_format_uses_them(in
     assert "results/miniature/blackhole/index.csv" in jobs["observations/night/read"]
 
 
-def test_masks_are_drawn_of_every_domain_that_has_a_measurement_of_model_mri(project_copy):
+def test_masks_are_plotted_of_every_domain_that_has_a_measurement_of_model_mri(project_copy):
     config = load_config(project_copy.folder / MINIATURE)
     task = config.tasks["mri8"].model_dump(mode="json") | {"domain": "blackhole"}
     entry = project_copy.overlay("masks", json.dumps({"tasks": {"gated": task}, "targets": {"all": ["mri8", "gated"]}}))

@@ -1,4 +1,4 @@
-"""The samplers of config.yaml, unchanged, on small priors that the demo's workflow trains in a few minutes."""
+"""The samplers of config.yaml, unchanged, on the small priors that come with the project."""
 
 import csv
 
@@ -14,7 +14,7 @@ N_VIDEOS = 4
 NOT_WORSE_DB = 4.0
 """On four videos. docs/benchmarks.md has what was measured: 1.5 dB for hearts, 3.0 dB for black holes."""
 
-TRAININGS = """
+STUDY = """
 results: results/small
 targets: {all: [mri8]}
 data:
@@ -46,7 +46,7 @@ def studied(tmp_path_factory) -> Copy:
     copy = copy_of_project(tmp_path_factory.mktemp("papers"))
     overlays = (
         "config/demo.yaml",
-        copy.overlay("small", TRAININGS),
+        copy.overlay("small", STUDY),
         copy.overlay("papers", tasks_with_the_papers_sampler()),
     )
     wanted = [

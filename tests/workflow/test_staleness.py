@@ -39,9 +39,9 @@ OF_OBSERVED = ("summarise_observation", "modes_of_observation", "plot_modes_of_o
 NIGHT = {"sample_observation": 2, "export": 1} | dict.fromkeys(OF_OBSERVED, 1)
 SCAN = NIGHT | {"sample_observation": 1}
 FROM_NIGHT = NIGHT | {"read_observation": 1, "plot_observed_coverage": 1}
-# The scan's noise moves with its flow.
-SCAN_OF_FLOW = SCAN | {"flow_of_observation": 1}
-FROM_SCAN = SCAN_OF_FLOW | {"read_observation": 1}
+# The scan's noise moves with its optical flow.
+SCAN_OF_OPTICAL_FLOW = SCAN | {"optical_flow_of_observation": 1}
+FROM_SCAN = SCAN_OF_OPTICAL_FLOW | {"read_observation": 1}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,13 @@ class Domain:
 
     @property
     def from_measure(self) -> Jobs:
-        below = {"measure": 1, "flow": 1, "plot_flow": 1, "sample": METHODS, "reference": self.references}
+        below = {
+            "measure": 1,
+            "optical_flow": 1,
+            "plot_optical_flow": 1,
+            "sample": METHODS,
+            "reference": self.references,
+        }
         return below | self.table | PICTURES | self.of_measurement | {"table_costs": 1}
 
     @property
@@ -110,9 +116,9 @@ def of_networks(trained: int, sampled: int) -> Jobs:
     return {"train_denoiser": trained, "plot_losses": trained, "table_training": 1} | of_methods(sampled)
 
 
-def of_flow(observed: Jobs) -> Jobs:
+def of_optical_flow(observed: Jobs) -> Jobs:
     """Return the jobs from the optical flow of a task down: the five methods that warp noise, and an observation."""
-    return total({"flow": 1, "plot_flow": 1}, of_methods(5), observed)
+    return total({"optical_flow": 1, "plot_optical_flow": 1}, of_methods(5), observed)
 
 
 def of_evaluation(domain: "Domain") -> Jobs:
@@ -130,14 +136,16 @@ CONFIG_EDITS = {
     "data: {blackhole: {simulation: {flux_jy: 2.0}}}": BLACK_HOLE.from_simulation,
     "data: {blackhole: {cadence_s: 1600.0}}": BLACK_HOLE.from_ingest,
     "data: {blackhole: {field_of_view_uas: 120.0}}": BLACK_HOLE.from_prepare,
-    "data: {mri: {scale: 2.0e+6}}": total(HEART.from_prepare, {"read_observation": 1, "flow_of_observation": 1}),
+    "data: {mri: {scale: 2.0e+6}}": total(
+        HEART.from_prepare, {"read_observation": 1, "optical_flow_of_observation": 1}
+    ),
     "data: {mri: {split: {test: 1}}}": HEART.from_split,
     "data: {mri: {images: 20}}": HEART.from_split,
-    # What is dark differs, which trainings fill up with, and the flow too is of frames as they are seen.
+    # What is dark differs, which trainings fill up with, and the optical flow too is of frames as they are seen.
     "data: {mri: {display: unit_range}}": HEART.from_autoencoder
     | HEART.table
-    | SCAN_OF_FLOW
-    | {"flow": 1, "plot_flow": 1},
+    | SCAN_OF_OPTICAL_FLOW
+    | {"optical_flow": 1, "plot_optical_flow": 1},
     "priors: {mri: {autoencoder_training: {kl_weight: 0.5}}}": HEART.from_autoencoder,
     # The joint prior starts from the image prior, on which seven methods stand, and the scan.
     "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(of_networks(trained=2, sampled=8), SCAN),
@@ -156,7 +164,7 @@ CONFIG_EDITS = {
     "tasks: {mri8: {classical: {tikhonov: {weight: 1.0}}}}": NONE,
     "methods: {bcs: {noise: {source: independent}}}": total(of_methods(1), of_methods(1)),
     "methods: {integral: {noise: {subcells: 2}}}": total(of_methods(1), of_methods(1)),
-    "tasks: {blackhole: {flow: {tvl1: {attachment: 10.0}}}}": of_flow(NONE),
+    "tasks: {blackhole: {optical_flow: {tvl1: {attachment: 10.0}}}}": of_optical_flow(NONE),
     "weights: {vgg16: fetch}": total({"fetch_weights": 1}, of_evaluation(HEART), of_evaluation(BLACK_HOLE)),
     "evaluation: {interval: 0.5}": total(TABLES, TABLES),
     "tables: {table4: [mri8, blackhole]}": {"table_methods": 1},
@@ -188,7 +196,7 @@ LIBRARY_EDITS = {
     "metrics/i3d.py": total(HEART.table, BLACK_HOLE.table),
     "metrics/frechet.py": total(TABLES, TABLES),
     "sampling/noise/gp_warp.py": total(of_methods(1), of_methods(1)),
-    "optical_flow/estimators.py": total(of_flow(SCAN_OF_FLOW), of_flow(NONE)),
+    "optical_flow/estimators.py": total(of_optical_flow(SCAN_OF_OPTICAL_FLOW), of_optical_flow(NONE)),
     "tables/settings.py": {"table_costs": 1, "table_training": 1},
     "figures/losses.py": {"plot_losses": 8},
     "cli/describe.py": NONE,

@@ -24,7 +24,10 @@ tasks:
     classical:
       total_variation: {weight: 0.01, iterations: 2}
       low_rank_sparse: {low_rank_weight: 0.01, sparse_weight: 0.001, iterations: 5}
-    flow: {source: backprojection, estimator: tvl1, tvl1: {attachment: 15, tightness: 0.3, warps: 5, iterations: 10}}
+    optical_flow:
+      source: backprojection
+      estimator: tvl1
+      tvl1: {attachment: 15, tightness: 0.3, warps: 5, iterations: 10}
     sampler:
       annealing: {levels: 2, sigma_max: 20, sigma_min: 0.05, rho: 7}
       ode: {steps: 2, sigma_min: 0.01, rho: 7}
@@ -49,7 +52,15 @@ tasks:
 """
 
 
-JOBS = {"measure": 1, "flow": 1, "sample": 9, "reference": 4, "evaluate": 13, "extract_features": 1, "tabulate": 1}
+JOBS = {
+    "measure": 1,
+    "optical_flow": 1,
+    "sample": 9,
+    "reference": 4,
+    "evaluate": 13,
+    "extract_features": 1,
+    "tabulate": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +126,7 @@ tasks:
     videos_per_job: 2
     references: [dirty]
     classical: {{}}
-    flow: {flow}
+    optical_flow: {optical_flow}
     sampler: {sampler}
     samplers: {{}}
 """
@@ -128,7 +139,9 @@ def test_another_array_and_observing_time_need_edits_of_the_configuration_alone(
     (miniature.folder / "observed/five.csv").write_text("\n".join(stations[:6]) + "\n")
     measurement = task["measurement"] | {"array": "observed/five.csv", "start_utc_h": 12.9, "frequency_hz": 345.0e9}
     text = SECOND_ARRAY.format(
-        measurement=json.dumps(measurement), sampler=json.dumps(task["sampler"]), flow=json.dumps(task["flow"])
+        measurement=json.dumps(measurement),
+        sampler=json.dumps(task["sampler"]),
+        optical_flow=json.dumps(task["optical_flow"]),
     )
     entry = miniature.overlay("five", text)
     target = "results/miniature/blackhole_small/measurements"

@@ -29,6 +29,9 @@ def test_the_tour_ends_with_a_page_of_its_own_that_needs_no_network(tour):
     page = (results / "tour.html").read_text()
     names = set(re.findall(r'"name": "([^"]+)"', page))
     assert {"comparison.png", "comparison.mp4", "metrics.csv", "tour.html"} <= names
+    # What it opens with holds the animations and the pictures themselves, and the tables of both tasks.
+    assert page.count("data:image/webp;base64,") == len(ROWS)
+    assert len(re.findall(r"Black hole|MRI \(8", page)) >= 2
     assert re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', page) == []
     made = [path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()]
     assert "report.html" not in made

@@ -51,7 +51,7 @@ rule sample_ablation:
         measurements=lambda w: RESULTS / ablation_of(w).task / "measurements",
         autoencoder=lambda w: RESULTS / domain_of(ablation_of(w).task) / "priors/autoencoder",
         denoiser=of_point("prior"),
-        flow=lambda w: flow_of_method(ablation_of(w).task, ablation_of(w).method, w.shard),
+        optical_flow=lambda w: optical_flow_of_method(ablation_of(w).task, ablation_of(w).method, w.shard),
         described=lambda w: files_of_point(w.ablation, w.point),
     output:
         samples=POINT / "samples/{shard}.h5",
@@ -72,7 +72,7 @@ rule sample_ablation:
         place=lambda w: place_of_shard(ablation_of(w).task, w.shard),
         # Of a trained prior there is one folder for each epoch that was kept, so that nothing is trained again.
         denoiser=lambda w, input: str(Path(input.denoiser) / of_point("epoch")(w)),
-        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        optical_flow=lambda w, input: ["--optical-flow", input.optical_flow] if input.optical_flow else [],
         settings=lambda w: settings_of_point(
             "sample", w.ablation, w.point, task=ablation_of(w).task, method=ablation_of(w).method
         ),
@@ -82,7 +82,7 @@ rule sample_ablation:
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {params.denoiser:q}"
-        " --measurements {params.measurements:q} --samples 0 1 --place {params.place} {params.flow:q}"
+        " --measurements {params.measurements:q} --samples 0 1 --place {params.place} {params.optical_flow:q}"
         " --cost {output.cost:q} --output {output.samples:q}"
 
 

@@ -14,7 +14,7 @@ use rule sample as sample_calibration with:
         # The task's own samples are there already.
         samples=lambda w: [str(CONFIG.tasks[w.task].samples), str(CONFIG.calibration.samples)],
         place=lambda w: place_of_shard(w.task, w.shard),
-        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        optical_flow=lambda w, input: ["--optical-flow", input.optical_flow] if input.optical_flow else [],
         settings=lambda w: settings("sample", task=w.task, method=w.method),
         code=lambda w: code("sample", task=w.task, method=w.method),
 

@@ -59,23 +59,25 @@ SIMULATED, COSTS, NETWORKS = FILES.simulated_shards(), FILES.cost_files(), FILES
 
 # The names by which the rules ask for them.
 domain_of, tests, validation_videos = FILES.domain_of, FILES.tests, FILES.validation_videos
-rows, tour_rows, movie_rows = FILES.rows, FILES.tour_rows, FILES.movie_rows
+rows, tour_rows, movie_rows, animation_rows = FILES.rows, FILES.tour_rows, FILES.movie_rows, FILES.animation_rows
 measurement_files, truth_files, files_made_of = FILES.measurement_files, FILES.truth_files, FILES.files_made_of
 reconstruction_files, calibration_files = FILES.reconstruction_files, FILES.calibration_files
 files_of_rows, metrics_files, feature_files = FILES.files_of_rows, FILES.metrics_files, FILES.feature_files
 method_arguments, references_arguments = FILES.method_arguments, FILES.references_arguments
-prior_folder, flow_of_method, weights_of_flow = FILES.prior_folder, FILES.flow_of_method, FILES.weights_of_flow
+prior_folder = FILES.prior_folder
+optical_flow_of_method, weights_of_optical_flow = FILES.optical_flow_of_method, FILES.weights_of_optical_flow
 shard_of, place_of_shard, given_weights = FILES.shard_of, FILES.place_of_shard, FILES.given_weights
 shards_of_ablation, videos_of_ablation = FILES.shards_of_ablation, FILES.videos_of_ablation
 observed_samples, benchmark_files = FILES.observed_samples, FILES.benchmark_files
 tour_results, study_results, tuning_results = TARGETS.tour_results, TARGETS.study_results, TARGETS.tuning_results
 posterior_results, observation_results = TARGETS.posterior_results, TARGETS.observation_results
 ablation_results, paper_figures = TARGETS.ablation_results, TARGETS.paper_figures
+front_page, possible_ablations = TARGETS.front_page, TARGETS.possible_ablations
 
 # The method that the tables compare all others with.
 COMPARED_METHOD = compared_method(CONFIG)
 
-# The networks of others that the metrics and the flow use.
+# The networks of others that the metrics and the optical flow use.
 LEARNED_NETWORKS = get_args(Network)
 
 # Slurm's warning of a time limit goes to every process of a job. It is meant for the trainings, which save their state;
@@ -237,9 +239,9 @@ def brightness_of_prior(domain):
     return pretrained_input(domain) if domain in PRETRAINED else RESULTS / domain / "index.csv"
 
 
-def files_of_flow(task):
-    """Return the files that the flow of a task depends on: those of the measurement, unless it is the truth's."""
-    return [] if CONFIG.tasks[task].flow.source == "truth" else files_of_measurement(task)
+def files_of_optical_flow(task):
+    """Return the files that a task's optical flow depends on: those of the measurement, unless it is the truth's."""
+    return [] if CONFIG.tasks[task].optical_flow.source == "truth" else files_of_measurement(task)
 
 
 def observed(w):
@@ -305,13 +307,13 @@ def of_figure(function, figure, task, *stem):
 
 def reported(figure):
     """Return the outputs of a figure of your own by their names, those for the report with the module's caption."""
-    drawn_by, name = stage_module(f"plot {figure}"), figure_name(figure)
-    caption, labels = getattr(drawn_by, "CAPTION", None), {"of": "{task}", "what": name}
+    plotted_by, name = stage_module(f"plot {figure}"), figure_name(figure)
+    caption, labels = getattr(plotted_by, "CAPTION", None), {"of": "{task}", "what": name}
 
     def output(file):
         return report(file, caption, category="Pictures", labels=labels) if file.endswith((".png", ".mp4")) else file
 
     return {
         field: [output(file) for file in files]
-        for field, files in written_files(drawn_by.Files, f"{RESULTS}/{{task}}/figures/{name}").items()
+        for field, files in written_files(plotted_by.Files, f"{RESULTS}/{{task}}/figures/{name}").items()
     }

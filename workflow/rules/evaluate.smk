@@ -230,3 +230,26 @@ rule table_training:
     shell:
         "python -m step table training --settings {params.settings:q} --log {log:q}"
         " {params.networks:q} --paper {input.paper:q} --output {output:q}"
+
+
+# The study's tables into the pages that show them. It edits these in place, so they are no outputs, which would be
+# deleted first: it runs whenever it is asked for, and by itself never.
+rule results_pages:
+    input:
+        tables=[RESULTS / task / "metrics.csv" for task in CONFIG.targets.all],
+    log:
+        RESULTS / "logs/results_pages.log",
+    localrule: True
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        tasks=words("--task", [(task, RESULTS / task / "metrics.csv") for task in CONFIG.targets.all]),
+        pages=[own("README.md"), own("docs/results.md")],
+        paired=COMPARED_METHOD,
+        settings=settings("table pages"),
+    shell:
+        "python -m step table pages --settings {params.settings:q} --log {log:q}"
+        " {params.tasks:q} --pages {params.pages:q} --paired-with {params.paired:q}"

@@ -104,21 +104,37 @@ use rule plot_movie as plot_tour_movie with:
         code=code("plot movie"),
 
 
-rule plot_flow:
+use rule plot_movie as plot_animation with:
     input:
         truths=RESULTS / "{task}/truths",
-        flow=lambda w: RESULTS / w.task / f"flow/{next(iter(sampling_shards(CONFIG, w.task)))}.h5",
+        reconstructions=lambda w: files_of_rows(w.task, animation_rows(w.task)),
+    output:
+        RESULTS / "{task}/tour/animation.webp",
+    log:
+        RESULTS / "logs/{task}/figures/animation.log",
+    params:
+        # A page is opened by one video of each task.
+        truths=lambda w: truth_files(w.task, tests(w.task)[:1]),
+        methods=lambda w: method_arguments(w.task, animation_rows(w.task)),
+        settings=lambda w: settings("plot movie", task=w.task),
+        code=code("plot movie"),
+
+
+rule plot_optical_flow:
+    input:
+        truths=RESULTS / "{task}/truths",
+        optical_flow=lambda w: RESULTS / w.task / f"optical_flow/{next(iter(sampling_shards(CONFIG, w.task)))}.h5",
     output:
         report(
-            RESULTS / "{task}/figures/flow.png",
-            caption="../report/flow.rst",
+            RESULTS / "{task}/figures/optical_flow.png",
+            caption="../report/optical_flow.rst",
             category="Pictures",
             labels={"of": "{task}", "what": "optical flow"},
         ),
-        RESULTS / "{task}/figures/flow.pdf",
-        data=RESULTS / "{task}/figures/flow.npz",
+        RESULTS / "{task}/figures/optical_flow.pdf",
+        data=RESULTS / "{task}/figures/optical_flow.npz",
     log:
-        RESULTS / "logs/{task}/figures/flow.log",
+        RESULTS / "logs/{task}/figures/optical_flow.log",
     conda:
         "../../envs/step.yaml"
     resources:
@@ -127,11 +143,11 @@ rule plot_flow:
     params:
         truth=lambda w: truth_files(w.task, tests(w.task)[:1]),
         pictures=lambda w, output: output[:2],
-        settings=lambda w: settings("plot flow", task=w.task),
-        code=code("plot flow"),
+        settings=lambda w: settings("plot optical_flow", task=w.task),
+        code=code("plot optical_flow"),
     shell:
-        "python -m step plot flow --settings {params.settings:q} --log {log:q}"
-        " --truth {params.truth:q} --flow {input.flow:q} --data {output.data:q} --output {params.pictures:q}"
+        "python -m step plot optical_flow --settings {params.settings:q} --log {log:q}"
+        " --truth {params.truth:q} --optical-flow {input.optical_flow:q} --data {output.data:q} --output {params.pictures:q}"
 
 
 rule plot_masks:

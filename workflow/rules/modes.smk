@@ -9,7 +9,7 @@ use rule sample as sample_posterior with:
         described=lambda w: files_of_sampling(posterior_of(w).task, posterior_of(w).method),
         autoencoder=lambda w: RESULTS / domain_of(posterior_of(w).task) / "priors/autoencoder",
         denoiser=lambda w: prior_folder(posterior_of(w).task, posterior_of(w).method),
-        flow=lambda w: flow_of_method(
+        optical_flow=lambda w: optical_flow_of_method(
             posterior_of(w).task, posterior_of(w).method, shard_of(posterior_of(w).task, posterior_of(w).video)
         ),
     output:
@@ -23,7 +23,7 @@ use rule sample as sample_posterior with:
         measurements=measurement_of_posterior,
         samples=lambda w: sample_numbers(posterior_of(w))[w.shard],
         place=0,
-        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        optical_flow=lambda w, input: ["--optical-flow", input.optical_flow] if input.optical_flow else [],
         settings=lambda w: settings("sample", task=posterior_of(w).task, method=posterior_of(w).method),
         code=lambda w: code("sample", task=posterior_of(w).task, method=posterior_of(w).method),
 

@@ -32,23 +32,23 @@ rule read_observation:
         " {params.brightness:q} --output {output:q}"
 
 
-use rule flow as flow_of_observation with:
+use rule optical_flow as optical_flow_of_observation with:
     input:
         videos=MEASURED,
         described=lambda w: files_of_measurement(observed(w).task),
-        weights=lambda w: weights_of_flow(observed(w).task),
+        weights=lambda w: weights_of_optical_flow(observed(w).task),
         checksums=CONFIG.weights.checksums,
     output:
-        OBSERVED / "flow.h5",
+        OBSERVED / "optical_flow.h5",
     log:
-        RESULTS / "logs/observations/{observation}/flow.log",
+        RESULTS / "logs/observations/{observation}/optical_flow.log",
     benchmark:
-        RESULTS / "benchmarks/observations/{observation}/flow.tsv"
+        RESULTS / "benchmarks/observations/{observation}/optical_flow.tsv"
     params:
         videos=lambda w, input: ["--measurements", input.videos],
         weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
-        settings=lambda w: settings("flow", task=observed(w).task),
-        code=lambda w: code("flow", task=observed(w).task),
+        settings=lambda w: settings("optical_flow", task=observed(w).task),
+        code=lambda w: code("optical_flow", task=observed(w).task),
 
 
 use rule sample as sample_observation with:
@@ -57,7 +57,9 @@ use rule sample as sample_observation with:
         described=lambda w: files_of_sampling(observed(w).task, observed(w).method),
         autoencoder=lambda w: priors_of_observation(w) / "autoencoder",
         denoiser=lambda w: priors_of_observation(w) / CONFIG.methods[observed(w).method].prior,
-        flow=lambda w: [OBSERVED / "flow.h5"] if CONFIG.methods[observed(w).method].uses_flow else [],
+        optical_flow=lambda w: (
+            [OBSERVED / "optical_flow.h5"] if CONFIG.methods[observed(w).method].uses_optical_flow else []
+        ),
     output:
         samples=OBSERVED / "samples/{shard}.h5",
         cost=OBSERVED / "samples/{shard}-cost.csv",
@@ -69,7 +71,7 @@ use rule sample as sample_observation with:
         measurements=lambda w, input: input.measurements,
         samples=lambda w: sample_numbers(observed(w))[w.shard],
         place=0,
-        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        optical_flow=lambda w, input: ["--optical-flow", input.optical_flow] if input.optical_flow else [],
         settings=lambda w: settings("sample", task=observed(w).task, method=observed(w).method),
         code=lambda w: code("sample", task=observed(w).task, method=observed(w).method),
 

@@ -9,12 +9,14 @@ report: "../report/workflow.rst"
 rule reported_study:
     input:
         study_results(),
+        RESULTS / "run_summary/study-front_page.html",
         RESULTS / "run_summary/study.html",
 
 
 rule reported_tour:
     input:
         tour_results(),
+        RESULTS / "run_summary/tour-front_page.html",
         RESULTS / "run_summary/tour.html",
 
 
@@ -48,9 +50,39 @@ rule run_summary:
         " --benchmarks {params.benchmarks:q} --study {output.study:q} --output {output.page:q}"
 
 
+rule front_page:
+    input:
+        lambda w: [file for files in front_page(w.target).values() for _, file in files],
+    output:
+        report(
+            RESULTS / "run_summary/{target}-front_page.html",
+            caption="../report/front_page.rst",
+            category="Pictures",
+            labels={"of": "all tasks", "what": "front page"},
+        ),
+    log:
+        RESULTS / "logs/run_summary/{target}-front_page.log",
+    wildcard_constraints:
+        target="study|tour",
+    localrule: True
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        files=lambda w: sum((words(option, files) for option, files in front_page(w.target).items()), []),
+        settings=settings("table front_page"),
+        code=code("table front_page"),
+    shell:
+        "python -m step table front_page --settings {params.settings:q} --log {log:q}"
+        " {params.files:q} --output {output:q}"
+
+
 rule report_study:
     input:
         results=lambda w: study_results(),
+        front_page=RESULTS / "run_summary/study-front_page.html",
         summary=RESULTS / "run_summary/study.html",
         study=RESULTS / "run_summary/study.yaml",
     output:
@@ -77,6 +109,7 @@ rule report_study:
 use rule report_study as report_tour with:
     input:
         results=lambda w: tour_results(),
+        front_page=RESULTS / "run_summary/tour-front_page.html",
         summary=RESULTS / "run_summary/tour.html",
         study=RESULTS / "run_summary/tour.yaml",
     output:

@@ -1,18 +1,18 @@
 # Measurements -> optical flow -> posterior videos, sharded over videos; and the reference reconstructions.
 
 
-rule flow:
+rule optical_flow:
     input:
-        videos=lambda w: RESULTS / w.task / made_of(CONFIG.tasks[w.task].flow.source),
-        described=lambda w: files_of_flow(w.task),
-        weights=lambda w: weights_of_flow(w.task),
+        videos=lambda w: RESULTS / w.task / made_of(CONFIG.tasks[w.task].optical_flow.source),
+        described=lambda w: files_of_optical_flow(w.task),
+        weights=lambda w: weights_of_optical_flow(w.task),
         checksums=CONFIG.weights.checksums,
     output:
-        RESULTS / "{task}/flow/{shard}.h5",
+        RESULTS / "{task}/optical_flow/{shard}.h5",
     log:
-        RESULTS / "logs/{task}/flow/{shard}.log",
+        RESULTS / "logs/{task}/optical_flow/{shard}.log",
     benchmark:
-        RESULTS / "benchmarks/{task}/flow/{shard}.tsv"
+        RESULTS / "benchmarks/{task}/optical_flow/{shard}.tsv"
     conda:
         "../../envs/step.yaml"
     resources:
@@ -20,13 +20,13 @@ rule flow:
         runtime=growing(120),
     params:
         videos=lambda w: files_made_of(
-            w.task, CONFIG.tasks[w.task].flow.source, sampling_shards(CONFIG, w.task)[w.shard]
+            w.task, CONFIG.tasks[w.task].optical_flow.source, sampling_shards(CONFIG, w.task)[w.shard]
         ),
         weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
-        settings=lambda w: settings("flow", task=w.task),
-        code=lambda w: code("flow", task=w.task),
+        settings=lambda w: settings("optical_flow", task=w.task),
+        code=lambda w: code("optical_flow", task=w.task),
     shell:
-        "python -m step flow --settings {params.settings:q} --log {log:q} --checksums {input.checksums:q}"
+        "python -m step optical_flow --settings {params.settings:q} --log {log:q} --checksums {input.checksums:q}"
         " {params.weights:q} {params.videos:q} --output {output:q}"
 
 
@@ -35,7 +35,7 @@ rule sample:
         measurements=RESULTS / "{task}/measurements",
         autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
         denoiser=lambda w: prior_folder(w.task, w.method),
-        flow=lambda w: flow_of_method(w.task, w.method, w.shard),
+        optical_flow=lambda w: optical_flow_of_method(w.task, w.method, w.shard),
         described=lambda w: files_of_sampling(w.task, w.method),
     output:
         samples=RESULTS / "{task}/samples/{method}/{shard}.h5",
@@ -55,13 +55,13 @@ rule sample:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
         place=lambda w: place_of_shard(w.task, w.shard),
-        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        optical_flow=lambda w, input: ["--optical-flow", input.optical_flow] if input.optical_flow else [],
         settings=lambda w: settings("sample", task=w.task, method=w.method),
         code=lambda w: code("sample", task=w.task, method=w.method),
     shell:
         "python -m step sample --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
-        " --measurements {params.measurements:q} --samples {params.samples} --place {params.place} {params.flow:q}"
+        " --measurements {params.measurements:q} --samples {params.samples} --place {params.place} {params.optical_flow:q}"
         " --cost {output.cost:q} --output {output.samples:q}"
 
 

@@ -48,6 +48,30 @@ rule take_network:
         "python -m step take_network --settings {params.settings:q} --log {log:q} --folder {params.folder:q} --output {output:q}"
 
 
+rule copy_prior:
+    input:
+        lambda w: pretrained_input(w.domain),
+    output:
+        directory(RESULTS / "{domain}/prior"),
+    log:
+        RESULTS / "logs/{domain}/copy_prior.log",
+    benchmark:
+        RESULTS / "benchmarks/{domain}/copy_prior.tsv"
+    wildcard_constraints:
+        domain="|".join(PRETRAINED) or "none",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        folder=lambda w: pretrained_folder(w.domain),
+        settings=lambda w: settings("fetch_prior", domain=w.domain),
+        code=code("fetch_prior"),
+    shell:
+        "python -m step fetch_prior --settings {params.settings:q} --log {log:q} --folder {params.folder:q} --output {output:q}"
+
+
 rule assemble_prior:
     input:
         index=RESULTS / "{domain}/index.csv",
@@ -58,11 +82,13 @@ rule assemble_prior:
         RESULTS / "logs/{domain}/assemble_prior.log",
     benchmark:
         RESULTS / "benchmarks/{domain}/assemble_prior.tsv"
+    wildcard_constraints:
+        domain="|".join(TRAINED) or "none",
     conda:
         "../../envs/step.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=lambda w: settings("assemble_prior", domain=w.domain),
         code=code("assemble_prior"),

@@ -16,26 +16,26 @@ use rule measure as measure_validation with:
         code=lambda w: code("measure", task=w.task),
 
 
-use rule flow as flow_of_validation with:
+use rule optical_flow as optical_flow_of_validation with:
     input:
-        videos=lambda w: RESULTS / w.task / "tuning" / made_of(CONFIG.tasks[w.task].flow.source),
-        described=lambda w: files_of_flow(w.task),
-        weights=lambda w: weights_of_flow(w.task),
+        videos=lambda w: RESULTS / w.task / "tuning" / made_of(CONFIG.tasks[w.task].optical_flow.source),
+        described=lambda w: files_of_optical_flow(w.task),
+        weights=lambda w: weights_of_optical_flow(w.task),
         checksums=CONFIG.weights.checksums,
     output:
-        RESULTS / "{task}/tuning/flow.h5",
+        RESULTS / "{task}/tuning/optical_flow.h5",
     log:
-        RESULTS / "logs/{task}/tuning/flow.log",
+        RESULTS / "logs/{task}/tuning/optical_flow.log",
     benchmark:
-        RESULTS / "benchmarks/{task}/tuning/flow.tsv"
+        RESULTS / "benchmarks/{task}/tuning/optical_flow.tsv"
     params:
         videos=lambda w, input: [
-            f"--{made_of(CONFIG.tasks[w.task].flow.source)}",
+            f"--{made_of(CONFIG.tasks[w.task].optical_flow.source)}",
             *(f"{input.videos}/{video}.h5" for video in validation_videos(w.task)),
         ],
         weights=lambda w, input: ["--weights", input.weights] if input.weights else [],
-        settings=lambda w: settings("flow", task=w.task),
-        code=lambda w: code("flow", task=w.task),
+        settings=lambda w: settings("optical_flow", task=w.task),
+        code=lambda w: code("optical_flow", task=w.task),
 
 
 # The trials lie in an undeclared folder, so that a search that was killed goes on.
@@ -46,7 +46,11 @@ rule tune:
         described=lambda w: files_of_sampling(w.task, CONFIG.tuning.method),
         autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
         denoiser=lambda w: prior_folder(w.task, CONFIG.tuning.method),
-        flow=lambda w: [RESULTS / w.task / "tuning/flow.h5"] if CONFIG.methods[CONFIG.tuning.method].uses_flow else [],
+        optical_flow=lambda w: (
+            [RESULTS / w.task / "tuning/optical_flow.h5"]
+            if CONFIG.methods[CONFIG.tuning.method].uses_optical_flow
+            else []
+        ),
     output:
         tuned=RESULTS / "{task}/tuning/tuned.yaml",
         trials=RESULTS / "{task}/tuning/trials.csv",
@@ -64,14 +68,14 @@ rule tune:
     params:
         measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
         truths=lambda w, input: [f"{input.truths}/{video}.h5" for video in validation_videos(w.task)],
-        flow=lambda w, input: ["--flow", input.flow] if input.flow else [],
+        optical_flow=lambda w, input: ["--optical-flow", input.optical_flow] if input.optical_flow else [],
         state=lambda w: RESULTS / w.task / "tuning/.state",
         settings=lambda w: settings("tune", task=w.task),
         code=lambda w: code("tune", task=w.task),
     shell:
         "python -m step tune --settings {params.settings:q} --log {log:q}"
         " --autoencoder {input.autoencoder:q} --denoiser {input.denoiser:q}"
-        " --measurements {params.measurements:q} --truths {params.truths:q} {params.flow:q} --state {params.state:q}"
+        " --measurements {params.measurements:q} --truths {params.truths:q} {params.optical_flow:q} --state {params.state:q}"
         " --output {output.tuned:q} --table {output.trials:q}"
 
 

@@ -13,7 +13,7 @@ import torch
 
 from step.config.methods import FrameNoise
 from step.config.priors import OURS
-from step.config.study import check_section, load_config
+from step.config.study import check_section, load_config, own_path
 from step.config.tasks import Sampler
 from step.contracts import ForwardModel, Measurement, NoiseSource, PosteriorSampler
 from step.errors import InputError
@@ -44,6 +44,7 @@ def load_prior(
 ) -> LatentDiffusionPrior:
     """Return the prior in `folder`, as ``snakemake priors`` makes it, with one of its networks.
 
+    ``resources/priors/...`` are the project's own, also where it is installed, unless the working directory has such.
     `device` is a GPU where there is one, unless it is given. `architecture` is the one of its denoiser, a module of
     yours if it is not the paper's: loading a folder imports no code that only the folder names. ``prior.facts`` says
     what the prior is of, ``prior.shape`` the shape of a video (time, channel, y, x), ``prior.rows`` the rows of a
@@ -56,7 +57,7 @@ def load_prior(
         ('mri', True)
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return load_prior_folder(Path(folder), network, architecture).to(chosen)
+    return load_prior_folder(Path(own_path(str(folder))), network, architecture).to(chosen)
 
 
 def daps(

@@ -110,7 +110,7 @@ def _describe_task(config: Config, task: str) -> dict:
         },
         "jobs": {
             "measure": 1,
-            "flow": n_shards * any(method.uses_flow for method in config.methods.values()),
+            "optical_flow": n_shards * any(method.uses_optical_flow for method in config.methods.values()),
             "sample": n_shards * n_methods,
             "reference": n_references,
             "evaluate": n_methods + n_references,

@@ -53,9 +53,13 @@ Pictures = Annotated[
     tuple[Path, ...],
     About(help="the picture; the suffix (.png, .pdf, .svg) names the format", makes=(".png", ".pdf")),
 ]
-Movie = Annotated[Path, About(help="the movie: .mp4 (H.264), or .gif", makes=(".mp4",))]
+Movie = Annotated[Path, About(help="the movie: .mp4 (H.264), or an animation, .webp or .gif", makes=(".mp4",))]
 Numbers = Annotated[Path, About(help="the numbers that are plotted", makes=(".npz",))]
 Rows = Annotated[Path, About(help="the numbers that are plotted, CSV", makes=(".csv",))]
+OfTasks = Annotated[
+    Mapping[str, Path], About(help="a task and its file; once per task, in order", words=("TASK", "FILE"))
+]
+Page = Annotated[Path, About(help="the page, HTML", makes=(".html",))]
 Sheet = Annotated[Path, About(help="the table, CSV", words=("CSV",), makes=(".csv",))]
 Documents = Annotated[
     tuple[Path, ...],

@@ -15,13 +15,13 @@ from step.config.tasks import Sampler
 from step.contracts import ForwardModel, Measurement, NoiseSource, PosteriorSampler, VideoPrior
 from step.errors import InputError
 from step.frames import video_by_video
-from step.io.flows import read_flow_attributes, read_flows
+from step.io.optical_flows import read_optical_flow_attributes, read_optical_flows
 from step.io.reconstructions import read_measurement
 from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 from step.sampling.batches import FixedBatches, arrange_batches
 from step.sampling.evaluations import CountedPrior
-from step.sampling.flow import Flow
 from step.sampling.noise.sources import build_noise_source
+from step.sampling.optical_flow import OpticalFlow
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
 from step.seeds import derive_seed
@@ -126,16 +126,16 @@ class Problem:
     files: Mapping[str, Path]  # of the measurements, by video
     measurements: Mapping[str, Measurement]  # by video, a batch of one
     noise_sources: Mapping[str, NoiseSource]  # by video
-    flow: str  # what flow moves the noise, in words; '' for none
+    optical_flow: str  # what optical flow moves the noise, in words; '' for none
 
 
 def read_problem(
-    autoencoder: Path, denoiser: Path, measurements: Sequence[Path], flow: Path | None, settings: SampleSettings
+    autoencoder: Path, denoiser: Path, measurements: Sequence[Path], optical_flow: Path | None, settings: SampleSettings
 ) -> Problem:
     """Return the prior in two model folders and the measurements in files, on the GPU where there is one.
 
-    The stem of a measurement's file names its video. `flow` is the file of their optical flow, for methods whose noise
-    moves with it. Raises `InputError` where one of them cannot be used.
+    The stem of a measurement's file names its video. `optical_flow` is the file of their optical flow, for methods
+    whose noise moves with it. Raises `InputError` where one of them cannot be used.
     """
     from step.models.prior import load_prior
 
@@ -146,7 +146,7 @@ def read_problem(
         .place(settings.sampler.networks)
     )
     files = {path.stem: path for path in measurements}
-    sources, moved_by = _noise_sources(flow, settings, list(files), prior.latent_shape)
+    sources, moved_by = _noise_sources(optical_flow, settings, list(files), prior.latent_shape)
     arrays = {video: to_tensors(read_measurement(path)) for video, path in files.items()}
     return Problem(prior, device, files, arrays, dict(zip(files, sources, strict=True)), moved_by)
 
@@ -198,15 +198,20 @@ def cost_of(sampled: Sampled, device: torch.device) -> dict[str, object]:
 
 
 def _noise_sources(
-    flow_file: Path | None, settings: SampleSettings, videos: list[str], latent_shape: tuple[int, int, int, int]
+    optical_flow_file: Path | None, settings: SampleSettings, videos: list[str], latent_shape: tuple[int, int, int, int]
 ) -> tuple[list[NoiseSource], str]:
-    """Return the noise source of each video, and what flow it uses, in words; '' for none."""
+    """Return the noise source of each video, and what optical flow it uses, in words; '' for none."""
     noise = settings.method.noise
-    if not settings.method.uses_flow:
+    if not settings.method.uses_optical_flow:
         return [build_noise_source(noise, None, latent_shape) for _ in videos], ""
-    if flow_file is None:
-        raise InputError(f"noise {noise.source} moves with the optical flow of the videos; give its file with --flow")
-    flows = read_flows(flow_file, videos)
-    pairs = [(torch.from_numpy(flows[video].forward), torch.from_numpy(flows[video].backward)) for video in videos]
-    sources = [build_noise_source(noise, Flow(*pair), latent_shape) for pair in pairs]
-    return sources, str(read_flow_attributes(flow_file)["flow"])
+    if optical_flow_file is None:
+        raise InputError(
+            f"noise {noise.source} moves with the optical flow of the videos; give its file with --optical-flow"
+        )
+    optical_flows = read_optical_flows(optical_flow_file, videos)
+    pairs = [
+        (torch.from_numpy(optical_flows[video].forward), torch.from_numpy(optical_flows[video].backward))
+        for video in videos
+    ]
+    sources = [build_noise_source(noise, OpticalFlow(*pair), latent_shape) for pair in pairs]
+    return sources, str(read_optical_flow_attributes(optical_flow_file)["optical_flow"])

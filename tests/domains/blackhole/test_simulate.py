@@ -197,10 +197,10 @@ def test_images_change_continuously():
 
 def test_patterns_turn_both_ways_and_it_can_be_seen():
     flows = [flow_of(seed) for seed in range(20)]
-    drawn = np.array([flow.rotation.direction for flow in flows])
+    sampled = np.array([flow.rotation.direction for flow in flows])
     seen = np.array([turn_per_frame(video_of(flow)) for flow in flows])
-    assert 4 <= (drawn > 0).sum() <= 16
-    assert (np.sign(seen) == drawn).mean() >= 0.9
+    assert 4 <= (sampled > 0).sum() <= 16
+    assert (np.sign(seen) == sampled).mean() >= 0.9
     speeds = np.array([np.rad2deg(flow.rotation.speed_rad_per_m) * CADENCE_M for flow in flows])
     assert np.median(np.abs(np.abs(seen) - speeds)) < 5
 

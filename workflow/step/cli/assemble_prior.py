@@ -3,6 +3,7 @@
 import argparse
 import logging
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from step.config.plan import compared_method
@@ -24,6 +25,12 @@ class AssembledPriorSettings(Section):
     display: Literal["magnitude", "unit_range"]
     geometry: dict[str, float]
     sampler: dict[str, Any]
+    weights_precision: Literal["float32", "float16"]
+    seed: int
+    is_simulated: bool
+    data: dict[str, Any]
+    priors: dict[str, Any]
+    frames_at_once: Count  # that the autoencoder sees
 
 
 Settings = AssembledPriorSettings
@@ -37,7 +44,9 @@ def select(config: Config, domain: str) -> AssembledPriorSettings:
     ordered = [name for name in config.targets.all if name in tasks] + tasks
     sampling = sample_settings(config, ordered[0], compared_method(config))
     own = sampling.sampler if sampling.own is None else sampling.own
-    video = config.video_format(domain)
+    video, priors = config.video_format(domain), config.priors[domain]
+    # How jobs are cut and where the raw files lie change no prior, and the folder may be of no concern to others.
+    elsewhere = {"root", "subjects_per_job", *([] if video.is_simulated else ["simulation"])}
     return AssembledPriorSettings(
         domain=domain,
         frames=video.frames,
@@ -51,6 +60,12 @@ def select(config: Config, domain: str) -> AssembledPriorSettings:
             "measurement": sampling.measurement.model_dump(mode="json", exclude={"geometry"}),
             "settings": own.model_dump(mode="json"),
         },
+        weights_precision=priors.weights_precision,
+        seed=config.seed,
+        is_simulated=video.is_simulated,
+        data=video.model_dump(mode="json", exclude=elsewhere),
+        priors=priors.model_dump(mode="json", exclude={"pretrained", "weights_precision"}),
+        frames_at_once=priors.autoencoder_training.optimisation.batch_size,
     )
 
 
@@ -64,9 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: AssembledPriorSettings) -> None:
-    """Write the folder."""
-    from step.io.prior_cards import prior_card
-    from step.io.prior_folders import PriorFacts, write_prior_folder
+    """Write the folder; raises `InputError` for weights that its number format cannot hold."""
+    from step.io.half_precision import write_half_precision
+    from step.io.prior_cards import TrainingFacts, prior_card
+    from step.io.prior_folders import AUTOENCODER, PriorFacts, write_prior_folder
+    from step.io.videos import read_index
 
     facts = PriorFacts(
         domain=settings.domain,
@@ -80,8 +97,21 @@ def run(arguments: argparse.Namespace, settings: AssembledPriorSettings) -> None
         sampler=settings.sampler,
     )
     networks = {folder.name: folder for folder in arguments.networks}
-    write_prior_folder(arguments.output, facts, networks, prior_card(facts, networks))
-    log.info("wrote %s: %s", arguments.output, ", ".join(networks))
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=arguments.output.parent, prefix=".rounded-") as rounded:
+        if settings.weights_precision == "float16":
+            networks = write_half_precision(networks, Path(rounded))
+        training = TrainingFacts(
+            seed=settings.seed,
+            is_simulated=settings.is_simulated,
+            data=settings.data,
+            priors=settings.priors,
+            records=read_index(arguments.index),
+            weights_precision=settings.weights_precision,
+            psnr_db=_autoencoder_psnr(arguments.index, networks[AUTOENCODER], settings),
+        )
+        write_prior_folder(arguments.output, facts, networks, prior_card(facts, networks, training))
+    log.info("wrote %s: %s, %s", arguments.output, ", ".join(networks), settings.weights_precision)
 
 
 def _brightness(index: Path) -> dict[str, float]:
@@ -92,3 +122,31 @@ def _brightness(index: Path) -> dict[str, float]:
     training = VideoStore(index).select("train", "video")
     found = brightness_of(training.video(number) for number in range(len(training)))
     return {"mean": float(found.mean), "std": float(found.std)}
+
+
+def _autoencoder_psnr(index: Path, folder: Path, settings: AssembledPriorSettings) -> list[float]:
+    """Return the PSNR, in dB, of each validation video that the autoencoder in `folder` encodes and decodes."""
+    import numpy as np
+    import torch
+
+    from step.frames import by_frames
+    from step.io.videos import VideoStore
+    from step.metrics.psnr import psnr
+    from step.models.prior import load_autoencoder
+    from step.physics.display import to_unit_range
+
+    autoencoder, store = load_autoencoder(folder, settings.domain), VideoStore(index).select("validation")
+    found = []
+    for number, record in enumerate(store.records):
+        if record.use == "unused":
+            continue
+        truth = np.array(store.video(number))
+        with torch.no_grad():
+            [restored] = by_frames(
+                lambda frames: autoencoder.decode(autoencoder.encode(frames)),
+                torch.from_numpy(truth)[None],
+                settings.frames_at_once,
+            )
+        frames, true_frames = (to_unit_range(video, truth, settings.display) for video in (restored.numpy(), truth))
+        found.append(psnr(frames, true_frames))
+    return found

@@ -1,4 +1,4 @@
-"""Fetch a prior from a hub, check it, and keep it as a folder; what was fetched once needs no network again."""
+"""Fetch a prior, from a hub or a folder, check it and keep it as a folder; a hub is asked once."""
 
 import argparse
 import logging
@@ -22,13 +22,19 @@ def select(config: Config, domain: str) -> PretrainedSettings:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the file of the stage."""
+    """Declare the files of the stage."""
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="where the prior lies, if it is here already")
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder of the prior")
 
 
 def run(arguments: argparse.Namespace, settings: PretrainedSettings) -> None:
-    """Write the folder; raises `InputError` where the hub cannot be reached, or has no such prior."""
+    """Write the folder; raises `InputError` where it is damaged, the hub cannot be reached, or has no such prior."""
     from step.io.hub import fetch_from_hub
+    from step.io.prior_folders import copy_prior, verify_prior
 
-    fetch_from_hub(settings.source, arguments.output)
+    if arguments.folder is None:
+        fetch_from_hub(settings.source, arguments.output)
+    else:
+        verify_prior(arguments.folder)
+        copy_prior(arguments.folder, arguments.output)
     log.info("%s: fetched and checked", settings.source)

@@ -30,14 +30,16 @@ def add_problem(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="measurement files; the stem names the video",
     )
-    parser.add_argument("--flow", type=Path, help="optical flow of these videos, HDF5; for methods that warp noise")
+    parser.add_argument(
+        "--optical-flow", type=Path, help="optical flow of these videos, HDF5; for methods that warp noise"
+    )
 
 
 def read_files(arguments: argparse.Namespace, settings: SampleSettings) -> "Problem":
     """Return the prior and the measurements in the files of `add_problem`."""
     from step.reconstruct import read_problem
 
-    files = (arguments.autoencoder, arguments.denoiser, arguments.measurements, arguments.flow)
+    files = (arguments.autoencoder, arguments.denoiser, arguments.measurements, arguments.optical_flow)
     return read_problem(*files, settings)
 
 
@@ -79,6 +81,6 @@ def run(arguments: argparse.Namespace, settings: SampleSettings) -> None:
         )
     reconstructions = [Reconstruction(video, sampled.samples[video], sampled.trace[video]) for video in videos]
     attributes = {"task": settings.task, "method": settings.method.model_dump_json(), "seed": settings.seed}
-    write_reconstructions(arguments.output, reconstructions, attributes | {"flow": problem.flow})
+    write_reconstructions(arguments.output, reconstructions, attributes | {"optical_flow": problem.optical_flow})
     if arguments.cost:
         write_table(arguments.cost, [cost_of(sampled, problem.device)])

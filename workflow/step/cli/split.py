@@ -21,8 +21,10 @@ Settings = DomainSplitSettings
 def select(config: Config, domain: str) -> DomainSplitSettings:
     """Return the settings of the split of `domain`."""
     data = config.video_format(domain)
-    of_data = {name: getattr(data, name) for name in DomainSplitSettings.model_fields if name not in ("seed", "domain")}
-    return DomainSplitSettings(seed=config.seed, domain=domain, **of_data)
+    own = ("seed", "domain", "pretrained")
+    of_data = {name: getattr(data, name) for name in DomainSplitSettings.model_fields if name not in own}
+    pretrained = config.priors[domain].pretrained is not None
+    return DomainSplitSettings(seed=config.seed, domain=domain, pretrained=pretrained, **of_data)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

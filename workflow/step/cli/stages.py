@@ -22,7 +22,7 @@ STAGES = (
     "take_network",
     "assemble_prior",
     "measure",
-    "flow",
+    "optical_flow",
     "read_observation",
     "sample",
     "reference",

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, settings: TuningSettings) -> None:
     pairs = pair_truths(arguments.measurements, arguments.truths)
     truths = {path.stem: read_truth(true_path, path.stem) for path, true_path in pairs}
     problem = read_files(arguments, settings.sampling)
-    files = [*arguments.measurements, *arguments.truths, *([arguments.flow] if arguments.flow else [])]
+    files = [*arguments.measurements, *arguments.truths, *([arguments.optical_flow] if arguments.optical_flow else [])]
     key = sampling_key(settings, files, (arguments.autoencoder, arguments.denoiser))
     with StopRequest() as stop:
         tuned = tune(problem, truths, bounds, settings, arguments.state / f"{key}.journal", lambda: stop.requested)

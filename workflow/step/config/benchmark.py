@@ -47,5 +47,5 @@ class Benchmark(Section):
     """What the sampler costs, in time and memory: `snakemake benchmark`. Networks are untrained, the video is noise."""
 
     tasks: tuple[Name, ...] = Field(description="tasks whose sampling is measured")
-    method: Name = Field(description="the method, whose noise needs no flow")
+    method: Name = Field(description="the method, whose noise needs no optical flow")
     sizes: dict[Name, BenchmarkSize] = Field(description="the sizes; each is a study of its own, whatever is run else")

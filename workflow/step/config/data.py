@@ -57,9 +57,9 @@ class VideoFormat(Section):
     subjects_per_job: Count = Field(description="subjects (patients, simulations) ingested and prepared by one job")
     frames: Count = Field(description="T, frames of a video (Table 3: frames)")
     resolution: Count = Field(description="H = W, pixels of a frame along one side (Table 3: resolution)")
-    videos: Count = Field(
-        description="N_vid, number of training videos to use, at most (Table 3); those of "
-        "held-out units are not among them"
+    videos: Annotated[int, Field(ge=0, strict=True)] = Field(
+        description="N_vid, number of training videos to use, at most (Table 3); those of held-out units are not among "
+        "them. 0, and a split that leaves nobody to train on, need a prior that is pretrained"
     )
     images: Count = Field(
         description="N_img, number of training images to use, at most (Table 3); those of "

@@ -77,6 +77,11 @@ class StudyFiles:
         """Return what a movie shows: one row of the table, or all that use the measurement."""
         return that_measure(self.rows(task)) if name == "comparison" else [name]
 
+    def animation_rows(self, task: str) -> list[str]:
+        """Return what the first animation shows: what was measured, other reconstructions, the tour's methods."""
+        references = that_measure(self.config.tasks[task].references)
+        return [*references, *self.config.targets.tour.methods]
+
     def references_arguments(self, task: str) -> list[str]:
         """Return ``--references NAME...``: which of a task's rows are references."""
         return ["--references", *self.config.tasks[task].references]
@@ -122,14 +127,16 @@ class StudyFiles:
         source = getattr(self.config.weights, network)
         return [source] if isinstance(source, Path) else []
 
-    def flow_of_method(self, task: str, method: str, shard: str) -> list[Path]:
+    def optical_flow_of_method(self, task: str, method: str, shard: str) -> list[Path]:
         """Return the optical flow of a shard of a task's videos, if a method moves its noise with it."""
-        return [self.results / task / f"flow/{shard}.h5"] if self.config.methods[method].uses_flow else []
+        needed = self.config.methods[method].uses_optical_flow
+        return [self.results / task / f"optical_flow/{shard}.h5"] if needed else []
 
-    def weights_of_flow(self, task: str) -> list[Path]:
-        """Return the weights that the flow of a task is estimated with, if its estimator has any."""
-        flow = self.config.tasks[task].flow
-        return [self.results / "weights/raft.safetensors"] if flow is not None and flow.estimator == "raft" else []
+    def weights_of_optical_flow(self, task: str) -> list[Path]:
+        """Return the weights that the optical flow of a task is estimated with, if its estimator has any."""
+        optical_flow = self.config.tasks[task].optical_flow
+        needed = optical_flow is not None and optical_flow.estimator == "raft"
+        return [self.results / "weights/raft.safetensors"] if needed else []
 
     # Of reconstructions.
     def reconstruction_files(self, task: str, row: str) -> list[Path]:

@@ -17,7 +17,7 @@ class NoiseOfModule(OpenSection):
     source: ModuleName = Field(
         description="a module of `step.sampling.noise`, or any importable module, with `Settings` and `build`"
     )
-    uses_flow: bool = Field(description="whether it is given the optical flow of the video")
+    uses_optical_flow: bool = Field(description="whether it is given the optical flow of the video")
 
 
 class FrameNoise(Section):
@@ -29,13 +29,13 @@ class FrameNoise(Section):
 
 
 class InterpolatedNoise(Section):
-    """The noise of a frame interpolated at the positions from which the flow brought its pixels."""
+    """The noise of a frame interpolated at the positions from which the optical flow brought its pixels."""
 
     source: Literal["bilinear", "bicubic", "nearest"] = Field(description="the interpolation")
 
 
 class IntegralNoise(Section):
-    """White noise whose integrals over latent pixels are moved with the flow (Chang et al. 2024)."""
+    """White noise whose integrals over latent pixels are moved with the optical flow (Chang et al. 2024)."""
 
     source: Literal["integral"] = Field(description="the module `step.sampling.noise.integral`")
     subcells: Count | None = Field(
@@ -44,7 +44,7 @@ class IntegralNoise(Section):
 
 
 class GaussianProcessNoise(Section):
-    """A stationary Gaussian process evaluated at positions that move with the flow (Daras et al. 2024)."""
+    """A stationary Gaussian process evaluated at positions that move with the optical flow (Daras et al. 2024)."""
 
     source: Literal["gp_warp"] = Field(description="the module `step.sampling.noise.gp_warp`")
     length: Positive = Field(description="length of the squared-exponential kernel, in latent pixels")
@@ -81,6 +81,6 @@ class Method(Section):
     )
 
     @property
-    def uses_flow(self) -> bool:
+    def uses_optical_flow(self) -> bool:
         """Whether the method needs the optical flow of a video."""
-        return getattr(self.noise, "uses_flow", not isinstance(self.noise, FrameNoise))
+        return getattr(self.noise, "uses_optical_flow", not isinstance(self.noise, FrameNoise))

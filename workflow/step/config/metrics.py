@@ -22,7 +22,7 @@ class Weights(Section):
         description="I3D trained on Kinetics-400, for FVD; `fetch` and file as for `vgg16`"
     )
     raft: Path | Literal["fetch"] | None = Field(
-        description="RAFT (`raft_large`), for the flow; `fetch`: by torchvision; a file: torchvision's `.pth`"
+        description="RAFT (`raft_large`), for the optical flow; `fetch`: by torchvision; a file: torchvision's `.pth`"
     )
 
 

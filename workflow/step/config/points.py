@@ -15,6 +15,7 @@ from step.config.methods import Method
 from step.config.sections import Section
 from step.config.settings import dump_settings
 from step.config.study import Config, varied
+from step.errors import InputError
 
 SelectOf = Callable[[str], Callable[..., Section]]
 """From the name of a stage to the function that cuts its settings out of a study, given also what it is about."""
@@ -76,7 +77,16 @@ class Point:
 
     @property
     def prior(self) -> Path:
-        """The model folder of the point: the study's own, or one that is trained for it."""
+        """The model folder of the point: the study's own, or one that is trained for it.
+
+        Raises `InputError` where the study's is pretrained, and the point needs another one, or an earlier epoch.
+        """
+        pretrained = self.study.priors[self._domain].pretrained
+        if pretrained is not None and (self.epoch or not self.has_study_prior):
+            raise InputError(
+                f"ablations.{self.ablation} needs a training, and priors.{self._domain}.pretrained is {pretrained!r}; "
+                "leave it out of targets.ablations, or set that to null"
+            )
         if self.has_study_prior:
             return StudyFiles(self.study).prior_folder(self.chosen.task, self.chosen.method)
         return self._folder / "prior"

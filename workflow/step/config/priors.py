@@ -151,6 +151,10 @@ class DomainPriors(Section):
         "`owner/name@revision` on a hub; null: train. The sections of the networks below are then without effect, but "
         "for `architecture`, which says what code the samples depend on"
     )
+    weights_precision: Literal["float32", "float16"] = Field(
+        description="number format of the weights in the folder that `snakemake priors` makes; `float16` halves it, "
+        "and changes what networks give by about a thousandth. They are loaded as float32 either way"
+    )
     autoencoder: Autoencoder
     autoencoder_training: AutoencoderTraining
     standardise_latents: bool = Field(

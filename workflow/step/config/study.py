@@ -103,10 +103,12 @@ class Config(Section):
             for row in task.references:
                 if row in self.methods:
                     raise ValueError(f"tasks.{name}.references has {row!r}, as methods have; rename the method")
-        warping = [name for name, method in self.methods.items() if method.uses_flow]
+        warping = [name for name, method in self.methods.items() if method.uses_optical_flow]
         for name, task in self.tasks.items():
-            if warping and task.flow is None:
-                raise ValueError(f"tasks.{name}.flow is null, and {warping[0]} moves its noise with it; give one")
+            if warping and task.optical_flow is None:
+                raise ValueError(
+                    f"tasks.{name}.optical_flow is null, and {warping[0]} moves its noise with it; give one"
+                )
         for section in ("observations", "posteriors", "ablations"):
             for name, entry in getattr(self, section).items():
                 for key, entries in (("task", self.tasks), ("method", self.methods)):
@@ -131,17 +133,22 @@ class Config(Section):
                 f"benchmark.method is {self.benchmark.method!r}, whose sampler is {sampler}; the parts that are timed "
                 f"are those of {OURS}: take a method of that"
             )
-        if self.methods[self.benchmark.method].uses_flow:
+        if self.methods[self.benchmark.method].uses_optical_flow:
             raise ValueError(
-                f"benchmark.method is {self.benchmark.method!r}, which moves its noise with a flow; noise has none: "
-                "take another one"
+                f"benchmark.method is {self.benchmark.method!r}, which moves its noise with an optical flow; "
+                "noise has none: take another one"
             )
         for name, observation in self.observations.items():
-            flow = self.tasks[observation.task].flow
-            if self.methods[observation.method].uses_flow and flow is not None and flow.source == "truth":
+            optical_flow = self.tasks[observation.task].optical_flow
+            if (
+                self.methods[observation.method].uses_optical_flow
+                and optical_flow is not None
+                and optical_flow.source == "truth"
+            ):
                 raise ValueError(
-                    f"observations.{name}.method is {observation.method!r}, which moves its noise with the flow of "
-                    f"the truth (tasks.{observation.task}.flow.source); a real measurement has none: take another one"
+                    f"observations.{name}.method is {observation.method!r}, which moves its noise with the optical "
+                    f"flow of the truth (tasks.{observation.task}.optical_flow.source); a real measurement has none: "
+                    "take another one"
                 )
         for domain, priors in self.priors.items():
             if domain not in domains:
@@ -172,6 +179,22 @@ class Config(Section):
                 raise ValueError(
                     f"calibration.samples is {self.calibration.samples}, of which tasks.{task}.samples has "
                     f"{self.tasks[task].samples} already; raise it"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _priors_can_be_trained(self) -> "Config":
+        for domain, priors in self.priors.items():
+            video = self.video_format(domain)
+            remedy = f"or name a trained prior in priors.{domain}.pretrained, which is null"
+            if priors.pretrained is None and not video.videos:
+                raise ValueError(f"data.{domain}.videos is 0, so that there is nothing to train on; raise it, {remedy}")
+            n_held_out, n_simulated = video.split.n_held_out, len(video.simulated_subjects)
+            of_subjects = video.is_simulated and video.split.unit == "subject"
+            if priors.pretrained is None and of_subjects and n_held_out >= n_simulated:
+                raise ValueError(
+                    f"data.{domain}.split holds out {n_held_out} of {n_simulated} simulated subjects, so that there is "
+                    f"nobody to train on; hold out fewer, simulate more, {remedy}"
                 )
         return self
 
@@ -226,7 +249,7 @@ def check_config(values: dict[str, Any], source: str) -> Config:
     """Return the checked configuration of `values`; raises `InputError` naming key, value and `source`.
 
     A relative path that leads nowhere from the working directory, but to a file of the project from the project's
-    folder, such as ``resources/eht2017.csv``, is that of the project's file.
+    folder, such as ``resources/eht2017.csv``, is that of the project's file; see `own_path`.
     """
     try:
         return Config.model_validate(_with_own_files(values))
@@ -305,16 +328,25 @@ def describe_problem(error: ValidationError) -> str:
     return f"{key}: {message}{value}{more}"
 
 
+def own_path(path: str) -> str:
+    """Return `path`, or the whole one of a file of the project or a folder of its resources that it leads to alone.
+
+    That is where nothing lies there from the working directory: in another folder, and with an installed copy.
+    """
+    if "/" not in path or os.path.exists(path):
+        return path
+    own = BASE_CONFIG.parents[1] / path
+    is_resource = path.startswith("resources/") and own.is_dir()
+    return str(own) if is_resource or own.is_file() else path
+
+
 def _with_own_files(values: Any) -> Any:
-    """Return `values` with the whole path of each file that only the project's folder has."""
+    """Return `values` with the whole path of what only the project's folder has."""
     if isinstance(values, dict):
         return {key: _with_own_files(value) for key, value in values.items()}
     if isinstance(values, list):
         return [_with_own_files(value) for value in values]
-    if isinstance(values, str) and "/" in values and not os.path.exists(values):
-        own = BASE_CONFIG.parents[1] / values
-        return str(own) if os.path.isfile(own) else values
-    return values
+    return own_path(values) if isinstance(values, str) else values
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Targets:
     def tour_results(self) -> list[Path]:
         """Return what the tour shows of its tasks: table, pictures, videos."""
         chosen = self.config.targets.tour
-        names = ["tour/metrics.csv", "tour/comparison.png", "tour/comparison.mp4"]
+        names = ["tour/animation.webp", "tour/metrics.csv", "tour/comparison.png", "tour/comparison.mp4"]
         names += [f"videos/{method}.mp4" for method in chosen.methods]
         return [
             self.results / task / name
@@ -54,15 +54,32 @@ class Targets:
             for name in [*names, *self._pictures_of_measurement(task)]
         ]
 
+    def front_page(self, target: str) -> dict[str, list[tuple[str, Path]]]:
+        """Return what the report of the `target`, tour or study, opens with: tasks and their files, by option."""
+        tour = target == "tour"
+        tasks = self.config.targets.tour.tasks if tour else self.config.targets.all
+        names = {
+            "--animation": "tour/animation.webp",
+            "--table": "tour/metrics.csv" if tour else "metrics.csv",
+            "--comparison": "tour/comparison.png" if tour else "figures/comparison.png",
+        }
+        return {option: [(task, self.results / task / name) for task in tasks] for option, name in names.items()}
+
     def task_results(self, tasks: Iterable[str]) -> list[Path]:
         """Return what a reader wants of some tasks: table, pictures, videos, of all methods."""
         tasks, methods = list(tasks), self.config.methods
-        names = ["metrics.csv", "figures/comparison.png", "figures/methods.png", "figures/deltas.png"]
+        names = [
+            "tour/animation.webp",
+            "metrics.csv",
+            "figures/comparison.png",
+            "figures/methods.png",
+            "figures/deltas.png",
+        ]
         names += [f"videos/{name}.mp4" for name in ["comparison", *methods]]
         if self.files.video_methods:
             names.append("figures/priors.png")
-        if any(method.uses_flow for method in methods.values()):
-            names.append("figures/flow.png")
+        if any(method.uses_optical_flow for method in methods.values()):
+            names.append("figures/optical_flow.png")
         files = [
             self.results / task / name for task in tasks for name in [*names, *self._pictures_of_measurement(task)]
         ]
@@ -92,6 +109,14 @@ class Targets:
     def ablation_results(self, ablations: Iterable[str]) -> list[Path]:
         """Return the curve of each of some ablations."""
         return [self.results / "ablations" / ablation / "curve.png" for ablation in ablations]
+
+    def possible_ablations(self) -> list[str]:
+        """Return the ablations that can be made: where a domain's prior is pretrained, those that need no training."""
+        return [
+            name
+            for name, axis in self.config.ablations.items()
+            if axis.key.startswith("tasks.") or self.config.priors[self.files.domain_of(axis.task)].pretrained is None
+        ]
 
     def tuning_results(self, tasks: Iterable[str]) -> list[Path]:
         """Return the tuned settings of some tasks, of sampler and classical rows, and what was tried."""

@@ -242,12 +242,12 @@ class TvL1(Section):
     """Dense optical flow by total variation and an L1 data term (Zach, Pock, Bischof 2007), from scikit-image."""
 
     attachment: Positive = Field(description="lambda: weight of the data term; smaller is smoother")
-    tightness: Positive = Field(description="theta: how tightly the data term's flow and the smooth one are coupled")
+    tightness: Positive = Field(description="theta: how tightly the data term's field and the smooth one are coupled")
     warps: Count = Field(description="warps of the second frame per level of the image pyramid")
     iterations: Count = Field(description="iterations between two warps")
 
 
-class Flow(Section):
+class OpticalFlow(Section):
     """The optical flow that noise-warping methods move their noise with."""
 
     source: Literal["truth", "backprojection"] = Field(
@@ -284,7 +284,7 @@ class Task(Section):
         "importable one, with `Settings`, which check them, and `reconstruct`. Those that `references` does not name "
         "are not made"
     )
-    flow: Flow | None = Field(description="null where no method uses a flow")
+    optical_flow: OpticalFlow | None = Field(description="null where no method uses an optical flow")
 
     @model_validator(mode="after")
     def _references_are_known(self) -> "Task":

@@ -1,4 +1,4 @@
-"""One video by all methods, and how each moves: frames, a slice through time, and the flow averaged over time."""
+"""One video by all methods, and how each moves: frames, a slice through time, and the averaged optical flow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from step.figures import style
 from step.figures.motion import (
-    FLOW_NOTE,
-    FLOW_TITLE,
-    AveragedFlows,
+    OPTICAL_FLOW_NOTE,
+    OPTICAL_FLOW_TITLE,
+    AveragedOpticalFlows,
     MotionFiles,
     MotionSettings,
     motion_of_task,
-    plot_averaged_flows,
+    plot_averaged_optical_flows,
     read_motion,
 )
 from step.figures.posterior import Grid
@@ -60,14 +60,14 @@ class MethodsPicture:
     x: int  # the column of pixels that the slices follow, counted from 0
     frames: np.ndarray  # (row, column, y, x) in [0, 1]
     slices: np.ndarray  # (row, y, time) in [0, 1]
-    flows: AveragedFlows
+    optical_flows: AveragedOpticalFlows
     psnr_db: np.ndarray  # (row,) mean over all frames of the video; nan for the truth
 
 
-def see_methods(video: ShownVideo, flows: np.ndarray, grid: Grid) -> MethodsPicture:
+def see_methods(video: ShownVideo, optical_flows: np.ndarray, grid: Grid) -> MethodsPicture:
     """Return what the picture of `video` shows: frames from first to last, and the slice where the truth moves most.
 
-    `flows` (row, 2, y, x), pixels per frame, are averaged over time: the truth's, then each method's.
+    `optical_flows` (row, 2, y, x), pixels per frame, are averaged over time: the truth's, then each method's.
     """
     videos, x = np.stack([video.truth, *video.reconstructions.values()]), busiest_column(video.truth)
     shown = evenly_spaced(len(video.truth), FRAMES_SHOWN)
@@ -78,13 +78,13 @@ def see_methods(video: ShownVideo, flows: np.ndarray, grid: Grid) -> MethodsPict
         x=x,
         frames=videos[:, shown],
         slices=videos[:, :, :, x].swapaxes(1, 2),
-        flows=AveragedFlows(flows),
+        optical_flows=AveragedOpticalFlows(optical_flows),
         psnr_db=np.array([np.nan, *(psnr(frames, video.truth) for frames in video.reconstructions.values())]),
     )
 
 
 def plot_methods(picture: MethodsPicture, display: str) -> Figure:
-    """Return the picture: a row for the truth and each method; columns for frames, y-t slice and averaged flow."""
+    """Return the picture: a row for the truth and each method; columns for frames, y-t slice and optical flow."""
     n_rows, n_frames = picture.frames.shape[:2]
     with style.styled():
         width = PANEL_INCHES * (n_frames + SLICE_WIDTH + 1) + LABEL_INCHES + LEGEND_INCHES
@@ -97,17 +97,19 @@ def plot_methods(picture: MethodsPicture, display: str) -> Figure:
             for column in range(n_frames):
                 image = _plot_frame(axes[row, column], picture, row, column, display)
             _plot_slice(axes[row, n_frames], picture, row, display)
-        titles = [*titles_of_columns(picture.grid, picture.shown), "slice along\nthe marked line", FLOW_TITLE]
+        titles = [*titles_of_columns(picture.grid, picture.shown), "slice along\nthe marked line", OPTICAL_FLOW_TITLE]
         for one, title in zip(axes[0, :-1], titles, strict=True):
             one.set_title(title)
         axes[-1, n_frames].set_xlabel(TIME_LABELS[picture.grid.time_unit])
         plot_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
-        plot_averaged_flows(picture.flows, list(axes[:, -2]), axes[0, -1])
+        plot_averaged_optical_flows(picture.optical_flows, list(axes[:, -2]), axes[0, -1])
         for one in axes[1:, -1]:
             one.set_axis_off()
         colours = axes[1, -1].inset_axes((0.1, 0.05, 0.1, 0.9))
         figure.colorbar(image, cax=colours).set_label(style.BRIGHTNESS_LABELS[display], fontsize=6)
-        figure.supxlabel(f"{PSNR.label}: mean over the frames of the video. {FLOW_NOTE}", fontsize=6, color="dimgray")
+        figure.supxlabel(
+            f"{PSNR.label}: mean over the frames of the video. {OPTICAL_FLOW_NOTE}", fontsize=6, color="dimgray"
+        )
     return figure
 
 
@@ -119,8 +121,8 @@ def write_methods_data(picture: MethodsPicture, path: Path) -> None:
         "x": picture.x,
         "frames": picture.frames,
         "slices": picture.slices,
-        "flows": picture.flows.vectors,
-        "flow_errors_px": picture.flows.errors_px,
+        "optical_flows": picture.optical_flows.vectors,
+        "optical_flow_errors_px": picture.optical_flows.errors_px,
         "psnr_db": picture.psnr_db,
     }
     write_arrays(path, picture.grid.numbers | numbers)

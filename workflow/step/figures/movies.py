@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 FRAMES_PER_SECOND = 12
+ANIMATION_FRAMES_PER_SECOND = 8  # looked at more closely than a movie
+WEBP_QUALITY = 80  # of 100; a page holds several
 PASSES = 6  # a video is a heartbeat or so: shown once it would be over before it is seen
 
 
 def write_movie(movie: np.ndarray, path: Path) -> None:
-    """Write `movie` (time, height, width, 3), uint8, as H.264 (.mp4) or as an animation (.gif).
+    """Write `movie` (time, height, width, 3), uint8, as H.264 (.mp4) or as an animation (.gif, .webp).
 
-    An mp4 plays the movie `PASSES` times, a gif repeats it by itself. Raises `InputError` for another suffix.
+    An mp4 plays the movie `PASSES` times, an animation repeats by itself. Raises `InputError` for another suffix.
     """
-    writers = {".mp4": _write_mp4, ".gif": _write_gif}
+    writers = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}
     if path.suffix not in writers:
         raise InputError(f"no movie can be written as {path.name}; end its name in one of {list(writers)}")
     with whole_file(path) as part:
@@ -80,3 +82,11 @@ def _write_gif(movie: np.ndarray, part: Path) -> None:
     first, *others = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in movie]
     duration_ms = round(1000 / FRAMES_PER_SECOND)
     first.save(part, format="GIF", save_all=True, append_images=others, duration=duration_ms, loop=0)
+
+
+def _write_webp(movie: np.ndarray, part: Path) -> None:
+    first, *others = map(Image.fromarray, movie)
+    duration_ms = round(1000 / ANIMATION_FRAMES_PER_SECOND)
+    first.save(
+        part, format="WEBP", save_all=True, append_images=others, duration=duration_ms, loop=0, quality=WEBP_QUALITY
+    )

@@ -10,13 +10,13 @@ import numpy as np
 
 from step.figures import style
 from step.figures.motion import (
-    FLOW_NOTE,
-    FLOW_TITLE,
-    AveragedFlows,
+    OPTICAL_FLOW_NOTE,
+    OPTICAL_FLOW_TITLE,
+    AveragedOpticalFlows,
     MotionFiles,
     MotionSettings,
     motion_of_task,
-    plot_averaged_flows,
+    plot_averaged_optical_flows,
     read_motion,
 )
 from step.figures.posterior import Grid
@@ -62,14 +62,14 @@ class PriorsPicture:
     errors: np.ndarray  # (row, column, y, x), |frame - truth's frame|
     mean_errors: np.ndarray  # (row, y, x), |frame - truth's frame| averaged over time
     worst: np.ndarray  # (method, column, 2), y and x where a method does worst compared with the others, counted from 0
-    flows: AveragedFlows
+    optical_flows: AveragedOpticalFlows
     psnr_db: np.ndarray  # (row,) mean over all frames of the video; nan for the truth
 
 
-def see_priors(video: ShownVideo, flows: np.ndarray, grid: Grid) -> PriorsPicture:
+def see_priors(video: ShownVideo, optical_flows: np.ndarray, grid: Grid) -> PriorsPicture:
     """Return what the picture of `video` shows, a quarter and three quarters of the way through it.
 
-    `flows` (row, 2, y, x), pixels per frame, are averaged over time: the truth's, then each method's.
+    `optical_flows` (row, 2, y, x), pixels per frame, are averaged over time: the truth's, then each method's.
     """
     videos = np.stack([video.truth, *video.reconstructions.values()])
     errors = np.abs(videos - video.truth)
@@ -82,7 +82,7 @@ def see_priors(video: ShownVideo, flows: np.ndarray, grid: Grid) -> PriorsPictur
         errors=errors[:, shown],
         mean_errors=errors.mean(axis=1),
         worst=find_worst(errors[1:, shown]),
-        flows=AveragedFlows(flows),
+        optical_flows=AveragedOpticalFlows(optical_flows),
         psnr_db=np.array([np.nan, *(psnr(frames, video.truth) for frames in video.reconstructions.values())]),
     )
 
@@ -112,7 +112,7 @@ def patch_side(shape: tuple[int, ...]) -> int:
 
 
 def plot_priors(picture: PriorsPicture, display: str) -> Figure:
-    """Return the picture: a row for the truth and each method; columns for frames, errors and averaged flow."""
+    """Return the picture: a row for the truth and each method; columns for frames, errors and averaged optical flow."""
     n_rows, n_frames = picture.frames.shape[:2]
     n_columns = 2 * n_frames + 3
     with style.styled():
@@ -125,14 +125,14 @@ def plot_priors(picture: PriorsPicture, display: str) -> Figure:
         error_titles = [*(f"error at\n{time}" for time in times), "error, averaged\nover time"]
         # The truth has no errors: the bars of colours lie in its place.
         titled = [*frames[0], axes[0, -2], *errors[1]]
-        for one, title in zip(titled, [*times, FLOW_TITLE, *error_titles], strict=True):
+        for one, title in zip(titled, [*times, OPTICAL_FLOW_TITLE, *error_titles], strict=True):
             one.set_title(title)
         images = [_plot_frames(frames[row], picture, row, display) for row in range(n_rows)]
         maps = [_plot_errors(errors[row], picture, row) for row in range(1, n_rows)]
         for one in (*errors[0], *axes[1:, -1]):
             one.set_axis_off()
         plot_scale_bar(axes[0, 0], bar_of(picture.grid, picture.frames.shape[-1]), picture.frames.shape[-2])
-        plot_averaged_flows(picture.flows, list(axes[:, -2]), axes[0, -1])
+        plot_averaged_optical_flows(picture.optical_flows, list(axes[:, -2]), axes[0, -1])
         _plot_colours(errors[0, 0], images[0], style.BRIGHTNESS_LABELS[display], "neither")
         _plot_colours(errors[0, -1], maps[0], "|difference|", "max")
         figure.supxlabel(_note(picture), fontsize=6, color="dimgray")
@@ -148,8 +148,8 @@ def write_priors_data(picture: PriorsPicture, path: Path) -> None:
         "errors": picture.errors,
         "mean_errors": picture.mean_errors,
         "worst": picture.worst,
-        "flows": picture.flows.vectors,
-        "flow_errors_px": picture.flows.errors_px,
+        "optical_flows": picture.optical_flows.vectors,
+        "optical_flow_errors_px": picture.optical_flows.errors_px,
         "psnr_db": picture.psnr_db,
     }
     write_arrays(path, picture.grid.numbers | numbers)
@@ -195,4 +195,4 @@ def _plot_colours(axes: Axes, image: AxesImage, label: str, extend: str) -> None
 def _note(picture: PriorsPicture) -> str:
     side = patch_side(picture.frames.shape[2:])
     patch = f"{side} x {side} pixels"
-    return f"Arrow: where a method's error, averaged over {patch}, most exceeds the others'.\n{FLOW_NOTE}"
+    return f"Arrow: where a method's error, averaged over {patch}, most exceeds the others'.\n{OPTICAL_FLOW_NOTE}"

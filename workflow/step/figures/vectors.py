@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 WHEEL_PIXELS = 201  # across the wheel of colours
 
 
-def colour_vectors(flows: np.ndarray, largest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the colours (..., y, x, 3), uint8, of `flows` (..., 2, y, x), and those of the wheel.
+def colour_vectors(optical_flows: np.ndarray, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the colours (..., y, x, 3), uint8, of `optical_flows` (..., 2, y, x), and those of the wheel.
 
     The wheel (y, x, 3) has at its centre the colour of rest, at its rim those of displacements of `largest`, in the
     direction from the centre, and is white beyond. Longer displacements are coloured as at the rim.
@@ -21,7 +21,7 @@ def colour_vectors(flows: np.ndarray, largest: float) -> tuple[np.ndarray, np.nd
     import torch
     from torchvision.utils import flow_to_image
 
-    vectors = np.moveaxis(flows.astype(np.float32), -3, -1)
+    vectors = np.moveaxis(optical_flows.astype(np.float32), -3, -1)
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     vectors = vectors * np.float32(largest) / np.maximum(lengths, np.float32(largest or 1))
     across = np.linspace(-1, 1, WHEEL_PIXELS, dtype=np.float32)

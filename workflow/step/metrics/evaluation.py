@@ -44,7 +44,7 @@ def evaluation_settings(config: Config, task: str) -> EvaluationSettings:
 class Scores:
     """What one method's reconstructions score, and what they look like."""
 
-    rows: list[dict[str, object]]  # one per video: its name, the metrics, which flow and weights they are by, a remark
+    rows: list[dict[str, object]]  # one per video: name, metrics, which optical flow and weights they are by, remark
     videos: "dict[str, np.ndarray]"  # the first samples as they are shown, by video: (time, y, x) in [0, 1]
 
 
@@ -67,7 +67,7 @@ def score_files(
     from step.progress import track
 
     lpips = _build_lpips(weights)
-    origin = {"flow": _flow_of(reconstructions), "lpips_weights": weights.description}
+    origin = {"optical_flow": _optical_flow_of(reconstructions), "lpips_weights": weights.description}
     origin["remark"] = f"no LPIPS: {weights.missing}" if weights.missing else ""
     if origin["remark"]:
         log.warning(origin["remark"])
@@ -98,12 +98,12 @@ def _build_lpips(weights: "LearnedWeights") -> "FrameDistance | None":
     return Lpips(weights.tensors)
 
 
-def _flow_of(reconstructions: list[Path]) -> str:
-    """Return which flow the reconstructions moved their noise with, in words; '' for none."""
+def _optical_flow_of(reconstructions: list[Path]) -> str:
+    """Return which optical flow the reconstructions moved their noise with, in words; '' for none."""
     from step.io.reconstructions import read_attributes
 
-    flows = {str(read_attributes(path).get("flow", "")) for path in reconstructions}
-    return "; ".join(sorted(flows - {""}))
+    optical_flows = {str(read_attributes(path).get("optical_flow", "")) for path in reconstructions}
+    return "; ".join(sorted(optical_flows - {""}))
 
 
 def _read(

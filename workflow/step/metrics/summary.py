@@ -29,7 +29,7 @@ class MethodScores:
     """What the videos of one method score, and with what."""
 
     videos: VideoScores
-    flow: str = ""  # the optical flow that moved the noise, in words; '' for none
+    optical_flow: str = ""  # the optical flow that moved the noise, in words; '' for none
     lpips_weights: str = ""
     remarks: tuple[str, ...] = ()
 
@@ -54,7 +54,7 @@ def read_scores(rows: Sequence[Mapping[str, str]], source: str, own: Sequence[Me
     if not rows:
         raise InputError(f"{source} has no videos; evaluate at least one")
     always = (*METRICS, *own)
-    columns = ("video", *(metric.name for metric in always), "flow", "lpips_weights", "remark")
+    columns = ("video", *(metric.name for metric in always), "optical_flow", "lpips_weights", "remark")
     missing = [column for column in columns if column not in rows[0]]
     if missing:
         raise InputError(f"{source} has no column {missing[0]}; it has {list(rows[0])}: evaluate again")
@@ -65,9 +65,9 @@ def read_scores(rows: Sequence[Mapping[str, str]], source: str, own: Sequence[Me
         }
     except (TypeError, ValueError) as error:
         raise InputError(f"{source}: {error}; evaluate again") from None
-    flow, weights = (_together(row[column] for row in rows) for column in ("flow", "lpips_weights"))
+    optical_flow, weights = (_together(row[column] for row in rows) for column in ("optical_flow", "lpips_weights"))
     remarks = tuple(dict.fromkeys(row["remark"] for row in rows if row["remark"]))
-    return MethodScores(videos, flow, weights, remarks)
+    return MethodScores(videos, optical_flow, weights, remarks)
 
 
 def measure_distance(
@@ -108,8 +108,8 @@ def summarise(
     it has too, for each metric, `<metric>_minus_<paired_with>`:
     the mean over videos of the difference, with its standard error `_se`, the p of `sign_flip_p` as `_p` and, of
     the methods that are not `references`, `_p_holm`, corrected for their number. Then `fvd`, `fvd_low` and
-    `fvd_high`, the numbers of `videos` and of their `frames`, and texts: `flow`, `lpips_weights`, `fvd_weights`,
-    `remarks`.
+    `fvd_high`, the numbers of `videos` and of their `frames`, and texts: `optical_flow`, `lpips_weights`,
+    `fvd_weights`, `remarks`.
 
     A metric that could not be obtained for one video is None, an empty cell; one that is nan for one video is nan in
     the mean, since a mean over the others would not be comparable with the other rows. Spreads of a single video
@@ -130,7 +130,7 @@ def summarise(
         of_method, distance = scores[row["method"]], distances[row["method"]]
         remarks = dict.fromkeys([*of_method.remarks, *([distance.remark] if distance.remark else [])])
         row |= {"fvd": distance.value, "fvd_low": distance.low, "fvd_high": distance.high}
-        row |= {"videos": len(of_method.videos), "frames": frames, "flow": of_method.flow}
+        row |= {"videos": len(of_method.videos), "frames": frames, "optical_flow": of_method.optical_flow}
         row |= {"lpips_weights": of_method.lpips_weights, "fvd_weights": distance.weights}
         row["remarks"] = "; ".join(remarks)
     return rows
@@ -139,8 +139,8 @@ def summarise(
 def format_table(rows: Sequence[Row]) -> str:
     """Return the rows of `summarise` as aligned text, each metric as ``mean ± standard deviation``.
 
-    The authors' metrics are shown where one method has them. Methods whose noise moved with the truth's own flow have a
-    dagger, which a line below explains.
+    The authors' metrics are shown where one method has them. Methods whose noise moved with the truth's own optical
+    flow have a dagger, which a line below explains.
     """
     partial = {f"{metric.name}_std" for metric in OF_SOME_MEASUREMENTS}
     spreads = [name for name in rows[0] if name.endswith("_std") and name not in partial and "_minus_" not in name]
@@ -149,12 +149,12 @@ def format_table(rows: Sequence[Row]) -> str:
     shown = [name for name in names if name not in authors or any(row[name] is not None for row in rows)]
     lines = [["method", *shown, "fvd", "videos"]]
     for row in rows:
-        name = f"{row['method']}{ORACLE_MARK if is_oracle(str(row['flow'])) else ''}"
+        name = f"{row['method']}{ORACLE_MARK if is_oracle(str(row['optical_flow'])) else ''}"
         cells = [_format_cell(row[metric], row[f"{metric}_std"]) for metric in shown]
         lines.append([name, *cells, _format_cell(row["fvd"], None), str(row["videos"])])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-    if any(is_oracle(str(row["flow"])) for row in rows):
+    if any(is_oracle(str(row["optical_flow"])) for row in rows):
         text.append(f"{ORACLE_MARK} {ORACLE_NOTE}")
     return "\n".join(text)
 

@@ -14,7 +14,7 @@ from step.errors import InputError
 from step.progress import track
 
 Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From two frames (y, x) in [0, 1] to the flow (2, y, x), pixels: ``second(p + flow(p)) ~ first(p)``.
+"""From two frames (y, x) in [0, 1] to the optical flow (2, y, x), pixels: ``second(p + optical_flow(p)) ~ first(p)``.
 
 Component 0 is the displacement along x, component 1 along y.
 """
@@ -65,39 +65,42 @@ def raft_estimator(tensors: Mapping[str, torch.Tensor], device: torch.device | s
     def estimate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         inputs = [_raft_input(torch.from_numpy(np.float32(frame)).to(device)) for frame in (first, second)]
         with torch.no_grad():
-            flow = network(*inputs)[-1]
-        return _resize_flow(flow, first.shape)[0].numpy(force=True)
+            optical_flow = network(*inputs)[-1]
+        return _resize_optical_flow(optical_flow, first.shape)[0].numpy(force=True)
 
     return estimate
 
 
-def estimate_flow(frames: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the flows forward and backward, each (time - 1, 2, y, x), pixels, of `frames` (time, y, x) in [0, 1].
+def estimate_optical_flow(frames: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the optical flow forward and backward, each (time - 1, 2, y, x), pixels, of `frames` (time, y, x).
 
-    Forward at pixel p of frame t: what is there goes to p + forward in frame t + 1. Backward at pixel p of frame
-    t + 1: what is there came from p + backward in frame t. Raises `InputError` for fewer than two frames.
+    Frames are in [0, 1]. Forward at pixel p of frame t: what is there goes to p + forward in frame t + 1. Backward at
+    pixel p of frame t + 1: what is there came from p + backward in frame t. Raises `InputError` for fewer than two
+    frames.
     """
     if len(frames) < 2:
-        raise InputError(f"a video of {len(frames)} frame has no flow; use a method without flow for it")
+        raise InputError(
+            f"a video of {len(frames)} frame has no optical flow; use a method without optical flow for it"
+        )
     pairs = track(list(pairwise(frames)), "forward and backward", "pair")
-    flows = [(estimator(earlier, later), estimator(later, earlier)) for earlier, later in pairs]
-    forward, backward = (np.stack(of_pairs) for of_pairs in zip(*flows, strict=True))
+    optical_flows = [(estimator(earlier, later), estimator(later, earlier)) for earlier, later in pairs]
+    forward, backward = (np.stack(of_pairs) for of_pairs in zip(*optical_flows, strict=True))
     return forward, backward
 
 
-def end_point_error(flow: np.ndarray, truth: np.ndarray, margin: int) -> float:
-    """Return the mean distance, pixels, between `flow` and `truth` (..., 2, y, x), leaving out `margin` at the edges.
+def end_point_error(optical_flow: np.ndarray, truth: np.ndarray, margin: int) -> float:
+    """Return the mean distance, pixels, between `optical_flow` and `truth` (..., 2, y, x).
 
-    `margin` is in pixels. The distance is Euclidean.
+    `margin` pixels at the edges are left out. The distance is Euclidean.
     """
-    distance = np.linalg.norm(flow - truth, axis=-3)
+    distance = np.linalg.norm(optical_flow - truth, axis=-3)
     height, width = distance.shape[-2:]
     return float(distance[..., margin : height - margin, margin : width - margin].mean())
 
 
 @dataclass(frozen=True)
 class SyntheticPair:
-    """Two frames (y, x) in [0, 1] and the flow (2, y, x), pixels, that is known between them."""
+    """Two frames (y, x) in [0, 1] and the optical flow (2, y, x), pixels, that is known between them."""
 
     first: np.ndarray
     second: np.ndarray
@@ -108,8 +111,8 @@ class SyntheticPair:
 def synthetic_pair(size: int, seed: int) -> SyntheticPair:
     """Return a smooth random texture of `size` x `size` pixels before and after it is rotated and shifted.
 
-    The texture is a sum of cosines, evaluated where the pixels come from: nothing is interpolated, the flow exact.
-    It moves by `TEXTURE_ROTATION_DEG` about the centre, then by `TEXTURE_SHIFT`.
+    The texture is a sum of cosines, evaluated where the pixels come from: nothing is interpolated, and the optical flow
+    is exact. It moves by `TEXTURE_ROTATION_DEG` about the centre, then by `TEXTURE_SHIFT`.
     """
     pixels = np.stack(np.meshgrid(np.arange(size), np.arange(size), indexing="xy")).astype(float)
     centre, shift = (size - 1) / 2, np.array(TEXTURE_SHIFT)[:, None, None]
@@ -144,11 +147,11 @@ def _raft_sides(sides: tuple[int, ...]) -> tuple[int, int]:
     return height, width
 
 
-def _resize_flow(flow: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
-    """Return `flow` (batch, 2, y, x), pixels, on a grid of `sides` (y, x), in the pixels of that grid."""
-    (height, width), (old_height, old_width) = sides, flow.shape[-2:]
-    pixels = flow.new_tensor([width / old_width, height / old_height])[:, None, None]
-    return interpolate(flow, size=sides, mode="bilinear", antialias=True) * pixels
+def _resize_optical_flow(optical_flow: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
+    """Return `optical_flow` (batch, 2, y, x), pixels, on a grid of `sides` (y, x), in the pixels of that grid."""
+    (height, width), (old_height, old_width) = sides, optical_flow.shape[-2:]
+    pixels = optical_flow.new_tensor([width / old_width, height / old_height])[:, None, None]
+    return interpolate(optical_flow, size=sides, mode="bilinear", antialias=True) * pixels
 
 
 def _rotation(angle_deg: float) -> np.ndarray:

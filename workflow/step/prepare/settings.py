@@ -14,7 +14,8 @@ class SplitSettings(Section):
     seed: int
     domain: Name
     frames: Count
-    videos: Count
+    pretrained: bool  # whether the prior is, so that nobody need be left to train on
+    videos: Annotated[int, Field(ge=0)]
     images: Count
     split: Split
     test_videos: Count

@@ -70,8 +70,11 @@ def assign_units(units: set[str], settings: SplitSettings) -> dict[str, str]:
             raise InputError(f"{key}.{split} asks for {count} units, {len(free)} of {len(units)} are left; lower it")
         split_of |= dict.fromkeys(free[:count], split)
         free = free[count:]
-    if not free:
-        raise InputError(f"{key} leaves none of {len(units)} units to train on; lower {key}.test or .validation")
+    if not free and not settings.pretrained:
+        raise InputError(
+            f"{key} leaves none of {len(units)} units to train on; lower {key}.test or .validation, or name a trained "
+            f"prior in priors.{settings.domain}.pretrained"
+        )
     return split_of | dict.fromkeys(free, "train")
 
 

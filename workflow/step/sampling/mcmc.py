@@ -59,7 +59,7 @@ class Target(Protocol):
         ...
 
 
-class AdaptedDraw(NamedTuple):
+class AdaptedSamples(NamedTuple):
     """Where an adapted chain ended."""
 
     state: torch.Tensor  # the latent
@@ -92,7 +92,7 @@ def sample_adapted_hamiltonian(
     damping: float,
     acceptance: float,
     generators: Sequence[torch.Generator],
-) -> AdaptedDraw:
+) -> AdaptedSamples:
     """Return the chain's end after `steps` steps from `start` of Horowitz's generalised Hamiltonian Monte Carlo.
 
     A step is ``p <- gamma p + sqrt(1 - gamma^2) n``, one leapfrog step of size h to (z', p'), and a Metropolis test:
@@ -133,7 +133,7 @@ def sample_adapted_hamiltonian(
                 adaptations[item].update(probability)
             else:
                 totals[item] += probability / (steps - adapted)
-    return AdaptedDraw(here.latent, here.measured.video, [one.averaged for one in adaptations], totals)
+    return AdaptedSamples(here.latent, here.measured.video, [one.averaged for one in adaptations], totals)
 
 
 def leapfrog(

@@ -24,12 +24,11 @@ from step.tables.task_table import (
     TaskTable,
     all_of,
     arrange,
-    decimals_of,
-    format_value,
     name_of,
     number_of,
     oracle_note,
     plain_label,
+    score_text,
     spread_columns,
     still_note,
 )
@@ -187,17 +186,8 @@ def _score_part(table: TaskTable, paper: PaperScores) -> Part:
 
 def _score_cell(row: Row, metric: Metric, rank: int | None) -> Cell:
     looks: dict[int | None, Look] = {1: "best", 2: "second"}
-    look = looks.get(rank, "plain")
-    value = number_of(row, metric.name)
-    if value is None or math.isnan(value):
-        return Cell(NOTHING if value is None else UNDEFINED)
-    decimals = decimals_of(metric, value)
-    if metric.name == "fvd":
-        low, high = (format_value(number_of(row, column), decimals) for column in spread_columns("fvd"))
-        return Cell(f"{format_value(value, decimals)} [{low}, {high}]", look)
-    std = number_of(row, f"{metric.name}_std")
-    spread = f" ({format_value(std, decimals)})" if std is not None and not math.isnan(std) else ""
-    return Cell(f"{format_value(value, decimals)}{spread}", look)
+    text = score_text(row, metric)
+    return Cell(text, "plain" if text in (NOTHING, UNDEFINED) else looks.get(rank, "plain"))
 
 
 def _paper_line(method: str, scores: Mapping[str, Score], columns: Collection[str]) -> Line:
@@ -221,7 +211,7 @@ def _score_notes(table: TaskTable, paper: PaperScores) -> list[str]:
     notes.append(f"{all_of(table, 'videos')} test videos of {all_of(table, 'frames')} frames.")
     notes += [COVARIANCE_NOTE] if _of_some_measurements(table) else []
     notes += oracle_note(table)
-    notes += [f"Flow of {names}: {flow}." for flow, names in _by_text(table, "flow").items()]
+    notes += [f"Optical flow of {names}: {origin}." for origin, names in _by_text(table, "optical_flow").items()]
     for column, name in (("lpips_weights", "LPIPS"), ("fvd_weights", "FVD")):
         notes += [f"Weights of {name}: {weights}." for weights in _by_text(table, column)]
     notes += [f"{remark} ({names})." for remark, names in _by_text(table, "remarks").items()]
@@ -252,12 +242,14 @@ def _tidy(table: TaskTable, paper: PaperScores, paired_with: str | None) -> Iter
                 "se": row.get(f"{column}_se", ""),
                 "p": row.get(f"{column}_p", ""),
                 "p_holm": row.get(f"{column}_p_holm", ""),
-                "flow": row["flow"],
+                "optical_flow": row["optical_flow"],
                 "remark": row["remarks"],
             }
             mean, std = _paper_score(paper.get((table.task, row["method"]), {}), metric, columns)
             if mean:
-                empty = dict.fromkeys(("low", "high", "rank", "difference", "se", "p", "p_holm", "flow", "remark"), "")
+                empty = dict.fromkeys(
+                    ("low", "high", "rank", "difference", "se", "p", "p_holm", "optical_flow", "remark"), ""
+                )
                 names = {"task": table.task, "method": row["method"], "kind": "paper", "metric": metric}
                 yield {**names, "mean": mean, "std": std, **empty}
 

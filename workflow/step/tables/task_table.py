@@ -56,7 +56,7 @@ def arrange(
     Raises `InputError`, naming `source`, where a method has no row or the table lacks a column.
     """
     needed = [name for metric in (*COLUMNS, *AUTHORS, *own) for name in (metric.name, *spread_columns(metric.name))]
-    needed += ["method", "videos", "frames", "flow", "lpips_weights", "fvd_weights", "remarks"]
+    needed += ["method", "videos", "frames", "optical_flow", "lpips_weights", "fvd_weights", "remarks"]
     missing = [column for column in needed if not rows or column not in rows[0]]
     if missing:
         raise InputError(f"{source} has no column {missing[0]}; tabulate the task {task} again")
@@ -70,8 +70,8 @@ def arrange(
 
 
 def oracle_note(table: TaskTable) -> list[str]:
-    """Return the note on methods that move noise by the truth's flow, if there is one."""
-    return [f"{ORACLE_MARK} {ORACLE_NOTE}."] if any(is_oracle(row["flow"]) for row in table.rows) else []
+    """Return the note on methods that move noise by the truth's optical flow, if there is one."""
+    return [f"{ORACLE_MARK} {ORACLE_NOTE}."] if any(is_oracle(row["optical_flow"]) for row in table.rows) else []
 
 
 def still_note(table: TaskTable, column: str) -> list[str]:
@@ -112,6 +112,20 @@ def format_value(value: float | None, decimals: int) -> str:
     return text.replace("-", "−")
 
 
+def score_text(row: Row, metric: Metric) -> str:
+    """Return what `row` scores in `metric` as text, with its standard deviation, or with the interval of FVD."""
+    value = number_of(row, metric.name)
+    if value is None or math.isnan(value):
+        return NOTHING if value is None else UNDEFINED
+    decimals = decimals_of(metric, value)
+    if metric.name == "fvd":
+        low, high = (format_value(number_of(row, column), decimals) for column in spread_columns("fvd"))
+        return f"{format_value(value, decimals)} [{low}, {high}]"
+    std = number_of(row, f"{metric.name}_std")
+    spread = f" ({format_value(std, decimals)})" if std is not None and not math.isnan(std) else ""
+    return f"{format_value(value, decimals)}{spread}"
+
+
 def plain_label(method: str) -> str:
     """Return the name of `method` in a line."""
     return " ".join(style.label(method).split())
@@ -119,7 +133,7 @@ def plain_label(method: str) -> str:
 
 def name_of(row: Row) -> str:
     """Return the name of a row's method, marked where it is an oracle."""
-    return f"{plain_label(row['method'])}{ORACLE_MARK if is_oracle(row['flow']) else ''}"
+    return f"{plain_label(row['method'])}{ORACLE_MARK if is_oracle(row['optical_flow']) else ''}"
 
 
 def all_of(table: TaskTable, column: str) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from pydantic import Field
+
 from step.config.priors import OURS, DomainPriors
 from step.config.sections import Count, Name, Section
 from step.config.study import Config
@@ -66,7 +68,7 @@ class PriorsOfDomain(Section):
     domain: Name
     frames: Count
     resolution: Count
-    videos: Count
+    videos: Annotated[int, Field(ge=0)]
     images: Count
     held_out: Count
     priors: DomainPriors
@@ -189,6 +191,11 @@ def _read_records(folders: dict[str, Path]) -> dict[str, Mapping[str, str]]:
 
 
 def _bounds_note(of: TrainedDomain) -> str:
+    if of.priors.pretrained is not None:
+        return (
+            f"{domain_label(of.domain)}: the prior is pretrained, so that images, videos, parameters and times are of "
+            "its training, while all else is what the configuration says of one, which was not run."
+        )
     return (
         f"{domain_label(of.domain)}: at most {of.videos:,} videos and {of.images:,} images are allowed, which are "
         f"upper bounds: {of.held_out} units of the data are held out, and nothing of theirs is trained on."

@@ -50,8 +50,8 @@ def tuning_settings(config: Config, task: str) -> TuningSettings:
 def sampling_key(settings: TuningSettings, files: Sequence[Path], models: Sequence[Path]) -> str:
     """Return a name for a search: another one as soon as settings, code, `files` or weights differ.
 
-    `files` are those of measurements, truths and flow, `models` the folders of the networks. The number of trials does
-    not count: more of them go on from what was tried.
+    `files` are those of measurements, truths and optical flow, `models` the folders of the networks. The number of
+    trials does not count: more of them go on from what was tried.
     """
     from step.io.model_folders import weights_digest
 

@@ -1,22 +1,22 @@
-"""A stationary Gaussian process evaluated at positions that move with the flow (GP-Warp, Daras et al. 2024)."""
+"""A stationary Gaussian process evaluated at positions that move with the optical flow (GP-Warp, Daras et al. 2024)."""
 
 import torch
 
 from step.config.methods import GaussianProcessNoise as Settings
-from step.sampling.flow import Flow, flow_of_latents
 from step.sampling.noise.positions import interpolate, pixel_centres
+from step.sampling.optical_flow import OpticalFlow, optical_flow_of_latents
 
 
 class GaussianProcessNoise:
-    """Noise with ``n_t(p) = G(T_t^{-1}(p))``: where the flow moves p back to in the first frame, G has its value.
+    """Noise with ``n_t(p) = G(T_t^{-1}(p))``: the value of G where the optical flow takes p back to in the first frame.
 
     G is a Gaussian process of unit variance and kernel ``exp(-r^2 / (2 length^2))``. It is defined on the whole
     plane: what enters from outside the first frame brings its own values of G, independent of what was inside
     beyond the kernel's length, so that no fresh noise is needed.
     """
 
-    def __init__(self, flow: Flow, length: float, features: int):
-        self._origins = _first_frame_positions(flow.backward.double())
+    def __init__(self, optical_flow: OpticalFlow, length: float, features: int):
+        self._origins = _first_frame_positions(optical_flow.backward.double())
         self._length = length
         self._features = features
 
@@ -36,9 +36,11 @@ class GaussianProcessNoise:
         return torch.stack(frames).reshape(shape).float()
 
 
-def build(settings: Settings, flow: Flow | None, latent_shape: tuple[int, int, int, int]) -> GaussianProcessNoise:
-    """Return the source that moves with the `flow` of the pixels."""
-    return GaussianProcessNoise(flow_of_latents(flow, latent_shape), settings.length, settings.features)
+def build(
+    settings: Settings, optical_flow: OpticalFlow | None, latent_shape: tuple[int, int, int, int]
+) -> GaussianProcessNoise:
+    """Return the source that moves with the `optical_flow` of the pixels."""
+    return GaussianProcessNoise(optical_flow_of_latents(optical_flow, latent_shape), settings.length, settings.features)
 
 
 def _first_frame_positions(backward: torch.Tensor) -> torch.Tensor:

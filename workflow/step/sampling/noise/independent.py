@@ -3,7 +3,7 @@
 import torch
 
 from step.config.methods import FrameNoise as Settings
-from step.sampling.flow import Flow
+from step.sampling.optical_flow import OpticalFlow
 
 
 class IndependentNoise:
@@ -14,6 +14,8 @@ class IndependentNoise:
         return torch.randn(shape, generator=generator)
 
 
-def build(settings: Settings, flow: Flow | None, latent_shape: tuple[int, int, int, int]) -> IndependentNoise:
-    """Return the source; it needs neither the flow nor the shape."""
+def build(
+    settings: Settings, optical_flow: OpticalFlow | None, latent_shape: tuple[int, int, int, int]
+) -> IndependentNoise:
+    """Return the source; it needs neither the optical flow nor the shape."""
     return IndependentNoise()

@@ -1,16 +1,16 @@
-"""White noise whose integrals over latent pixels are moved with the flow (Chang et al. 2024, Deng et al. 2025)."""
+"""White noise whose integrals over latent pixels move with the optical flow (Chang et al. 2024, Deng et al. 2025)."""
 
 import torch
 
 from step.config.methods import IntegralNoise as Settings
 from step.contracts import NoiseSource
-from step.sampling.flow import Flow, flow_of_latents
 from step.sampling.noise.positions import interpolate, pixel_centres
 from step.sampling.noise.recursion import noise_recursively
+from step.sampling.optical_flow import OpticalFlow, optical_flow_of_latents
 
 
 class SubcellNoise:
-    """Integral noise with latent pixels cut into k x k sub-cells, each moved by the flow at its centre.
+    """Integral noise with latent pixels cut into k x k sub-cells, each moved by the optical flow at its centre.
 
     A pixel of value n is cut into ``n / k + w - mean(w)`` with white w; a pixel of the next frame is the sum of the
     sub-cells that fall into it over the square root of their number. Every frame is white: the sub-cells of white
@@ -18,8 +18,8 @@ class SubcellNoise:
     falls into one pixel of the next frame at most.
     """
 
-    def __init__(self, flow: Flow, subcells: int):
-        self._forward = flow.forward.double()
+    def __init__(self, optical_flow: OpticalFlow, subcells: int):
+        self._forward = optical_flow.forward.double()
         self._k = subcells
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
@@ -43,7 +43,7 @@ class SubcellNoise:
 class BridgeNoise:
     """Integral noise in the limit of infinitely many sub-cells that move as their pixel does.
 
-    A pixel is a unit square that the flow at its centre moves; it covers areas ``a_j``, of sum 1, of up to four
+    A pixel is a unit square that the optical flow at its centre moves; it covers areas ``a_j``, of sum 1, of up to four
     pixels of the next frame. Given the pixel's value n, the white noise integrated over these areas is
     ``X_j = a_j n + sqrt(a_j) w_j - a_j sum_i sqrt(a_i) w_i`` with white w (a Brownian bridge from 0 to n in the area);
     a pixel of the next frame is the sum of its pieces over the square root of their area. Every frame is white: the
@@ -51,8 +51,8 @@ class BridgeNoise:
     and each belongs to one pixel of the next frame at most.
     """
 
-    def __init__(self, flow: Flow):
-        self._forward = flow.forward.double()
+    def __init__(self, optical_flow: OpticalFlow):
+        self._forward = optical_flow.forward.double()
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
         """Return noise of `shape` (time, latent_channel, latent_y, latent_x)."""
@@ -65,10 +65,10 @@ class BridgeNoise:
         return _collect(pieces, areas, cells)
 
 
-def build(settings: Settings, flow: Flow | None, latent_shape: tuple[int, int, int, int]) -> NoiseSource:
-    """Return the source that moves with the `flow` of the pixels, in finite or infinitely many pieces."""
-    flow = flow_of_latents(flow, latent_shape)
-    return BridgeNoise(flow) if settings.subcells is None else SubcellNoise(flow, settings.subcells)
+def build(settings: Settings, optical_flow: OpticalFlow | None, latent_shape: tuple[int, int, int, int]) -> NoiseSource:
+    """Return the source that moves with the `optical_flow` of the pixels, in finite or infinitely many pieces."""
+    optical_flow = optical_flow_of_latents(optical_flow, latent_shape)
+    return BridgeNoise(optical_flow) if settings.subcells is None else SubcellNoise(optical_flow, settings.subcells)
 
 
 def _overlaps(centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,11 +1,11 @@
-"""The noise of a frame interpolated at the positions from which the flow brought its pixels."""
+"""The noise of a frame interpolated at the positions from which the optical flow brought its pixels."""
 
 import torch
 
 from step.config.methods import InterpolatedNoise
-from step.sampling.flow import Flow, flow_of_latents
 from step.sampling.noise.positions import inside, interpolate, pixel_centres
 from step.sampling.noise.recursion import noise_recursively
+from step.sampling.optical_flow import OpticalFlow, optical_flow_of_latents
 
 
 class WarpedNoise:
@@ -15,8 +15,8 @@ class WarpedNoise:
     away from frame to frame. That is the fault for which these baselines are compared.
     """
 
-    def __init__(self, flow: Flow, interpolation: str):
-        self._backward = flow.backward.double()
+    def __init__(self, optical_flow: OpticalFlow, interpolation: str):
+        self._backward = optical_flow.backward.double()
         self._interpolation = interpolation
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
@@ -30,7 +30,7 @@ class WarpedNoise:
 
 
 def build_warped(
-    settings: InterpolatedNoise, flow: Flow | None, latent_shape: tuple[int, int, int, int]
+    settings: InterpolatedNoise, optical_flow: OpticalFlow | None, latent_shape: tuple[int, int, int, int]
 ) -> WarpedNoise:
-    """Return the source that moves with the `flow` of the pixels; `settings` name the interpolation."""
-    return WarpedNoise(flow_of_latents(flow, latent_shape), settings.source)
+    """Return the source that moves with the `optical_flow` of the pixels; `settings` name the interpolation."""
+    return WarpedNoise(optical_flow_of_latents(optical_flow, latent_shape), settings.source)

@@ -1,5 +1,6 @@
 """The beating heart cut along its long axis, with ventricles and atria."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ def _paint_papillary_muscles(canvas: Canvas, cut: _Slice, muscle: np.ndarray) ->
     """Paint them as rods on the wall, the longer the better the plane meets them: their directions say how well."""
     heart = cut.patient.heart
     for direction, size, side in zip(heart.papillary_rad, heart.papillary_mm, (-1, 1), strict=True):
-        length = np.float32(0.18 * heart.length_mm * abs(np.sin(direction)))
+        length = 0.18 * heart.length_mm * abs(math.sin(direction))
         middle = cut.apex - 0.42 * (cut.apex - cut.valve)
         edge = ellipse_distance(cut.along - middle, cut.across - side * (0.85 * cut.inner - size), length + size, size)
         canvas.paint(edge, muscle)

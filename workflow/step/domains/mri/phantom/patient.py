@@ -56,7 +56,7 @@ def simulate_magnitudes(
     grid: Grid,
     generator: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """Yield the magnitudes (time, y, x) of a patient's slices of `view`, relative to blood in the middle of the heart."""
+    """Yield the magnitudes (time, y, x) of a patient's slices of `view`, relative to blood in the heart's middle."""
     state = contraction(patient.beat, settings.frames)
     shading = surface_shading(grid, patient.signal.reach_mm)
     for number in range(n_slices):

@@ -9,7 +9,7 @@ from step.errors import InputError
 
 
 @dataclass(frozen=True)
-class Flow:
+class OpticalFlow:
     """Displacements between neighbouring frames, in pixels.
 
     Both are float32 tensors (time - 1, 2, y, x); component 0 is along x, component 1 along y. The pixel p of frame t
@@ -20,36 +20,36 @@ class Flow:
     backward: torch.Tensor
 
 
-def resized(flow: Flow, height: int, width: int) -> Flow:
-    """Return `flow` on a grid of `height` x `width` pixels over the same frame, displacements in the new pixels.
+def resized(optical_flow: OpticalFlow, height: int, width: int) -> OpticalFlow:
+    """Return `optical_flow` on a grid of `height` x `width` pixels over the same frame, displacements in new pixels.
 
     The displacement of a new pixel is the average over the old pixels that it covers, scaled by the ratio of the
     sizes. Pixel centres are at integers and a frame reaches from -1/2 to size - 1/2, so that position x becomes
     ``(x + 1/2) * ratio - 1/2``.
     """
-    return Flow(_resized(flow.forward, height, width), _resized(flow.backward, height, width))
+    return OpticalFlow(_resized(optical_flow.forward, height, width), _resized(optical_flow.backward, height, width))
 
 
-def flow_of_latents(flow: Flow | None, latent_shape: tuple[int, int, int, int]) -> Flow:
-    """Return the `flow` of a video on the grid of its latents of `latent_shape` (time, latent_channel, y, x).
+def optical_flow_of_latents(optical_flow: OpticalFlow | None, latent_shape: tuple[int, int, int, int]) -> OpticalFlow:
+    """Return the `optical_flow` of a video on the grid of its latents of `latent_shape` (time, latent_channel, y, x).
 
-    Raises `InputError` where there is no flow, or it is of another number of frames, or not finite.
+    Raises `InputError` where there is no optical flow, or it is of another number of frames, or not finite.
     """
     n_frames, _, height, width = latent_shape
-    if flow is None:
+    if optical_flow is None:
         raise InputError(
             "noise.source needs the optical flow of the video and got none; "
             "give it one, or set noise.source to independent or batch_consistent"
         )
-    for name, displacements in (("forward", flow.forward), ("backward", flow.backward)):
+    for name, displacements in (("forward", optical_flow.forward), ("backward", optical_flow.backward)):
         if len(displacements) != n_frames - 1:
             raise InputError(
-                f"the {name} flow joins {len(displacements) + 1} frames, the prior's latents have {n_frames}; "
+                f"the {name} optical flow joins {len(displacements) + 1} frames, the prior's latents have {n_frames}; "
                 "estimate it from a video of as many frames"
             )
         if not torch.isfinite(displacements).all():
-            raise InputError(f"the {name} flow holds values that are not finite; estimate it again")
-    return resized(flow, height, width)
+            raise InputError(f"the {name} optical flow holds values that are not finite; estimate it again")
+    return resized(optical_flow, height, width)
 
 
 def _resized(displacements: torch.Tensor, height: int, width: int) -> torch.Tensor:

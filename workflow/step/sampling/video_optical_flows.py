@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from step.config.sections import Section
 from step.config.study import Config
-from step.config.tasks import Flow, MeasurementOfDomain
+from step.config.tasks import MeasurementOfDomain, OpticalFlow
 from step.config.views import Display
 from step.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from step.io.flows import VideoFlow
     from step.io.learned_weights import LearnedWeights
+    from step.io.optical_flows import VideoOpticalFlow
     from step.optical_flow.estimators import Estimator
 
 log = logging.getLogger(__name__)
@@ -24,23 +24,25 @@ log = logging.getLogger(__name__)
 TV_L1 = "TV-L1"
 
 
-class FlowSettings(Section):
-    """What the flow is estimated from and how."""
+class OpticalFlowSettings(Section):
+    """What the optical flow is estimated from and how."""
 
-    flow: Flow
-    measurement: MeasurementOfDomain | None  # null unless the flow is that of its backprojection, and so the shape
+    optical_flow: OpticalFlow
+    measurement: MeasurementOfDomain | None  # null unless its backprojection is followed, and so the shape
     shape: tuple[int, int, int, int] | None  # time, channel, y, x
     display: Display
 
 
-def flow_settings(config: Config, task: str) -> FlowSettings:
-    """Return the settings of the flow of `task`; raises `InputError` where it has none."""
+def optical_flow_settings(config: Config, task: str) -> OpticalFlowSettings:
+    """Return the settings of the optical flow of `task`; raises `InputError` where it has none."""
     chosen = config.tasks[task]
-    if chosen.flow is None:
-        raise InputError(f"task {task} has no flow, which its methods move noise with; give it tasks.{task}.flow")
-    video, inverse = config.video_format(chosen.domain), chosen.flow.source == "backprojection"
-    return FlowSettings(
-        flow=chosen.flow,
+    if chosen.optical_flow is None:
+        raise InputError(
+            f"task {task} has no optical flow, which its methods move noise with; give it tasks.{task}.optical_flow"
+        )
+    video, inverse = config.video_format(chosen.domain), chosen.optical_flow.source == "backprojection"
+    return OpticalFlowSettings(
+        optical_flow=chosen.optical_flow,
         measurement=config.measurement_of(task) if inverse else None,
         shape=(video.frames, video.channels, video.resolution, video.resolution) if inverse else None,
         display=video.display,
@@ -48,10 +50,10 @@ def flow_settings(config: Config, task: str) -> FlowSettings:
 
 
 @dataclass(frozen=True)
-class EstimatedFlows:
-    """The flows of some videos, and what they were estimated by."""
+class EstimatedOpticalFlows:
+    """The optical flows of some videos, and what they were estimated by."""
 
-    flows: "list[VideoFlow]"
+    optical_flows: "list[VideoOpticalFlow]"
     estimator: str  # in the words of tables, which say why it is not RAFT where it should be
     end_point_error_px: float  # where the motion is known: on a rotated and shifted texture
     texture_side: int  # of that, pixels
@@ -62,26 +64,28 @@ class EstimatedFlows:
         return not self.estimator.startswith(TV_L1)
 
 
-def flows_of_files(files: Sequence[Path], weights: "LearnedWeights | None", settings: FlowSettings) -> EstimatedFlows:
-    """Return the flow of the video in each of `files`: truths, or measurements whose backprojection is followed.
+def optical_flows_of_files(
+    files: Sequence[Path], weights: "LearnedWeights | None", settings: OpticalFlowSettings
+) -> EstimatedOpticalFlows:
+    """Return the optical flow of the video in each of `files`: truths, or measurements, then of their backprojection.
 
     Without `weights` of RAFT, None or missing, the estimator is TV-L1. Raises `InputError` for a file of something
     else, or a video of a single frame.
     """
-    from step.io.flows import VideoFlow
-    from step.optical_flow.estimators import check_estimator, estimate_flow
+    from step.io.optical_flows import VideoOpticalFlow
+    from step.optical_flow.estimators import check_estimator, estimate_optical_flow
     from step.progress import track
 
-    name, estimator = _estimator(weights, settings.flow)
-    flows = []
+    name, estimator = _estimator(weights, settings.optical_flow)
+    optical_flows = []
     for path in track(files, "optical flow", "video"):
         frames = _frames(path, settings)
-        flows.append(VideoFlow(path.stem, *estimate_flow(frames, estimator)))
+        optical_flows.append(VideoOpticalFlow(path.stem, *estimate_optical_flow(frames, estimator)))
     size = min(frames.shape[1:])
-    return EstimatedFlows(flows, name, check_estimator(estimator, size), size)
+    return EstimatedOpticalFlows(optical_flows, name, check_estimator(estimator, size), size)
 
 
-def _frames(path: Path, settings: FlowSettings) -> "np.ndarray":
+def _frames(path: Path, settings: OpticalFlowSettings) -> "np.ndarray":
     """Return the frames (time, y, x) in [0, 1] whose motion is estimated, of the measurement or truth in `path`."""
     from step.io.reconstructions import read_measurement
     from step.io.truths import read_truth
@@ -98,17 +102,17 @@ def _frames(path: Path, settings: FlowSettings) -> "np.ndarray":
     return to_unit_range(video, video, settings.display)
 
 
-def _estimator(weights: "LearnedWeights | None", flow: Flow) -> "tuple[str, Estimator]":
+def _estimator(weights: "LearnedWeights | None", optical_flow: OpticalFlow) -> "tuple[str, Estimator]":
     """Return the estimator and its name in tables, which says why it is not RAFT where it should be."""
     import torch
 
     from step.optical_flow.estimators import raft_estimator, tvl1_estimator
 
-    if flow.estimator == "tvl1":
-        return TV_L1, tvl1_estimator(flow.tvl1)
+    if optical_flow.estimator == "tvl1":
+        return TV_L1, tvl1_estimator(optical_flow.tvl1)
     reason = "no weights given" if weights is None else weights.missing
     if weights is not None and not reason:
         log.info("RAFT: %s", weights.description)
         return "RAFT", raft_estimator(weights.tensors, "cuda" if torch.cuda.is_available() else "cpu")
-    log.warning("no RAFT: %s; the flow is estimated by TV-L1", reason)
-    return f"{TV_L1} (no RAFT: {reason})", tvl1_estimator(flow.tvl1)
+    log.warning("no RAFT: %s; the optical flow is estimated by TV-L1", reason)
+    return f"{TV_L1} (no RAFT: {reason})", tvl1_estimator(optical_flow.tvl1)

@@ -14,7 +14,7 @@ from step.figures import style
 from step.figures.scales import evenly_spaced
 from step.figures.vectors import colour_vectors, plot_wheel
 from step.io.arrays import write_arrays
-from step.io.flows import VideoFlow, read_flow_attributes, read_flows
+from step.io.optical_flows import VideoOpticalFlow, read_optical_flow_attributes, read_optical_flows
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 from step.products import About, Numbers, Pictures, Truth
@@ -34,32 +34,35 @@ select = view_of_task
 
 @dataclass(frozen=True)
 class Files:
-    """One video and its flow."""
+    """One video and its optical flow."""
 
     truth: Truth
-    flow: Annotated[Path, About(help="flows, the video's among them, HDF5")]
+    optical_flow: Annotated[Path, About(help="optical flows, the video's among them, HDF5")]
     output: Pictures
     data: Numbers
 
 
 def plot(files: Files, settings: ViewSettings) -> None:
-    """Write the picture and its numbers; raises `InputError` where truth or flow lacks, or they do not fit."""
+    """Write the picture and its numbers; raises `InputError` where truth or optical flow lacks, or they do not fit."""
     name = files.truth.stem
     truth = read_truth(files.truth, name)
-    flow, attributes = read_flows(files.flow, [name])[name], read_flow_attributes(files.flow)
+    optical_flow = read_optical_flows(files.optical_flow, [name])[name]
+    attributes = read_optical_flow_attributes(files.optical_flow)
     n_frames, _, height, width = truth.shape
-    if flow.forward.shape != (n_frames - 1, 2, height, width):
-        shapes = f"{flow.forward.shape}, its video {truth.shape}"
-        raise InputError(f"{files.flow}: the flow of {name} is {shapes}; run the flow stage again")
+    if optical_flow.forward.shape != (n_frames - 1, 2, height, width):
+        shapes = f"{optical_flow.forward.shape}, its video {truth.shape}"
+        raise InputError(
+            f"{files.optical_flow}: the optical flow of {name} is {shapes}; run the optical_flow stage again"
+        )
     frames = to_unit_range(truth, truth, settings.display)
-    origin, error_px = cast(tuple[str, float], (attributes["flow"], attributes["end_point_error_px"]))
-    picture = see_flow(frames, flow, origin, error_px)
-    style.save_figure(plot_flow(picture, settings.display), files.output)
-    write_flow_data(picture, files.data)
+    origin, error_px = cast(tuple[str, float], (attributes["optical_flow"], attributes["end_point_error_px"]))
+    picture = see_optical_flow(frames, optical_flow, origin, error_px)
+    style.save_figure(plot_optical_flow(picture, settings.display), files.output)
+    write_optical_flow_data(picture, files.data)
 
 
 @dataclass(frozen=True)
-class FlowPicture:
+class OpticalFlowPicture:
     """The numbers of the picture; a column for each of some pairs of frames t and t + 1."""
 
     title: str
@@ -71,20 +74,23 @@ class FlowPicture:
 
     @property
     def largest(self) -> float:
-        """The largest displacement of both flows, pixels per frame."""
+        """The largest displacement of both optical flows, pixels per frame."""
         return float(np.linalg.norm([self.forward, self.backward], axis=2).max())
 
 
-def see_flow(truth: np.ndarray, flow: VideoFlow, origin: str, end_point_error_px: float) -> FlowPicture:
-    """Return what the picture shows of `flow`, next to `truth` (time, y, x) in [0, 1].
+def see_optical_flow(
+    truth: np.ndarray, optical_flow: VideoOpticalFlow, origin: str, end_point_error_px: float
+) -> OpticalFlowPicture:
+    """Return what the picture shows of `optical_flow`, next to `truth` (time, y, x) in [0, 1].
 
-    `origin` says what the flow was estimated from and how; `end_point_error_px` is the estimator's where the motion
-    is known.
+    `origin` says what the optical flow was estimated from and how; `end_point_error_px` is the estimator's where the
+    motion is known.
     """
     pairs = pairs_shown(truth)
-    forward, backward = flow.forward[pairs], flow.backward[pairs]
-    return FlowPicture(
-        title=f"flow of {origin}\nits end-point error on a rotated and shifted texture: {end_point_error_px:.2f} pixel",
+    forward, backward = optical_flow.forward[pairs], optical_flow.backward[pairs]
+    return OpticalFlowPicture(
+        title=f"optical flow of {origin}\n"
+        f"its end-point error on a rotated and shifted texture: {end_point_error_px:.2f} pixel",
         pairs=pairs,
         frames=truth[pairs],
         forward=forward,
@@ -116,10 +122,10 @@ def inconsistency(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     return np.linalg.norm(forward + np.stack(returned), axis=0)
 
 
-def plot_flow(picture: FlowPicture, display: str) -> Figure:
-    """Return the picture: rows for the frame with the flow's arrows, the flows' colours, and their disagreement."""
+def plot_optical_flow(picture: OpticalFlowPicture, display: str) -> Figure:
+    """Return the picture: rows for the frame with arrows, the colours of both directions, and their disagreement."""
     n_columns = len(picture.pairs)
-    colours, wheel = colour_flows(picture)
+    colours, wheel = colour_optical_flows(picture)
     with style.styled():
         figure = style.new_figure(figsize=(PANEL_INCHES * (n_columns + 1) + 1.0, 4 * PANEL_INCHES + 0.9))
         figure.suptitle(picture.title, fontsize=8)
@@ -131,7 +137,7 @@ def plot_flow(picture: FlowPicture, display: str) -> Figure:
                 axes[row, column].imshow(direction[column])
             distance = _plot_inconsistency(axes[3, column], picture, column)
             _label(axes[:4, column], first=column == 0)
-        for row, place in ((0, "frame t, forward flow"), (1, "forward, t to t + 1"), (2, "backward, t + 1 to t")):
+        for row, place in ((0, "frame t, forward"), (1, "forward, t to t + 1"), (2, "backward, t + 1 to t")):
             axes[row, 0].set_ylabel(f"{place}\ny [pixel]")
         axes[3, 0].set_ylabel("there and back\ny [pixel]")
         for row, image, text in (
@@ -150,17 +156,17 @@ def plot_flow(picture: FlowPicture, display: str) -> Figure:
     return figure
 
 
-def colour_flows(picture: FlowPicture) -> tuple[np.ndarray, np.ndarray]:
-    """Return the colours (2, column, y, x, 3), uint8, of the flows forward and backward, and those of the wheel."""
+def colour_optical_flows(picture: OpticalFlowPicture) -> tuple[np.ndarray, np.ndarray]:
+    """Return the colours (2, column, y, x, 3), uint8, of the optical flow in both directions, and of the wheel."""
     return colour_vectors(np.stack([picture.forward, picture.backward]), picture.largest)
 
 
-def write_flow_data(picture: FlowPicture, path: Path) -> None:
-    """Write the numbers of the picture to `path` (.npz), by the names of `FlowPicture`."""
+def write_optical_flow_data(picture: OpticalFlowPicture, path: Path) -> None:
+    """Write the numbers of the picture to `path` (.npz), by the names of `OpticalFlowPicture`."""
     write_arrays(path, asdict(picture))
 
 
-def _plot_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> AxesImage:
+def _plot_frame(axes: Axes, picture: OpticalFlowPicture, column: int, display: str) -> AxesImage:
     """Plot the frame with arrows in its own pixels; one that stays is a dot."""
     step = max(1, max(picture.frames.shape[1:]) // ARROWS)
     chosen = (slice(step // 2, None, step),) * 2
@@ -186,7 +192,7 @@ def _plot_frame(axes: Axes, picture: FlowPicture, column: int, display: str) -> 
     return axes.imshow(picture.frames[column], cmap=style.BRIGHTNESS_COLOURS[display], vmin=0, vmax=1)
 
 
-def _plot_inconsistency(axes: Axes, picture: FlowPicture, column: int) -> AxesImage:
+def _plot_inconsistency(axes: Axes, picture: OpticalFlowPicture, column: int) -> AxesImage:
     largest = picture.inconsistency.max()
     return axes.imshow(picture.inconsistency[column], cmap=style.ERROR_COLOURS, vmin=0, vmax=largest or 1)
 
