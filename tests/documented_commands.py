@@ -28,6 +28,7 @@ OBSERVATIONS = (
     "::test_measured_data_end_in_samples_chi_squares_pictures_and_the_formats_of_their_field"
 )
 TUNING = "tests/workflow/test_own_sampler.py::test_it_is_tuned_by_its_own_settings"
+CLASSICAL = "tests/workflow/test_own_classical.py::test_it_is_tuned_without_a_prior"
 FIGURES = "tests/workflow/test_graph.py::test_each_figure_of_the_paper_can_be_asked_for_alone"
 WEIGHTS = "tests/workflow/test_graph.py::test_the_networks_of_others_can_be_fetched_ahead"
 RESULTS = "tests/workflow/test_results_pages.py::test_a_study_fills_the_places_of_its_results_and_only_these"
@@ -62,6 +63,7 @@ RUN_BY = {
     "snakemake --profile demo posteriors": STUDY,
     "snakemake --profile demo ablations": STUDY,
     "snakemake --profile demo tuning": TUNING,
+    "snakemake --profile demo results/demo/mri8/tuning/low_rank_sparse/tuned.yaml": CLASSICAL,
     "snakemake --profile demo benchmark": BENCHMARK,
     "snakemake --profile demo figure5": FIGURES,
     "snakemake --profile demo results_pages": RESULTS,

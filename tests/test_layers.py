@@ -19,7 +19,7 @@ LAYERS = (
     {"io", "physics", "diffusion", "optical_flow", "products"},
     {"domains", "prepare", "models"},
     {"observations"},
-    {"training", "sampling"},
+    {"training", "sampling", "classical"},
     {"description", "metrics", "reconstruct", "references"},
     {"posterior", "benchmark"},
     {"figures", "tuning"},
@@ -40,6 +40,7 @@ FORBIDDEN = {
     "benchmark": {"training", "models"},
     "tables": {"training", "sampling", "models", "domains", "prepare"},
     "sampling": {"models", "domains", "prepare"},
+    "classical": {"diffusion", "models", "domains", "prepare"},
 }
 HEAVY = (
     "torch",
@@ -152,6 +153,7 @@ def test_planning_the_workflow_and_reading_the_help_load_nothing_heavy():
         "step.observations.eht",
         "step.config.study",
         "step.models.architectures",
+        "step.classical.modules",
         "step.sampling.named_files",
         "step.config.plan",
         "step.provenance",

@@ -119,7 +119,7 @@ def run_reference(name: str, config: Config, measurements: list[str], output) ->
 
 @pytest.mark.slow
 def test_references_become_a_table_with_one_row_each(config, measurements, no_weights, tmp_path, capsys):
-    names = ["zero_filled", "total_variation", "static"]
+    names = ["zero_filled", "total_variation", "low_rank_sparse", "static"]
     for name in names:
         assert run_reference(name, config, measurements, tmp_path / f"{name}.h5") == 0
         arguments = ["--measurements", *measurements, "--truths", *truths_of(measurements)]
@@ -136,7 +136,8 @@ def test_references_become_a_table_with_one_row_each(config, measurements, no_we
     with (tmp_path / "metrics.csv").open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
     assert list(rows) == names
-    assert float(rows["total_variation"]["psnr"]) > float(rows["static"]["psnr"])
+    for classical in ("total_variation", "low_rank_sparse"):
+        assert float(rows[classical]["psnr"]) > float(rows["static"]["psnr"])
     assert float(rows["zero_filled"]["data_misfit"]) < 1e-6  # it has all the measured lines as they are
     assert math.isnan(float(rows["static"]["difference_correlation"]))
     assert {row["videos"] for row in rows.values()} == {"2"}
@@ -301,11 +302,12 @@ def test_the_autoencoder_reference_asks_for_its_folder(config, measurements, tmp
 def test_settings_hold_just_what_a_reference_uses(config):
     settings = {name: reference.select(config, TASK, name) for name in config.tasks[TASK].references}
     assert settings["static"].measurement is None
-    assert settings["vae"].total_variation is None
-    assert settings["total_variation"].total_variation == config.tasks[TASK].total_variation
+    assert settings["vae"].classical is None
+    for name in ("total_variation", "low_rank_sparse"):
+        assert settings[name].classical.model_dump() == config.tasks[TASK].classical[name].model_dump()
     for chosen in settings.values():
         assert parse_settings(dump_settings(chosen), reference.Settings) == chosen
-    with pytest.raises(InputError, match="there is no reference 'zerofilled'"):
+    with pytest.raises(InputError, match=f"{TASK} has no reference 'zerofilled'; give one of zero_filled, dirty"):
         reference.select(config, TASK, "zerofilled")
 
 

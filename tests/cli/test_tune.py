@@ -20,7 +20,8 @@ from step.io.tables import read_table
 from step.io.truths import write_truth
 from step.prepare.settings import SplitSettings
 from step.prepare.split import Candidate, split_videos
-from step.tuning.validation import VALIDATION_VIDEO, search_key
+from step.tuning.outcome import VALIDATION_VIDEO
+from step.tuning.validation import sampling_key
 
 SHAPE = (12, 2, 8, 8)  # time, channel, y, x
 TASK = "mri8"
@@ -271,7 +272,7 @@ def test_more_trials_go_on_and_another_study_starts_anew(tmp_path, config, prior
 def test_other_weights_measurements_or_truths_start_anew(tmp_path, config, priors, measurements):
     def key() -> str:
         files = [*measurements, *(truth_of(file) for file in measurements)]
-        return search_key(tune.select(config, TASK), files, (tmp_path / "vae", tmp_path / "unet"))
+        return sampling_key(tune.select(config, TASK), files, (tmp_path / "vae", tmp_path / "unet"))
 
     for folder in ("vae", "unet"):
         (tmp_path / folder).mkdir()

@@ -22,6 +22,10 @@ BAD = {  # what is wrong: the YAML, and the key that the editor marks
     "text for a number": ("data: {mri: {resolution: large}}", "data.mri.resolution"),
     "a name that is no file's": ("tasks: {'A b': {domain: mri}}", "tasks"),
     "key of a known measurement": ("tasks: {mri8: {measurement: {model: mri, accel: 3}}}", "tasks.mri8.measurement"),
+    "key of a known classical reconstruction": (
+        "tasks: {mri8: {classical: {total_variation: {wieght: 1}}}}",
+        "tasks.mri8.classical.total_variation",
+    ),
     "key of a known noise": ("methods: {bis: {noise: {source: independent, le: 1}}}", "methods.bis.noise"),
 }
 
@@ -63,7 +67,8 @@ def test_what_the_study_refuses_an_editor_marks_where_it_stands(schema, tmp_path
 def test_modules_from_elsewhere_may_have_keys_of_their_own(schema):
     measurement = "tasks: {mine: {measurement: {model: my_package.lens, focus: 3}}}"
     noise = "methods: {mine: {noise: {source: my_package.noise, uses_optical_flow: true, colour: red}}}"
-    assert marked(schema, measurement) + marked(schema, noise) == []
+    classical = "tasks: {mine: {classical: {my_package.tikhonov: {damping: 3}}, references: [my_package.tikhonov]}}"
+    assert marked(schema, measurement) + marked(schema, noise) + marked(schema, classical) == []
 
 
 @pytest.mark.parametrize("file", OURS, ids=lambda file: file.name)

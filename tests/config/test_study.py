@@ -71,6 +71,31 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         "priors: {mri: {denoiser: {norm_groups: 24}}}",
         ["priors.mri.denoiser", "24", "128"],
     ),
+    "a reference that nothing makes": (
+        "tasks: {mri8: {references: [tikhonov]}}",
+        ["tasks.mri8", "references has 'tikhonov'", "classical has no settings of it"],
+    ),
+    "a setting of a classical reconstruction that is misspelt": (
+        "tasks: {mri8: {classical: {low_rank_sparse: {sparse_wieght: 0.1}}}}",
+        ["tasks.mri8.classical.low_rank_sparse.sparse_wieght", "unknown key"],
+    ),
+    "a setting of a classical reconstruction out of range": (
+        "tasks: {mri8: {classical: {total_variation: {weight: -1}}}}",
+        ["tasks.mri8.classical.total_variation.weight", "-1"],
+    ),
+    "a classical reconstruction called as another reference": (
+        "tasks: {mri8: {classical: {static: {}}}}",
+        ["tasks.mri8", "classical has 'static'", "rename"],
+    ),
+    "a classical reconstruction called as a method": (
+        "tasks: {mri8: {references: [bcs], classical: {bcs: {}}}}",
+        ["tasks.mri8.references", "'bcs'", "rename the method"],
+    ),
+    "multiples the wrong way round": (
+        "tuning: {classical: {total_variation: {weight: [1, 1]}}}",
+        ["tuning.classical.total_variation", "weight goes from 1 to 1"],
+    ),
+    "multiples of nothing": ("tuning: {classical: {tikhonov: {}}}", ["tuning.classical.tikhonov", "no setting"]),
     "no video to train on": (
         "data: {mri: {videos: 0}}",
         ["data.mri.videos", "0", "nothing to train on; raise it", "priors.mri.pretrained, which is null"],

@@ -31,7 +31,7 @@ def study(folder: Path) -> dict:
     data, task = (yaml.safe_load(text) for text in blocks(DOMAINS, "yaml"))
     like, priors = config["tasks"]["mri8"], config["priors"]["mri"]
     sampled = {name: like[name] for name in ("samples", "videos_per_job", "optical_flow", "samplers", "sampler")}
-    task["tasks"]["cells4"] |= {**sampled, "references": ["zero_filled", "static"], "total_variation": None}
+    task["tasks"]["cells4"] |= {**sampled, "references": ["zero_filled", "static"], "classical": {}}
     tour = {"tour": {"tasks": ["cells4"], "methods": ["bis", "step_joint"]}}
     return {**data, "priors": {"cells": priors}, **task, "targets": tour}
 

@@ -18,7 +18,7 @@ RESULTS = "results/miniature"
 WARPING = ["bilinear", "bicubic", "nearest", "integral", "gp_warp"]
 METHODS = ["bis", "bcs", *WARPING, "step_video", "step_joint"]
 ROWS = {
-    "mri8": [*METHODS, "zero_filled", "total_variation", "static", "vae"],
+    "mri8": [*METHODS, "zero_filled", "total_variation", "low_rank_sparse", "static", "vae"],
     "blackhole": [*METHODS, "dirty", "static", "vae"],
 }
 DOMAINS = {"mri8": "mri", "blackhole": "blackhole"}
@@ -34,8 +34,8 @@ TABLE = {
     "measure": 1,
     "optical_flow": 20,
     "sample": 9 * 20,
-    "reference": 4,
-    "evaluate": 13,
+    "reference": 5,
+    "evaluate": 14,
     "extract_features": 1,
     "tabulate": 1,
 }
@@ -55,7 +55,7 @@ EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation"
 REPORT = {"run_summary": 1, "front_page": 1, "report_study": 1}
 TOUR_REPORT = {"run_summary": 1, "front_page": 1, "report_tour": 1}
 # The tour shows four methods, none of which has an optical flow.
-TOUR = {"measure": 1, "sample": 4 * 20, "reference": 4, "evaluate": 8, "extract_features": 1, "tabulate_tour": 1}
+TOUR = {"measure": 1, "sample": 4 * 20, "reference": 5, "evaluate": 9, "extract_features": 1, "tabulate_tour": 1}
 BLACK_HOLE_TOUR = TOUR | {"reference": 3, "evaluate": 7}
 TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_animation": 1, "plot_movie": 4}
 
@@ -244,7 +244,13 @@ def test_tuning_measures_validation_videos_and_samples_no_test_video(project_cop
     run = project_copy.snakemake("-n", "tuning", overlays=(paper_overlay,))
     of_each = {"measure_validation": 1, "tune": 1, "plot_tuning": 1}
     priors = PRIORS | {"train_denoiser": 2}
-    assert run.jobs == total(DATA, BLACK_HOLE_DATA, priors, priors, of_each, of_each)
+    classical = {"tune_classical": 2, "plot_tuning_of_classical": 2}  # of the heart alone
+    assert run.jobs == total(DATA, BLACK_HOLE_DATA, priors, priors, of_each, of_each, classical)
+
+
+def test_tuning_a_classical_row_trains_nothing(project_copy, paper_overlay):
+    run = project_copy.snakemake("-n", "results/mri8/tuning/low_rank_sparse/tuned.yaml", overlays=(paper_overlay,))
+    assert run.jobs == total(DATA, {"measure_validation": 1, "tune_classical": 1})
 
 
 def test_the_benchmark_needs_no_result_and_measures_every_size_and_task(project_copy, paper_overlay):

@@ -99,11 +99,11 @@ def test_a_file_that_a_plug_in_measurement_names_is_an_input_of_every_job_that_b
         "step_joint",
         "coloured",
     ]
-    references = ["zero_filled", "total_variation", "static", "vae"]
+    references = ["zero_filled", "total_variation", "low_rank_sparse", "static", "vae"]
     expected = {"mri8/measure", "mri8/optical_flow/000", "mri8/calibration/coloured-000", "mri8/calibrate/coloured"}
     expected |= {f"mri8/sample/{row}-000" for row in rows}
     expected |= {f"mri8/evaluate/{row}" for row in [*rows, *references]}
-    expected |= {f"mri8/reference/{name}" for name in ("zero_filled", "total_variation")}
+    expected |= {f"mri8/reference/{name}" for name in ("zero_filled", "total_variation", "low_rank_sparse")}
     assert built == expected
 
 

@@ -92,13 +92,17 @@ class Domain:
 
     @property
     def from_references(self) -> Jobs:
-        of_each = {"reference": self.references} | of_rows(self.references)
-        return of_each | TABLES | {"plot_comparison": 1, "plot_movie": 1}
+        return of_references(self.references)
 
 
 def of_rows(number: int) -> Jobs:
     """Return the jobs that describe some rows of a table."""
     return {"evaluate": number}
+
+
+def of_references(number: int) -> Jobs:
+    """Return the jobs from some reference rows of a domain's table down."""
+    return {"reference": number, "plot_comparison": 1, "plot_movie": 1} | of_rows(number) | TABLES
 
 
 def of_methods(sampled: int) -> Jobs:
@@ -123,7 +127,7 @@ def of_evaluation(domain: "Domain") -> Jobs:
 
 
 # The scan is read without the training videos, the light curve of the night is not.
-HEART = Domain("mri", 4, {}, SCAN, SCAN)
+HEART = Domain("mri", 5, {}, SCAN, SCAN)
 BLACK_HOLE = Domain("blackhole", 3, {"plot_coverage": 1, "plot_dirty": 1}, NIGHT, FROM_NIGHT)
 
 CONFIG_EDITS = {
@@ -154,9 +158,10 @@ CONFIG_EDITS = {
     "tasks: {blackhole: {measurement: {start_utc_h: 12.55}}}": total(BLACK_HOLE.from_measure, FROM_NIGHT),
     "tasks: {mri8: {sampler: {mcmc: {steps: 3}}}}": total(FROM_SAMPLE, SCAN),
     "tasks: {mri8: {samples: 2}}": FROM_SAMPLE,
-    "tasks: {mri8: {total_variation: {weight: 0.1}}}": total(
-        {"reference": 1, "plot_comparison": 1, "plot_movie": 1}, of_rows(1), TABLES
-    ),
+    "tasks: {mri8: {classical: {total_variation: {weight: 0.1}}}}": of_references(1),
+    "tasks: {mri8: {classical: {low_rank_sparse: {sparse_weight: 0.1}}}}": of_references(1),
+    # Of a row that no table has.
+    "tasks: {mri8: {classical: {tikhonov: {weight: 1.0}}}}": NONE,
     "methods: {bcs: {noise: {source: independent}}}": total(of_methods(1), of_methods(1)),
     "methods: {integral: {noise: {subcells: 2}}}": total(of_methods(1), of_methods(1)),
     "tasks: {blackhole: {optical_flow: {tvl1: {attachment: 10.0}}}}": of_optical_flow(NONE),
@@ -180,7 +185,10 @@ LIBRARY_EDITS = {
     "physics/masks.py": total(HEART.from_measure, FROM_SCAN, {"plot_masks": 1}),
     "physics/simulate_observation.py": total(BLACK_HOLE.from_measure, FROM_NIGHT),
     "sampling/mcmc.py": total(FROM_SAMPLE, FROM_SAMPLE, SCAN, NIGHT),
-    "sampling/total_variation.py": total(HEART.from_references, BLACK_HOLE.from_references),
+    "classical/total_variation.py": of_references(1),
+    "classical/low_rank_sparse.py": of_references(1),
+    "classical/likelihood.py": of_references(2),
+    "classical/modules.py": total(HEART.from_references, BLACK_HOLE.from_references),
     "observations/eht.py": FROM_NIGHT,
     "observations/uvfits.py": FROM_NIGHT,
     # The comparison says the PSNR of what it shows.

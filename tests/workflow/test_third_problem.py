@@ -20,8 +20,10 @@ tasks:
     measurement: {model: deblurring, blur: 0.2, noise_level: 0.02}
     samples: 1
     videos_per_job: 2
-    references: [zero_filled, total_variation, static]
-    total_variation: {weight: 0.01, iterations: 2}
+    references: [zero_filled, total_variation, low_rank_sparse, static]
+    classical:
+      total_variation: {weight: 0.01, iterations: 2}
+      low_rank_sparse: {low_rank_weight: 0.01, sparse_weight: 0.001, iterations: 5}
     optical_flow:
       source: backprojection
       estimator: tvl1
@@ -54,8 +56,8 @@ JOBS = {
     "measure": 1,
     "optical_flow": 1,
     "sample": 9,
-    "reference": 3,
-    "evaluate": 12,
+    "reference": 4,
+    "evaluate": 13,
     "extract_features": 1,
     "tabulate": 1,
 }
@@ -76,12 +78,13 @@ def test_a_new_measurement_goes_through_the_graph_to_its_table(with_deblurring):
     with (copy.folder / table).open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
     warping = ["bilinear", "bicubic", "nearest", "integral", "gp_warp"]
-    references = ["zero_filled", "total_variation", "static"]
+    references = ["zero_filled", "total_variation", "low_rank_sparse", "static"]
     assert list(rows) == ["bis", "bcs", *warping, "step_video", "step_joint", *references]
     assert all(math.isfinite(float(row["psnr"])) for row in rows.values())
-    # The measurement is nearly the video, so the backprojection is close to it; and the classical one fits the data.
+    # The measurement is nearly the video, so the backprojection is close to it; and the classical ones fit the data.
     assert float(rows["zero_filled"]["psnr"]) > 15
-    assert float(rows["total_variation"]["data_misfit"]) < float(rows["zero_filled"]["data_misfit"])
+    for classical in ("total_variation", "low_rank_sparse"):
+        assert float(rows[classical]["data_misfit"]) < float(rows["zero_filled"]["data_misfit"])
 
 
 def test_an_edit_of_the_new_module_makes_its_jobs_stale_and_no_other(with_deblurring):
@@ -122,7 +125,7 @@ tasks:
     samples: 1
     videos_per_job: 2
     references: [dirty]
-    total_variation: null
+    classical: {{}}
     optical_flow: {optical_flow}
     sampler: {sampler}
     samplers: {{}}

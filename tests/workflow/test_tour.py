@@ -9,7 +9,7 @@ import pytest
 OVERLAYS = ("config/miniature.yaml",)
 METHODS = ["bcs", "step_joint"]
 ROWS = {
-    "mri8": [*METHODS, "zero_filled", "total_variation", "static", "vae"],
+    "mri8": [*METHODS, "zero_filled", "total_variation", "low_rank_sparse", "static", "vae"],
     "blackhole": [*METHODS, "dirty", "static", "vae"],
 }
 

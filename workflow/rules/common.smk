@@ -11,12 +11,14 @@
 #
 # Keywords choose what a stage is about: settings("sample", task=w.task, method=w.method). A mistake in the
 # configuration ends planning with one line (`checked`).
+import re
 import signal
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
+from step.classical import modules as classical_modules
 from step.cli import domains
 from step.cli.stages import open_stage
 from step.config.files import StudyFiles, made_of, sample_numbers, that_measure, words
@@ -94,8 +96,8 @@ wildcard_constraints:
     task="|".join(CONFIG.tasks),
     prior="image|video|joint",
     method="|".join(CONFIG.methods),
-    reference="|".join(REFERENCES),
-    row="|".join([*CONFIG.methods, *REFERENCES]),
+    reference="|".join(map(re.escape, REFERENCES)),
+    row="|".join(map(re.escape, [*CONFIG.methods, *REFERENCES])),
     observation="|".join(CONFIG.observations) or "none",
     posterior="|".join(CONFIG.posteriors) or "none",
     ablation="|".join(CONFIG.ablations) or "none",
@@ -194,6 +196,14 @@ def raw_files(w):
 def files_of_measurement(task):
     """Return the files that the measurement of a task is described in: whatever builds its forward model reads them."""
     return checked(named_files.files_of_measurement, CONFIG, task)
+
+
+@cache
+def files_of_reference(task, reference):
+    """Return the files that a reference row depends on: none of the truth's, else the measurement's and its own."""
+    if made_of(reference) == "truths":
+        return []
+    return files_of_measurement(task) + checked(classical_modules.files_of_reference, CONFIG, task, reference)
 
 
 @cache

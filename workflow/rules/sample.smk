@@ -68,7 +68,7 @@ rule sample:
 rule reference:
     input:
         videos=lambda w: RESULTS / w.task / made_of(w.reference),
-        described=lambda w: files_of_measurement(w.task) if made_of(w.reference) == "measurements" else [],
+        described=lambda w: files_of_reference(w.task, w.reference),
         # Only the passage through the autoencoder needs it.
         prior=lambda w: [RESULTS / domain_of(w.task) / "priors/autoencoder"] if w.reference == "vae" else [],
     output:

@@ -1,4 +1,5 @@
-# Validation videos -> settings of the sampler that suit them, as a configuration to overlay on the study's own.
+# Validation videos -> settings of the sampler, and of classical rows, that suit them, as configurations to overlay on
+# the study's own.
 
 
 use rule measure as measure_validation with:
@@ -78,6 +79,36 @@ rule tune:
         " --output {output.tuned:q} --table {output.trials:q}"
 
 
+# A classical reconstruction has no prior, so that it is tuned without a training.
+rule tune_classical:
+    input:
+        measurements=RESULTS / "{task}/tuning/measurements",
+        truths=RESULTS / "{task}/tuning/truths",
+        described=lambda w: files_of_reference(w.task, w.reference),
+    output:
+        tuned=RESULTS / "{task}/tuning/{reference}/tuned.yaml",
+        trials=RESULTS / "{task}/tuning/{reference}/trials.csv",
+    log:
+        RESULTS / "logs/{task}/tuning/{reference}/tune.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/tuning/{reference}/tune.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=1440,
+    params:
+        measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
+        truths=lambda w, input: [f"{input.truths}/{video}.h5" for video in validation_videos(w.task)],
+        state=lambda w: RESULTS / w.task / "tuning/.state",
+        settings=lambda w: settings("tune_classical", task=w.task, reference=w.reference),
+        code=lambda w: code("tune_classical", task=w.task, reference=w.reference),
+    shell:
+        "python -m step tune_classical --settings {params.settings:q} --log {log:q}"
+        " --measurements {params.measurements:q} --truths {params.truths:q} --state {params.state:q}"
+        " --output {output.tuned:q} --table {output.trials:q}"
+
+
 rule plot_tuning:
     input:
         RESULTS / "{task}/tuning/trials.csv",
@@ -95,3 +126,12 @@ rule plot_tuning:
         code=code("plot tuning"),
     shell:
         "python -m step plot tuning --settings {params.settings:q} --log {log:q} --trials {input:q} --output {output:q}"
+
+
+use rule plot_tuning as plot_tuning_of_classical with:
+    input:
+        RESULTS / "{task}/tuning/{reference}/trials.csv",
+    output:
+        multiext(str(RESULTS / "{task}/tuning/{reference}/trials"), ".png", ".pdf"),
+    log:
+        RESULTS / "logs/{task}/tuning/{reference}/plot.log",

@@ -87,6 +87,24 @@ class OutsideModel(Protocol):
         ...
 
 
+class ClassicalReconstruction(Protocol):
+    """How videos are reconstructed without a learned prior: a module of `step.classical`, or one of your own.
+
+    A task has its settings under `classical`, by the module's name, and names it among its `references`.
+    """
+
+    Settings: type
+    """The section (`step.config.sections.Section`) that checks its settings."""
+
+    def reconstruct(self, forward_model: ForwardModel, measurement: Measurement, settings: Any) -> torch.Tensor:
+        """Return the videos (batch, time, channel, y, x) of a measurement, each independent of the rest of the batch.
+
+        `forward_model` assumes the noise level 1: the errors that the data state, or, of a measurement with one level
+        for all data, the unit, so that ``-log p(y | x)`` is ``||A(x) - y||^2 / 2``.
+        """
+        ...
+
+
 @runtime_checkable
 class VideoPrior(Protocol):
     """A latent diffusion prior over videos.

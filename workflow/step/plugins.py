@@ -1,8 +1,8 @@
 """What the configuration names is a module, found here by its short name within a package or by its dotted name.
 
-A forward model, a noise source, a sampler, a metric, a descriptor, a format of measured data, a figure, a table, the
-architecture of a denoiser and a domain all plug in this way: ``measurement.model: mri`` is `step.physics.mri`, and
-``measurement.model: my_lab.camera`` is a module of your own.
+A forward model, a noise source, a sampler, a classical reconstruction, a metric, a descriptor, a format of measured
+data, a figure, a table, the architecture of a denoiser and a domain all plug in this way: ``measurement.model: mri`` is
+`step.physics.mri`, and ``measurement.model: my_lab.camera`` is a module of your own.
 """
 
 import re
@@ -57,6 +57,11 @@ def noise_source_name(source: str) -> str:
 def sampler_name(sampler: str) -> str:
     """Return the module that the `sampler` of a method names."""
     return module_called(sampler, "sampling", "sampler")
+
+
+def classical_name(reference: str) -> str:
+    """Return the module of a reference row that is a classical reconstruction."""
+    return module_called(reference, "classical", "references")
 
 
 def metric_name(metric: str) -> str:

@@ -1,8 +1,8 @@
 """Reconstruct videos without a diffusion prior, for the reference rows of the table.
 
-`zero_filled` and `dirty` are the forward model's backprojection, `total_variation` is the classical reconstruction.
-`static` and `vae` know the truth: they are its time average, repeated, and its passage through the
-autoencoder, and show what a method without motion, and a method with these latents, can score at best.
+`zero_filled` and `dirty` are the forward model's backprojection, the modules of `step.classical` and yours are
+classical reconstructions. `static` and `vae` know the truth: they are its time average, repeated, and its passage
+through the autoencoder, and show what a method without motion, and a method with these latents, can score at best.
 """
 
 import logging
@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from step.config.sections import Count, Name, Section
+from step.config.sections import AnySettings, Count, ModuleName, Name, Section
+from step.config.settings import modules_of_measurement
 from step.config.study import Config
-from step.config.tasks import MeasurementOfDomain, Reference, TotalVariation
+from step.config.tasks import OF_TRUTH, MeasurementOfDomain, Reference
 from step.errors import InputError
+from step.plugins import classical_name
 
 if TYPE_CHECKING:
     import torch
@@ -24,32 +26,37 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-USE_THE_MEASUREMENT = ("zero_filled", "dirty", "total_variation")
-
 
 class ReferenceSettings(Section):
     """What one reference uses; the rest is null."""
 
-    reference: Reference
+    reference: ModuleName
     domain: Name | None
     measurement: MeasurementOfDomain | None
     shape: tuple[int, int, int, int] | None  # time, channel, y, x; null where the truth says it
-    total_variation: TotalVariation | None
+    classical: AnySettings | None
     frames_per_chunk: Count | None  # of the autoencoder
 
+    @property
+    def modules(self) -> list[str]:
+        """The modules that are imported by name: of the measurement, and of a classical reconstruction."""
+        classical = [] if self.classical is None else [classical_name(self.reference)]
+        return [*modules_of_measurement(self), *classical]
 
-def reference_settings(config: Config, task: str, reference: Reference) -> ReferenceSettings:
+
+def reference_settings(config: Config, task: str, reference: str) -> ReferenceSettings:
     """Return the part of `config` that `reference` of `task` uses; raises `InputError` for an unknown one."""
-    if reference not in get_args(Reference):
-        raise InputError(f"there is no reference {reference!r}; give one of {', '.join(get_args(Reference))}")
-    chosen, measures = config.tasks[task], reference in USE_THE_MEASUREMENT
-    video = config.video_format(chosen.domain)
+    chosen, measures = config.tasks[task], reference not in OF_TRUTH
+    known = [*get_args(Reference), *chosen.classical]
+    if reference not in known:
+        raise InputError(f"{task} has no reference {reference!r}; give one of {', '.join(known)}")
+    video, classical = config.video_format(chosen.domain), chosen.classical.get(reference)
     return ReferenceSettings(
         reference=reference,
         domain=chosen.domain if reference == "vae" else None,
         measurement=config.measurement_of(task) if measures else None,
         shape=(video.frames, video.channels, video.resolution, video.resolution) if measures else None,
-        total_variation=chosen.total_variation if reference == "total_variation" else None,
+        classical=None if classical is None else AnySettings(**classical.model_dump()),
         frames_per_chunk=chosen.sampler.frames_per_chunk if reference == "vae" else None,
     )
 
@@ -60,7 +67,8 @@ def reconstruct_files(
     """Return the reference reconstruction, one sample, of the video in each of `files`.
 
     They are truths for `static` and `vae`, measurements for the others; `autoencoder` is the folder of the trained
-    one, for `vae`. Raises `InputError` where it lacks, or a file holds something else.
+    one, for `vae`. Raises `InputError` where it lacks, or a file holds something else, and `FloatingPointError` where a
+    classical reconstruction diverges.
     """
     from step.io.reconstructions import Reconstruction
     from step.progress import track
@@ -69,7 +77,7 @@ def reconstruct_files(
     if measurement is None or shape is None:
         reconstruct = _from_truth(autoencoder, settings)
     else:
-        reconstruct = _from_measurement(measurement, shape, settings.total_variation)
+        reconstruct = _from_measurement(measurement, shape, settings)
     reconstructions = []
     for path in track(files, settings.reference, "video"):
         log.info("%s of %s", settings.reference, path.stem)
@@ -78,22 +86,20 @@ def reconstruct_files(
 
 
 def _from_measurement(
-    measurement: MeasurementOfDomain, shape: tuple[int, int, int, int], chosen: TotalVariation | None
+    measurement: MeasurementOfDomain, shape: tuple[int, int, int, int], settings: ReferenceSettings
 ) -> "Reconstruct":
     """Return the function from a measurement's file to its backprojection, or to its classical reconstruction."""
+    from step.classical.modules import NOISE_LEVEL, build_classical
     from step.io.reconstructions import read_measurement
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
-    from step.sampling.total_variation import reconstruct_total_variation
 
-    # At noise level 1 the negative log-likelihood is ||A x - y||^2 / 2, to which the weight is relative.
-    forward_model = build_forward_model(measurement, shape, 1.0 if chosen else None)
+    classical = settings.classical and build_classical(settings.reference, settings.classical)
+    forward_model = build_forward_model(measurement, shape, NOISE_LEVEL if classical else None)
 
     def reconstruct(path: Path) -> "torch.Tensor":
         measured = to_tensors(read_measurement(path))
         check_measurement(measured, forward_model, shape, path)
-        if chosen is None:
-            return forward_model.backprojection(measured)
-        return reconstruct_total_variation(forward_model, measured, chosen.weight, chosen.iterations)
+        return classical(forward_model, measured) if classical else forward_model.backprojection(measured)
 
     return reconstruct
 

@@ -52,7 +52,7 @@ def _choices(config: Config) -> dict[str, list[str]]:
         "prior": ["autoencoder", *get_args(Method.model_fields["prior"].annotation)],
         "method": list(config.methods),
         "observation": list(config.observations),
-        "reference": list(get_args(Reference)),
+        "reference": [*get_args(Reference), *(name for task in config.tasks.values() for name in task.classical)],
         "network": list(get_args(Network)),
         "table": list(config.tables),
         "size": list(config.benchmark.sizes),

@@ -42,3 +42,12 @@ def add_weights(parser: argparse.ArgumentParser, network: str) -> None:
     """Declare `--weights` of the learned `network`, and `--checksums`, the table that they are compared with."""
     parser.add_argument("--weights", required=True, type=Path, metavar="FILE", help=f"the weights of {network}")
     parser.add_argument("--checksums", required=True, type=Path, metavar="CSV", help="table of the known files")
+
+
+def add_outcome(parser: argparse.ArgumentParser) -> None:
+    """Declare what a search writes."""
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder of what was tried, for later")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="YAML", help="the best settings, to overlay on the study's"
+    )
+    parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="what was tried, one row per trial")

@@ -1,21 +1,25 @@
 """Reconstruct videos without a diffusion prior, for the reference rows of the table.
 
-`zero_filled` and `dirty` are the forward model's backprojection, `total_variation` is the classical reconstruction.
-`static` and `vae` know the truth: they are its time average, repeated, and its passage through the
-autoencoder, and show what a method without motion, and a method with these latents, can score at best.
+`zero_filled` and `dirty` are the forward model's backprojection, the modules of `step.classical` and yours are
+classical reconstructions. `static` and `vae` know the truth: they are its time average, repeated, and its passage
+through the autoencoder, and show what a method without motion, and a method with these latents, can score at best.
 """
 
 import argparse
 from pathlib import Path
 
 from step.cli.files import add_measurements, add_truths
-from step.config.settings import dump_settings, modules_of_measurement
+from step.config.settings import dump_settings
 from step.errors import InputError
 from step.references import ReferenceSettings, reference_settings
 
 Settings = ReferenceSettings
 select = reference_settings
-modules = modules_of_measurement
+
+
+def modules(settings: ReferenceSettings) -> list[str]:
+    """Return the modules that the stage imports by name."""
+    return settings.modules
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -34,6 +34,7 @@ STAGES = (
     "calibrate",
     "generate",
     "tune",
+    "tune_classical",
     "bench",
     "run_summary",
     "export",

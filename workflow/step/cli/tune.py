@@ -5,14 +5,10 @@ tried is kept: the same command goes on after a kill, and so does one with more 
 """
 
 import argparse
-import logging
-from pathlib import Path
 
-from step.cli.files import add_truths
+from step.cli.files import add_outcome, add_truths
 from step.cli.sample import add_problem, read_files
 from step.tuning.validation import TuningSettings, tuning_settings
-
-log = logging.getLogger(__name__)
 
 Settings = TuningSettings
 select = tuning_settings
@@ -27,20 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     add_problem(parser)
     add_truths(parser)
-    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="folder of what was tried, for later")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="YAML", help="the best settings, to overlay on the study's"
-    )
-    parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="what was tried, one row per trial")
+    add_outcome(parser)
 
 
 def run(arguments: argparse.Namespace, settings: TuningSettings) -> None:
     """Write the settings and the table; raises `InputError` unless all measurements are of validation videos."""
-    from step.io.atomic import whole_file
-    from step.io.tables import write_table
     from step.io.truths import pair_truths, read_truth
     from step.training.loop import StopRequest
-    from step.tuning.validation import check_validation, search_key, searched_bounds, tune
+    from step.tuning.outcome import check_validation
+    from step.tuning.validation import sampling_key, searched_bounds, tune
 
     check_validation([*arguments.measurements, *arguments.truths])
     bounds = searched_bounds(settings)
@@ -48,11 +39,7 @@ def run(arguments: argparse.Namespace, settings: TuningSettings) -> None:
     truths = {path.stem: read_truth(true_path, path.stem) for path, true_path in pairs}
     problem = read_files(arguments, settings.sampling)
     files = [*arguments.measurements, *arguments.truths, *([arguments.optical_flow] if arguments.optical_flow else [])]
-    key = search_key(settings, files, (arguments.autoencoder, arguments.denoiser))
+    key = sampling_key(settings, files, (arguments.autoencoder, arguments.denoiser))
     with StopRequest() as stop:
         tuned = tune(problem, truths, bounds, settings, arguments.state / f"{key}.journal", lambda: stop.requested)
-    for line in tuned.verdict:
-        log.info(line)
-    write_table(arguments.table, tuned.rows)
-    with whole_file(arguments.output) as part:
-        part.write_text(tuned.overlay(arguments.output))
+    tuned.write(arguments.table, arguments.output)

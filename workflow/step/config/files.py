@@ -12,6 +12,7 @@ from step.config.observations import Observation
 from step.config.plan import held_out_videos, sample_ranges, sampling_shards, shards
 from step.config.posteriors import Posterior
 from step.config.study import Config
+from step.config.tasks import OF_TRUTH
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ class StudyFiles:
 
 def made_of(what: str) -> str:
     """Return which folder something is made of: the truths, or the measurements alone."""
-    return "truths" if what in ("truth", "static", "vae") else "measurements"
+    return "truths" if what in ("truth", *OF_TRUTH) else "measurements"
 
 
 def that_measure(rows: Iterable[str]) -> list[str]:

@@ -99,6 +99,10 @@ class Config(Section):
         for name in self.targets.tour.methods:
             if name not in self.methods:
                 raise ValueError(f"targets.tour.methods names {name!r}; the methods are {list(self.methods)}")
+        for name, task in self.tasks.items():
+            for row in task.references:
+                if row in self.methods:
+                    raise ValueError(f"tasks.{name}.references has {row!r}, as methods have; rename the method")
         warping = [name for name, method in self.methods.items() if method.uses_optical_flow]
         for name, task in self.tasks.items():
             if warping and task.optical_flow is None:

@@ -119,8 +119,13 @@ class Targets:
         ]
 
     def tuning_results(self, tasks: Iterable[str]) -> list[Path]:
-        """Return the tuned settings of some tasks, and what was tried."""
-        return [self.results / task / "tuning" / name for task in tasks for name in ["tuned.yaml", "trials.png"]]
+        """Return the tuned settings of some tasks, of sampler and classical rows, and what was tried."""
+        folders = [
+            self.results / task / "tuning" / row
+            for task in tasks
+            for row in ["", *(row for row in self.config.tasks[task].references if row in self.config.tuning.classical)]
+        ]
+        return [folder / name for folder in folders for name in ["tuned.yaml", "trials.png"]]
 
     def domain_results(self, tasks: Iterable[str]) -> list[Path]:
         """Return the pictures of the domains that some tasks belong to: losses of their priors, masks."""

@@ -1,10 +1,11 @@
 """The `tasks` and `methods` sections: what is measured and how it is reconstructed (Table 2)."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, Tag, model_validator
 
+from step.config.classical import ClassicalByModule
 from step.config.sections import (
     AnySettings,
     Count,
@@ -18,7 +19,11 @@ from step.config.sections import (
 )
 from step.plugins import forward_model_name, modules_of_functions
 
-Reference = Literal["zero_filled", "dirty", "total_variation", "static", "vae"]
+Reference = Literal["zero_filled", "dirty", "static", "vae"]
+"""The reference rows that are no classical reconstruction."""
+
+OF_TRUTH = ("static", "vae")
+"""Those that are made of the truths; all others, and those of classical reconstructions, of the measurements alone."""
 
 
 class Measurement(OpenSection):
@@ -233,15 +238,6 @@ class Sampler(Section):
         return self.model_copy(update={"frames_per_chunk": self.networks.frames_per_chunk})
 
 
-class TotalVariation(Section):
-    """The classical reference: isotropic total variation over time, y and x, by proximal gradient steps."""
-
-    weight: Positive = Field(
-        description="weight of the total variation against half the squared residual, in units of the video"
-    )
-    iterations: Count = Field(description="iterations of the outer loop")
-
-
 class TvL1(Section):
     """Dense optical flow by total variation and an L1 data term (Zach, Pock, Bischof 2007), from scikit-image."""
 
@@ -278,16 +274,28 @@ class Task(Section):
         "sampler's own `Settings` check them. Likelihood, networks, videos per batch and frames per chunk are those of "
         "`sampler` for all of them"
     )
-    references: tuple[Reference, ...] = Field(
+    references: tuple[Reference | ModuleName, ...] = Field(
         description="reference rows of the task's table, below the methods: `zero_filled` (MRI) and `dirty` (black "
-        "hole), the backprojection, and `total_variation` (linear measurements only) use the measurement alone; "
-        "`static` (the truth's time average) and `vae` (the truth through the autoencoder) use the truth"
+        "hole), the backprojection, and the names of classical reconstructions use the measurement alone; `static` "
+        "(the truth's time average) and `vae` (the truth through the autoencoder) use the truth"
     )
-    total_variation: TotalVariation | None = Field(description="null where `references` does not name it")
+    classical: ClassicalByModule = Field(
+        description="settings of classical reconstructions, by the module's name: one of `step.classical`, or any "
+        "importable one, with `Settings`, which check them, and `reconstruct`. Those that `references` does not name "
+        "are not made"
+    )
     optical_flow: OpticalFlow | None = Field(description="null where no method uses an optical flow")
 
     @model_validator(mode="after")
-    def _total_variation_is_described(self) -> "Task":
-        if "total_variation" in self.references and self.total_variation is None:
-            raise ValueError("references has total_variation, which needs the section total_variation; give it values")
+    def _references_are_known(self) -> "Task":
+        known = get_args(Reference)
+        for name in self.classical:
+            if name in known:
+                raise ValueError(f"classical has {name!r}, which another reference is called; rename the module")
+        for name in self.references:
+            if name not in known and name not in self.classical:
+                raise ValueError(
+                    f"references has {name!r}, which is none of {', '.join(known)}, and classical has no settings of "
+                    "it; add them, or take one of these"
+                )
         return self

@@ -1,10 +1,11 @@
-"""The `tuning` section: how settings of the sampler are searched on validation videos."""
+"""The `tuning` section: how settings of the sampler and of classical rows are searched on validation videos."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from step.config.sections import Count, Key, Name, Section
+from step.config.sections import Count, Key, ModuleName, Name, Section
 
 Below = Annotated[float, Field(gt=0, le=1)]
 Above = Annotated[float, Field(ge=1, allow_inf_nan=False)]
@@ -48,10 +49,33 @@ class Space(Section):
     def _something_is_searched(self) -> "Space":
         if not self.ranges:
             raise ValueError("all values are null; give one of them a range")
-        for name, (low, high) in self.ranges.items():
-            if low >= high:
-                raise ValueError(f"{name} goes from {low:g} to {high:g}; give the smaller one first")
+        _check_order(self.ranges)
         return self
+
+
+class Multiples(Section):
+    """Which settings of a classical reconstruction are searched: the smallest and largest multiple of each."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, tuple[Below, Above]]
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The smallest and largest multiple of each setting, by its name."""
+        return dict(self.__pydantic_extra__)
+
+    @model_validator(mode="after")
+    def _something_is_searched(self) -> "Multiples":
+        if not self.ranges:
+            raise ValueError("no setting has a range; give one of them the smallest and largest multiple of its value")
+        _check_order(self.ranges)
+        return self
+
+
+def _check_order(ranges: Mapping[str, tuple[float, float]]) -> None:
+    for name, (low, high) in ranges.items():
+        if low >= high:
+            raise ValueError(f"{name} goes from {low:g} to {high:g}; give the smaller one first")
 
 
 class Pruning(Section):
@@ -65,8 +89,8 @@ class Pruning(Section):
     videos: Count = Field(description="videos that every trial samples")
 
 
-class Search(Section):
-    """How values are searched."""
+class Budget(Section):
+    """How many sets of values a search tries."""
 
     trials: Count = Field(
         description="sets of values that are tried; the first is the task's own. A larger number goes on from what "
@@ -79,15 +103,25 @@ class Search(Section):
     pruning: Pruning | None = Field(
         description="when a trial is stopped before it has sampled all videos; null where none is"
     )
+
+
+class Search(Budget):
+    """How settings of the sampler are searched."""
+
     space: Space
 
 
 class Tuning(Search):
-    """Settings of the sampler that suit validation videos, apart from training and test: `snakemake tuning`."""
+    """Settings that suit validation videos, apart from training and test: `snakemake tuning`."""
 
     tasks: tuple[Name, ...] = Field(description="tasks that are tuned")
     method: Name = Field(description="the method whose samples are scored")
     videos: Count = Field(
         description="validation videos that are sampled in a trial, from the first on (paper: 3), all where there are "
         "fewer; the score is the mean of their PSNR"
+    )
+    classical: dict[ModuleName, Multiples] = Field(
+        description="for classical reconstructions, by the module's name: their settings that are searched, each with "
+        "the smallest and largest multiple of the task's own value, on a logarithmic scale. Of the tasks above those "
+        "rows are tuned that are among their `references`"
     )

@@ -31,6 +31,7 @@ METHOD_LABELS = {
     "zero_filled": "zero-filled",
     "dirty": "dirty video",
     "total_variation": "total variation",
+    "low_rank_sparse": "low rank\n+ sparse",
     "static": "static truth",
     "vae": "autoencoder",
 }
@@ -69,8 +70,8 @@ STYLE: dict[Any, Any] = {  # matplotlib's stubs know each of its keys
 
 
 def label(method: str) -> str:
-    """Return the paper's name of `method`, in at most two lines; another name is shown as it is."""
-    return METHOD_LABELS.get(method, method.replace("_", " "))
+    """Return the paper's name of `method`, in at most two lines; another name, or its last part, is shown as it is."""
+    return METHOD_LABELS.get(method, method.rpartition(".")[2].replace("_", " "))
 
 
 def styled() -> AbstractContextManager:

@@ -1,15 +1,16 @@
-"""What a search for settings of the sampler has tried."""
+"""What a search for settings has tried."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from step.config.tuning import Space
+from step.config.tuning import OWN
 from step.config.views import NoSettings, select_nothing
 from step.errors import InputError
 from step.figures import style
@@ -85,10 +86,12 @@ def read_trials(rows: Sequence[Mapping[str, str]], source: str) -> Trials:
     def column(name: str) -> np.ndarray:
         return np.array([float(row[name] or "nan") for row in rows])
 
+    columns = list(rows[0])
+    searched = takewhile(lambda name: not name.startswith("psnr"), columns[columns.index("state") + 1 :])
     return Trials(
         numbers=column("trial").astype(int),
         states=np.array([row["state"] for row in rows]),
-        values={name: column(name) for name in Space.model_fields if name in rows[0]},
+        values={name: column(name) for name in searched},
         psnr_db=column("estimated_psnr"),
         n_videos=sum(name.startswith("psnr_") for name in rows[0]),
     )
@@ -108,7 +111,7 @@ def plot_trials(trials: Trials) -> Figure:
         _plot_course(axes["course"], trials)
         for name, values in trials.values.items():
             _plot_against(axes[name], values, trials, colours)
-            axes[name].set_xlabel(LABELS[name])
+            axes[name].set_xlabel(LABELS.get(name, name.removeprefix(OWN).replace("_", " ")))
             axes[name].sharey(axes["course"])
             axes[name].tick_params(labelleft=name == next(iter(trials.values)))
             axes[name].tick_params("x", rotation=35)

@@ -15,7 +15,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from step.config.tuning import OWN, Pruning, Search, Space
+from step.config.tuning import OWN, Budget, Multiples, Pruning, Space
 from step.errors import InputError, Interrupted
 from step.progress import Progress
 from step.seeds import derive_seed
@@ -91,12 +91,29 @@ def bounds_around(start: Mapping[str, object], space: Space) -> dict[str, Bounds
     return bounds
 
 
+def multiples_around(start: Mapping[str, object], multiples: Multiples, key: str) -> dict[str, Bounds]:
+    """Return where each of `multiples` of the values `start` is searched.
+
+    Raises `InputError`, naming the `key` of the configuration, where `start` has no such number to be a multiple of.
+    """
+    bounds = {}
+    for name, (low, high) in multiples.ranges.items():
+        own = start.get(name)
+        if not isinstance(own, float) or own <= 0:
+            raise InputError(
+                f"{key}.{name} has a range, and the value {own!r} no multiples; search numbers above 0 that are not "
+                f"whole, of {[name for name, value in start.items() if isinstance(value, float)]}"
+            )
+        bounds[name] = Bounds(own * low, own * high, log=True)
+    return bounds
+
+
 def search(
     score: Score,
     videos: Sequence[str],
     start: Mapping[str, float],
     bounds: Mapping[str, Bounds],
-    settings: Search,
+    settings: Budget,
     seed: int,
     file: Path,
     stop_requested: Callable[[], bool],

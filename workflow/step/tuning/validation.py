@@ -3,9 +3,7 @@
 All trials sample the same videos with the same random numbers, so that they differ by their settings alone.
 """
 
-import hashlib
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from step.config.sampling import SampleSettings, sample_settings
 from step.config.sections import Section
-from step.config.settings import dump_settings
 from step.config.study import Config
 from step.config.tasks import AnySettings, Sampler
 from step.config.tuning import OWN, Search
 from step.config.views import Display
-from step.errors import InputError
+from step.tuning.outcome import Outcome, score, search_key
 
 if TYPE_CHECKING:
     import numpy as np
 
     from step.reconstruct import Problem
-    from step.tuning.search import Bounds, Trial
+    from step.tuning.search import Bounds
 
 log = logging.getLogger(__name__)
-
-VALIDATION_VIDEO = re.compile(r"validation\d+")
-"""What the split calls videos of which neither a prior has learned nor a result is reported."""
 
 SEARCHED_SECTIONS = ("mcmc", "likelihood")
 """The sections of a task's sampler whose values are searched; no key is in both."""
@@ -53,36 +47,16 @@ def tuning_settings(config: Config, task: str) -> TuningSettings:
     )
 
 
-def check_validation(files: Sequence[Path]) -> None:
-    """Raise `InputError` for a file that, by its name or by what it says itself, is not of a validation video."""
-    from step.io.reconstructions import read_attributes
-
-    for path in files:
-        for video in (path.stem, str(read_attributes(path).get("video", path.stem))):
-            if not VALIDATION_VIDEO.fullmatch(video):
-                raise InputError(
-                    f"{path} is of {video}; settings are chosen on validation videos alone, never on "
-                    "those that results are of: give files of validation000 on"
-                )
-
-
-def search_key(settings: TuningSettings, files: Sequence[Path], models: Sequence[Path]) -> str:
+def sampling_key(settings: TuningSettings, files: Sequence[Path], models: Sequence[Path]) -> str:
     """Return a name for a search: another one as soon as settings, code, `files` or weights differ.
 
     `files` are those of measurements, truths and optical flow, `models` the folders of the networks. The number of
     trials does not count: more of them go on from what was tried.
     """
     from step.io.model_folders import weights_digest
-    from step.provenance import code_digest
 
-    one_trial = settings.search.model_copy(update={"trials": 1})
-    parts = [
-        dump_settings(settings.model_copy(update={"search": one_trial})),
-        code_digest("step.cli.tune", *settings.sampling.modules),
-        *(f"{file.stem} {hashlib.blake2b(file.read_bytes()).hexdigest()}" for file in files),
-        *(weights_digest(model) for model in models),
-    ]
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+    one_trial = settings.model_copy(update={"search": settings.search.model_copy(update={"trials": 1})})
+    return search_key(one_trial, "step.cli.tune", settings.sampling.modules, files, *map(weights_digest, models))
 
 
 def searched_bounds(settings: TuningSettings) -> "dict[str, Bounds]":
@@ -126,91 +100,36 @@ def tune(
         state,
         stop_requested,
     )
-    return Tuned(settings.sampling, videos, trials)
+    return Tuned(videos, trials, settings.sampling)
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """The trials of a search, and what they come to."""
+class Tuned(Outcome):
+    """What a search for settings of the sampler comes to."""
 
     sampling: SampleSettings  # as the study has it
-    videos: Sequence[str]
-    trials: "Sequence[Trial]"  # the first is of the study's own values
-
-    @property
-    def verdict(self) -> list[str]:
-        """What the search came to, in lines of text."""
-        from step.tuning.search import best_trial
-
-        trials, videos = self.trials, self.videos
-        start, best = trials[0], best_trial(trials)
-        counts = {state: sum(trial.state == state for trial in trials) for state in ("complete", "pruned", "failed")}
-        if best is start:
-            found = "No trial is better: the best values are the study's own."
-        elif start.state == "complete":
-            found = f"The best, of trial {best.number}: {best.mean:.3f} dB, {best.mean - start.mean:+.3f} dB."
-        else:
-            found = f"The best, of trial {best.number}: {best.mean:.3f} dB."
-        began = f"{start.mean:.3f} dB" if start.state == "complete" else start.reason
-        return [
-            f"Mean PSNR over {', '.join(videos)} with the study's own values: {began}.",
-            found,
-            f"{len(trials)} trials: {counts['complete']} complete, {counts['pruned']} stopped early, "
-            f"{counts['failed']} failed.",
-            f"The best of {len(trials)} trials on {len(videos)} videos is in part luck, the more so the more trials "
-            "there are: expect less of it on other videos.",
-        ]
-
-    @property
-    def rows(self) -> list[dict[str, object]]:
-        """The table: one row per trial; PSNR in dB, of the videos that it sampled."""
-        from step.tuning.search import estimated_means
-
-        rows = []
-        for trial, estimate in zip(self.trials, estimated_means(self.trials), strict=True):
-            scores = dict(zip(self.videos, trial.scores, strict=False))
-            rows.append(
-                {"trial": trial.number, "state": trial.state}
-                | dict(trial.values)
-                | {f"psnr_{video}": scores.get(video) for video in self.videos}
-                | {"psnr": trial.mean if trial.state == "complete" else None, "estimated_psnr": estimate}
-                | {"seconds": trial.seconds, "reason": trial.reason}
-            )
-        return rows
 
     def overlay(self, path: Path) -> str:
-        """Return the configuration (YAML), to be written to `path`, that gives the task the best values.
-
-        Its comments say where they are from.
-        """
-        import yaml
-
+        """Return the configuration (YAML), to be written to `path`, with the best values; comments say its origin."""
         from step.tuning.search import best_trial
 
         method, values = self.sampling.method, best_trial(self.trials).values
         comment = [
             f"Settings of the sampler of {self.sampling.task}, tuned on validation videos with the {method.prior} "
             f"prior and {method.noise.source} noise.",
-            *self.verdict,
-            "All trials had the same random numbers. To use the values, lay this file over the study that was tuned, "
-            "last:",
-            f"snakemake --configfile STUDY.yaml {path}",
+            "All trials had the same random numbers.",
         ]
         sections: dict[str, object] = {"sampler": _by_section(self.sampling.sampler, values)}
         if _of_own(values):
             sections["samplers"] = {method.sampler: _of_own(values)}
-        overlay = {"tasks": {self.sampling.task: {name: section for name, section in sections.items() if section}}}
-        return "".join(f"# {line}\n" for line in comment) + yaml.safe_dump(overlay, sort_keys=False)
+        tasks = {self.sampling.task: {name: section for name, section in sections.items() if section}}
+        return self.as_overlay(comment, {"tasks": tasks}, path)
 
 
 def _psnr(
     problem: "Problem", settings: TuningSettings, values: Mapping[str, float], video: str, truth: "np.ndarray"
 ) -> float:
     """Return the PSNR, dB, of the first sample of `video` that is sampled with `values`."""
-    import numpy as np
-
-    from step.metrics.psnr import psnr
-    from step.physics.display import to_unit_range
     from step.reconstruct import sample_problem
 
     sampler, own = settings.sampling.sampler, settings.sampling.own
@@ -223,9 +142,7 @@ def _psnr(
     changed_own = own and AnySettings(**own.model_dump() | _of_own(values))
     tried = settings.sampling.model_copy(update={"sampler": alone, "own": changed_own})
     sample = sample_problem(problem, tried, [video], [0]).samples[video][0]
-    if not np.isfinite(sample).all():
-        raise FloatingPointError("the sample is not finite")
-    return psnr(to_unit_range(sample, truth, settings.display), to_unit_range(truth, truth, settings.display))
+    return score(sample, truth, settings.display)
 
 
 def _searchable(sampling: SampleSettings) -> dict[str, Any]:

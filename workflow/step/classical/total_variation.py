@@ -1,9 +1,11 @@
-"""The classical reference: least squares with total variation over time, y and x."""
+"""Least squares with total variation over time, y and x, of any linear measurement."""
 
 import numpy as np
 import torch
 from skimage.restoration import denoise_tv_chambolle
 
+from step.classical.likelihood import likelihood_gradient
+from step.config.classical import TotalVariation as Settings
 from step.contracts import ForwardModel, Measurement
 from step.progress import track
 
@@ -12,9 +14,7 @@ PROXIMAL_ITERATIONS = 50
 PROXIMAL_TOLERANCE = 1e-5
 
 
-def reconstruct_total_variation(
-    forward_model: ForwardModel, measurement: Measurement, weight: float, iterations: int
-) -> torch.Tensor:
+def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings: Settings) -> torch.Tensor:
     """Return the videos (batch, time, channel, y, x) that minimise ``-log p(y | x) + weight * TV(x)``.
 
     ``TV`` is isotropic over (time, y, x), one pixel and one frame counting alike, and is summed over
@@ -25,19 +25,12 @@ def reconstruct_total_variation(
     """
     video = forward_model.backprojection(measurement)
     leading, momentum = video, 1.0
-    for _ in track(range(iterations), "FISTA", "iteration"):
-        gradient = _likelihood_gradient(forward_model, leading, measurement)
-        previous, video = video, _total_variation_proximal(leading - gradient, weight)
+    for _ in track(range(settings.iterations), "FISTA", "iteration"):
+        gradient = likelihood_gradient(forward_model, leading, measurement)
+        previous, video = video, _total_variation_proximal(leading - gradient, settings.weight)
         previous_momentum, momentum = momentum, (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         leading = video + (previous_momentum - 1) / momentum * (video - previous)
     return video
-
-
-def _likelihood_gradient(forward_model: ForwardModel, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-    with torch.enable_grad():
-        video = video.detach().requires_grad_()
-        loss = forward_model.negative_log_likelihood(video, measurement).sum()
-        return torch.autograd.grad(loss, video)[0]
 
 
 def _total_variation_proximal(video: torch.Tensor, weight: float) -> torch.Tensor:
