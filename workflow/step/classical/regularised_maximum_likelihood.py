@@ -1,0 +1,230 @@
+"""Regularised maximum likelihood imaging of an interferometer's closures, as eht-imaging does it, of a whole video.
+
+Objective and regularisers are those of eht-imaging's imager (A. Chael et al., ApJ 857, 23 (2018)) and of its dynamical
+imaging (M. Johnson et al., ApJ 850, 172 (2017)), its schedule the one of the EHT's pipelines: images are blurred, and
+imaging begins from them again.
+
+Deviations from eht-imaging, whose `dynamical_imaging` takes no data but its own minimal closures with independent
+errors, at one time for each frame:
+
+* the data term is the forward model's likelihood, of all closures of a measurement, their covariance and the flux;
+* the gradient is automatic, of all frames at once;
+* a pixel's brightness is the logistic function of the variable, not the exponential: no more than 1, the brightest.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+from scipy.optimize import minimize
+
+from step.classical.imaging_regularisers import (
+    blur,
+    change_between_frames,
+    change_from_mean,
+    gull_skilling_entropy,
+    squared_centroid,
+    squared_total_variation,
+    total_variation,
+)
+from step.config.sections import Count, NonNegative, Positive, Section
+from step.contracts import ForwardModel, Measurement
+from step.errors import InputError
+from step.physics.vlbi import ClosureImaging
+from step.units import RAD_PER_UAS
+
+FWHM = math.sqrt(8 * math.log(2))
+"""The full width at half maximum of a Gaussian, in standard deviations."""
+
+FAINTEST = 1e-6
+"""The least brightness of a pixel that imaging begins from, and of the prior image relative to its brightest."""
+
+BRIGHTEST_MARGIN = 0.03
+"""By how much less than the brightest possible a pixel is that imaging begins from: the logistic function ends."""
+
+CORRECTIONS = 10
+"""Pairs of steps and gradients that L-BFGS keeps."""
+
+Objective = Callable[[torch.Tensor], torch.Tensor]
+"""From the brightness of all frames (time, y, x) to a number."""
+
+
+class Settings(Section):
+    """Regularised maximum likelihood imaging of closures (black hole), of all frames at once.
+
+    Weights are relative to ``-log p(y | x)``. Regularisers are those of eht-imaging, summed over frames, of frames in
+    units of the mean flux.
+    """
+
+    ring_diameter_uas: NonNegative = Field(
+        description="diameter of the ring that is the prior image, and where imaging begins, microarcsecond; 0 is a "
+        "Gaussian"
+    )
+    ring_width_uas: Positive = Field(
+        description="full width at half maximum of the ring, or of the Gaussian, microarcsecond"
+    )
+    ring_asymmetry: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="how much brighter than on average the ring is on its brightest side; on the other it is as much "
+        "fainter"
+    )
+    orientations: Count = Field(
+        description="sides that may be the brightest, evenly spaced: the data choose the prior image among them"
+    )
+    entropy: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the prior image (`gs`), which says where the "
+        "source is: closures do not"
+    )
+    total_variation: NonNegative = Field(description="weight of the total variation of each frame (`tv`)")
+    squared_total_variation: NonNegative = Field(
+        description="weight of the squared differences between pixels of each frame (`tv2`)"
+    )
+    centroid: NonNegative = Field(
+        description="weight of the squared distance of each frame's centroid from the middle, in beams (`cm`)"
+    )
+    beam_uas: Positive = Field(
+        description="the beam that `tv`, `tv2` and `cm` are in units of, so that they depend on no size of pixels, "
+        "microarcsecond"
+    )
+    between_frames: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the next, both blurred (`Rdt`)"
+    )
+    frame_blur_uas: NonNegative = Field(
+        description="full width at half maximum of that blur, microarcsecond: the source may move by so much"
+    )
+    from_mean: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the mean of all (`RdI`)"
+    )
+    static_iterations: Count = Field(description="iterations of the first image, the same for all frames but its flux")
+    static_outlier: Positive = Field(
+        description="squared residual, in units of its error, from which on a datum counts less and less for the first "
+        "image: what varies does not fit it"
+    )
+    rounds: Count = Field(description="how often the video is imaged, each time from the blurred result before")
+    iterations: Count = Field(description="iterations of each round")
+    blur_uas: NonNegative = Field(
+        description="full width at half maximum of the blur before the first round, microarcsecond; half of it before "
+        "the second, and so on"
+    )
+
+
+def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings: Settings) -> torch.Tensor:
+    """Return the videos (batch, time, 1, y, x), between -1 and 1, that minimise ``-log p(y | x) + sum_r w_r R_r(x)``.
+
+    The data are those of `measurement`, as the likelihood has them; the regularisers R_r those of
+    `imaging_regularisers`, weighted as `settings` say. The light curve sets the scale; frames without one take part in
+    its mean. The minimisation (L-BFGS) goes from the prior image to one image for all frames, by a likelihood that
+    forgives what does not fit, and from there to the video, in rounds. Raises `InputError` for an instrument that
+    measures no closures, and for a measurement without a light curve.
+    """
+    if not isinstance(forward_model, ClosureImaging):
+        raise InputError(
+            "regularised_maximum_likelihood images the closures of an interferometer (measurement.model vlbi), and the "
+            f"forward model is {type(forward_model).__name__}; take total_variation for a linear measurement"
+        )
+    n_videos = len(measurement["flux"])
+    one_by_one = ({name: array[n : n + 1] for name, array in measurement.items()} for n in range(n_videos))
+    return torch.stack([_reconstruct_video(forward_model, one, settings) for one in one_by_one])
+
+
+def _reconstruct_video(model: ClosureImaging, measurement: Measurement, settings: Settings) -> torch.Tensor:
+    """Return the video (time, 1, y, x) of a `measurement` of one."""
+    prepared = model.precompute(measurement, torch.float32)
+    flux = light_curve(measurement)
+    light = flux[:, None, None] / flux.mean()  # of a source that varies in flux alone
+
+    def static_misfit(image: torch.Tensor) -> torch.Tensor:
+        squares = model.residuals(as_video(light * image), prepared).square()
+        return settings.static_outlier * torch.log1p(squares / settings.static_outlier).sum() / 2
+
+    candidates = flux.mean() * prior_images(settings, model.n_pixels, model.pixel_rad).to(flux)
+    image = min(candidates, key=static_misfit)
+    penalty = regularisation(settings, light * image, model.pixel_rad)
+
+    def static_objective(image: torch.Tensor) -> torch.Tensor:
+        return static_misfit(image) + penalty(light * image)
+
+    def objective(frames: torch.Tensor) -> torch.Tensor:
+        return model.negative_log_likelihood(as_video(frames), prepared).sum() + penalty(frames)
+
+    pixel_uas = model.pixel_rad / RAD_PER_UAS
+    frames = light * minimise(static_objective, image, settings.static_iterations)
+    for number in range(settings.rounds):
+        blurred = blur(frames, settings.blur_uas / 2**number / FWHM / pixel_uas)
+        frames = minimise(objective, blurred, settings.iterations)
+    return as_video(frames)[0]
+
+
+def light_curve(measurement: Measurement) -> torch.Tensor:
+    """Return the flux (time,) of a `measurement` of one video; frames where it was not measured have the mean.
+
+    It is a tenth of the mean at least, since noise may leave nothing. Raises `InputError` where there is none.
+    """
+    flux, sigma = (measurement[name][0].to(torch.float32) for name in ("flux", "flux_sigma"))
+    mean = flux[sigma > 0].mean()
+    if not mean > 0:
+        raise InputError(
+            "the measurement has no flux, which sets the scale of a video for regularised_maximum_likelihood; give it "
+            "a light curve"
+        )
+    return torch.where(sigma > 0, flux, mean).clamp_min(mean / 10)
+
+
+def prior_images(settings: Settings, n_pixels: int, pixel_rad: float) -> torch.Tensor:
+    """Return the rings of `settings` in the middle of an image, bright on one side, (orientation, y, x).
+
+    Each has the sum 1. They are those that the EHT fits to closures (Event Horizon Telescope Collaboration, ApJL 930,
+    L15 (2022), the m-ring of order 1).
+    """
+    place_uas = pixel_rad / RAD_PER_UAS * (torch.arange(n_pixels) - (n_pixels - 1) / 2)
+    radius_uas = torch.hypot(place_uas[:, None], place_uas)
+    angle = torch.atan2(place_uas[:, None], place_uas)
+    brightest = 2 * torch.pi / settings.orientations * torch.arange(settings.orientations)[:, None, None]
+    distance = (radius_uas - settings.ring_diameter_uas / 2) / (settings.ring_width_uas / FWHM)
+    ring = (-distance.square() / 2).exp()
+    images = (ring * (1 + settings.ring_asymmetry * torch.cos(angle - brightest))).clamp_min(FAINTEST)
+    return images / images.sum(dim=(-2, -1), keepdim=True)
+
+
+def regularisation(settings: Settings, prior: torch.Tensor, pixel_rad: float) -> Objective:
+    """Return the weighted sum of the regularisers, in units of the mean flux of `prior` (time, y, x)."""
+    mean = prior.sum(dim=(-2, -1)).mean()
+    pixel_uas = pixel_rad / RAD_PER_UAS
+    beam_pixels = settings.beam_uas / pixel_uas
+    sigma_pixels = settings.frame_blur_uas / FWHM / pixel_uas
+    terms: list[tuple[float, Objective]] = [
+        (settings.entropy, lambda frames: gull_skilling_entropy(frames, prior / mean)),
+        (settings.total_variation, lambda frames: total_variation(frames, beam_pixels)),
+        (settings.squared_total_variation, lambda frames: squared_total_variation(frames, beam_pixels)),
+        (settings.centroid, lambda frames: squared_centroid(frames, beam_pixels)),
+        (settings.between_frames, lambda frames: change_between_frames(frames, sigma_pixels)),
+        (settings.from_mean, change_from_mean),
+    ]
+    used = [(weight, term) for weight, term in terms if weight > 0]
+    return lambda frames: sum((weight * term(frames / mean) for weight, term in used), start=frames.new_zeros(()))
+
+
+def minimise(objective: Objective, frames: torch.Tensor, iterations: int) -> torch.Tensor:
+    """Return the frames, each pixel between 0 and 1, that L-BFGS finds in so many `iterations` from `frames` on."""
+
+    def frames_of(logits: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(logits).to(frames).reshape(frames.shape)
+
+    def value_and_gradient(logits: np.ndarray) -> tuple[float, np.ndarray]:
+        with torch.enable_grad():
+            variable = frames_of(logits).requires_grad_()
+            value = objective(variable.sigmoid())
+            gradient = torch.autograd.grad(value, variable)[0]
+        return value.item(), gradient.numpy(force=True).astype(np.float64).ravel()
+
+    start = frames.clamp(FAINTEST, 1 - BRIGHTEST_MARGIN).logit().numpy(force=True).astype(np.float64).ravel()
+    options = {"maxiter": iterations, "maxcor": CORRECTIONS}
+    found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+    return frames_of(found.x).sigmoid()
+
+
+def as_video(frames: torch.Tensor) -> torch.Tensor:
+    """Return the brightness `frames` (time, y, x) as a video (1, time, 1, y, x) of values from -1 to 1."""
+    return (2 * frames - 1)[None, :, None]
