@@ -17,8 +17,8 @@ LIBRARY = "workflow/step"
 Jobs = dict[str, int]
 
 
-# Tables of both domains: made again once, whatever number of parts of them is stale.
-SHARED = ("table_costs", "table_training")
+# Tables and the page of both domains: made again once, whatever number of parts of them is stale.
+SHARED = ("table_costs", "table_training", "front_page")
 
 
 def total(*jobs: Jobs) -> Jobs:
@@ -30,8 +30,10 @@ def total(*jobs: Jobs) -> Jobs:
 NONE: Jobs = {}
 METHODS = 9
 # Each domain of the miniature has a table of methods of its own.
-TABLES = {"tabulate": 1, "table_methods": 1}
-PICTURES = {"plot_comparison": 1, "plot_movie": METHODS + 1}
+TABLES = {"tabulate": 1, "table_methods": 1, "front_page": 1}
+# The animation shows what was measured, the classical reconstructions and the tour's two methods.
+ANIMATION = {"plot_animation": 1}
+PICTURES = {"plot_comparison": 1, "plot_movie": METHODS + 1} | ANIMATION
 FROM_TRAINING = {"train_autoencoder": 1, "train_denoiser": 3, "plot_losses": 4, "table_training": 1}
 FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "table_costs": 1} | TABLES | PICTURES
 # From the samples of measured data down: those of the black hole have two jobs, those of the heart one.
@@ -72,7 +74,7 @@ class Domain:
     @property
     def from_autoencoder(self) -> Jobs:
         # The passage through the autoencoder is a reference too.
-        return total(FROM_TRAINING, of_methods(METHODS), {"reference": 1} | of_rows(1), self.observed)
+        return total(FROM_TRAINING, of_methods(METHODS), ANIMATION, {"reference": 1} | of_rows(1), self.observed)
 
     @property
     def from_split(self) -> Jobs:
@@ -102,7 +104,7 @@ def of_rows(number: int) -> Jobs:
 
 def of_references(number: int) -> Jobs:
     """Return the jobs from some reference rows of a domain's table down."""
-    return {"reference": number, "plot_comparison": 1, "plot_movie": 1} | of_rows(number) | TABLES
+    return {"reference": number, "plot_comparison": 1, "plot_movie": 1} | ANIMATION | of_rows(number) | TABLES
 
 
 def of_methods(sampled: int) -> Jobs:
@@ -128,7 +130,7 @@ def of_evaluation(domain: "Domain") -> Jobs:
 
 # The scan is read without the training videos, the light curve of the night is not.
 HEART = Domain("mri", 5, {}, SCAN, SCAN)
-BLACK_HOLE = Domain("blackhole", 3, {"plot_coverage": 1, "plot_dirty": 1}, NIGHT, FROM_NIGHT)
+BLACK_HOLE = Domain("blackhole", 4, {"plot_coverage": 1, "plot_dirty": 1}, NIGHT, FROM_NIGHT)
 
 CONFIG_EDITS = {
     "seed: 1": total(HEART.from_simulation, BLACK_HOLE.from_simulation),
@@ -148,10 +150,12 @@ CONFIG_EDITS = {
     | {"optical_flow": 1, "plot_optical_flow": 1},
     "priors: {mri: {autoencoder_training: {kl_weight: 0.5}}}": HEART.from_autoencoder,
     # The joint prior starts from the image prior, on which seven methods stand, and the scan.
-    "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(of_networks(trained=2, sampled=8), SCAN),
+    "priors: {mri: {image: {optimisation: {learning_rate: 1.0e-3}}}}": total(
+        of_networks(trained=2, sampled=8), ANIMATION, SCAN
+    ),
     "priors: {mri: {video: {optimisation: {epochs: 2}}}}": of_networks(trained=1, sampled=1),
-    "priors: {mri: {joint: {p_joint: 0.5}}}": of_networks(trained=1, sampled=1),
-    "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(of_networks(trained=1, sampled=1), NIGHT),
+    "priors: {mri: {joint: {p_joint: 0.5}}}": of_networks(trained=1, sampled=1) | ANIMATION,
+    "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(of_networks(trained=1, sampled=1), ANIMATION, NIGHT),
     "tasks: {mri8: {measurement: {noise_level: 0.02}}}": total(HEART.from_measure, FROM_SCAN),
     "tasks: {mri8: {measurement: {acceleration: 2}}}": total(HEART.from_measure, FROM_SCAN, {"plot_masks": 1}),
     "tasks: {mri6: {measurement: {acceleration: 2}}}": {"plot_masks": 1},
@@ -162,7 +166,7 @@ CONFIG_EDITS = {
     "tasks: {mri8: {classical: {low_rank_sparse: {sparse_weight: 0.1}}}}": of_references(1),
     # Of a row that no table has.
     "tasks: {mri8: {classical: {tikhonov: {weight: 1.0}}}}": NONE,
-    "methods: {bcs: {noise: {source: independent}}}": total(of_methods(1), of_methods(1)),
+    "methods: {bcs: {noise: {source: independent}}}": total(of_methods(1), of_methods(1), ANIMATION, ANIMATION),
     "methods: {integral: {noise: {subcells: 2}}}": total(of_methods(1), of_methods(1)),
     "tasks: {blackhole: {optical_flow: {tvl1: {attachment: 10.0}}}}": of_optical_flow(NONE),
     "weights: {vgg16: fetch}": total({"fetch_weights": 1}, of_evaluation(HEART), of_evaluation(BLACK_HOLE)),
