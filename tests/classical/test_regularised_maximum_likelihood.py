@@ -134,14 +134,14 @@ def test_the_video_has_the_flux_that_was_measured(model, measured, reconstructed
     torch.testing.assert_close(flux, light_curve(measured), atol=4.0, rtol=0)
 
 
-def test_more_weight_between_frames_is_less_motion(model, measured, reconstructed):
-    stiller = reconstruct(model, measured, SETTINGS.model_copy(update={"between_frames": 1e5}))
-
-    def motion(video: torch.Tensor) -> float:
-        frames = brightness(video)[0]
+def test_more_weight_between_frames_is_less_motion(model, measured):
+    def motion(weight: float) -> float:
+        # Near the minimum: after few iterations the weight has hardly been felt.
+        settings = SETTINGS.model_copy(update={"between_frames": weight, "iterations": 300})
+        frames = brightness(reconstruct(model, measured, settings))[0]
         return float((frames / frames.sum(dim=(1, 2), keepdim=True)).diff(dim=0).abs().sum())
 
-    assert motion(stiller) < 0.7 * motion(reconstructed)
+    assert motion(1e6) < 0.8 * motion(0.0)
 
 
 def test_videos_of_a_batch_know_nothing_of_each_other(model, truth, measured, reconstructed):
@@ -157,7 +157,7 @@ def test_the_prior_images_are_rings_in_the_middle_that_are_bright_on_one_side_ea
     torch.testing.assert_close(symmetric[3], symmetric[0].flip(0, 1))
     assert symmetric[0, 16].argmax().item() in (9, 22)  # 25 microarcseconds are 6.25 pixels from 15.5
     to_the_right, to_the_bottom = images[0], images[2]
-    assert to_the_right[16, 22] == pytest.approx(3 * to_the_right[16, 9], rel=0.05)
+    assert to_the_right[16, 22].item() == pytest.approx(3 * to_the_right[16, 9].item(), rel=0.05)
     torch.testing.assert_close(to_the_bottom, to_the_right.mT)
     gaussian = prior_images(SETTINGS.model_copy(update={"ring_diameter_uas": 0.0}), 32, pixel_rad=4 * RAD_PER_UAS)
     assert gaussian[0].flatten().argmax().item() in (15 * 32 + 16, 16 * 32 + 16)

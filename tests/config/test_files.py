@@ -50,7 +50,13 @@ def test_a_table_has_the_methods_and_then_the_references_of_its_task(files):
         "vae",
     ]
     assert files.references == ["zero_filled", "total_variation", "low_rank_sparse", "static", "vae", "dirty"]
-    assert files.references_arguments("blackhole") == ["--references", "dirty", "static", "vae"]
+    assert files.references_arguments("blackhole") == [
+        "--references",
+        "dirty",
+        "regularised_maximum_likelihood",
+        "static",
+        "vae",
+    ]
 
 
 def test_what_is_made_of_truths_needs_no_measurement_and_is_no_part_of_the_video_of_all(files):

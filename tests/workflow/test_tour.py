@@ -10,7 +10,7 @@ OVERLAYS = ("config/miniature.yaml",)
 METHODS = ["bcs", "step_joint"]
 ROWS = {
     "mri8": [*METHODS, "zero_filled", "total_variation", "low_rank_sparse", "static", "vae"],
-    "blackhole": [*METHODS, "dirty", "static", "vae"],
+    "blackhole": [*METHODS, "dirty", "regularised_maximum_likelihood", "static", "vae"],
 }
 
 

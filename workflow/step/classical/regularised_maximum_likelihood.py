@@ -14,11 +14,9 @@ errors, at one time for each frame:
 
 import math
 from collections.abc import Callable
-from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import Field
 from scipy.optimize import minimize
 
 from step.classical.imaging_regularisers import (
@@ -30,7 +28,7 @@ from step.classical.imaging_regularisers import (
     squared_total_variation,
     total_variation,
 )
-from step.config.sections import Count, NonNegative, Positive, Section
+from step.config.classical import RegularisedMaximumLikelihood as Settings
 from step.contracts import ForwardModel, Measurement
 from step.errors import InputError
 from step.physics.vlbi import ClosureImaging
@@ -50,64 +48,6 @@ CORRECTIONS = 10
 
 Objective = Callable[[torch.Tensor], torch.Tensor]
 """From the brightness of all frames (time, y, x) to a number."""
-
-
-class Settings(Section):
-    """Regularised maximum likelihood imaging of closures (black hole), of all frames at once.
-
-    Weights are relative to ``-log p(y | x)``. Regularisers are those of eht-imaging, summed over frames, of frames in
-    units of the mean flux.
-    """
-
-    ring_diameter_uas: NonNegative = Field(
-        description="diameter of the ring that is the prior image, and where imaging begins, microarcsecond; 0 is a "
-        "Gaussian"
-    )
-    ring_width_uas: Positive = Field(
-        description="full width at half maximum of the ring, or of the Gaussian, microarcsecond"
-    )
-    ring_asymmetry: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="how much brighter than on average the ring is on its brightest side; on the other it is as much "
-        "fainter"
-    )
-    orientations: Count = Field(
-        description="sides that may be the brightest, evenly spaced: the data choose the prior image among them"
-    )
-    entropy: NonNegative = Field(
-        description="weight of the relative entropy of each frame and the prior image (`gs`), which says where the "
-        "source is: closures do not"
-    )
-    total_variation: NonNegative = Field(description="weight of the total variation of each frame (`tv`)")
-    squared_total_variation: NonNegative = Field(
-        description="weight of the squared differences between pixels of each frame (`tv2`)"
-    )
-    centroid: NonNegative = Field(
-        description="weight of the squared distance of each frame's centroid from the middle, in beams (`cm`)"
-    )
-    beam_uas: Positive = Field(
-        description="the beam that `tv`, `tv2` and `cm` are in units of, so that they depend on no size of pixels, "
-        "microarcsecond"
-    )
-    between_frames: NonNegative = Field(
-        description="weight of the relative entropy of each frame and the next, both blurred (`Rdt`)"
-    )
-    frame_blur_uas: NonNegative = Field(
-        description="full width at half maximum of that blur, microarcsecond: the source may move by so much"
-    )
-    from_mean: NonNegative = Field(
-        description="weight of the relative entropy of each frame and the mean of all (`RdI`)"
-    )
-    static_iterations: Count = Field(description="iterations of the first image, the same for all frames but its flux")
-    static_outlier: Positive = Field(
-        description="squared residual, in units of its error, from which on a datum counts less and less for the first "
-        "image: what varies does not fit it"
-    )
-    rounds: Count = Field(description="how often the video is imaged, each time from the blurred result before")
-    iterations: Count = Field(description="iterations of each round")
-    blur_uas: NonNegative = Field(
-        description="full width at half maximum of the blur before the first round, microarcsecond; half of it before "
-        "the second, and so on"
-    )
 
 
 def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings: Settings) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_before_validator_function
 from typing_extensions import TypedDict
 
-from step.config.sections import AnySettings, Count, ModuleName, NonNegative, Section
+from step.config.sections import AnySettings, Count, ModuleName, NonNegative, Positive, Section
 
 
 class TotalVariation(Section):
@@ -34,7 +34,69 @@ class LowRankSparse(Section):
     iterations: Count = Field(description="proximal gradient steps")
 
 
-OURS: dict[str, type[Section]] = {"total_variation": TotalVariation, "low_rank_sparse": LowRankSparse}
+class RegularisedMaximumLikelihood(Section):
+    """Regularised maximum likelihood imaging of closures (black hole), of all frames at once.
+
+    Weights are relative to ``-log p(y | x)``. Regularisers are those of eht-imaging, summed over frames, of frames in
+    units of the mean flux.
+    """
+
+    ring_diameter_uas: NonNegative = Field(
+        description="diameter of the ring that is the prior image, and where imaging begins, microarcsecond; 0 is a "
+        "Gaussian"
+    )
+    ring_width_uas: Positive = Field(
+        description="full width at half maximum of the ring, or of the Gaussian, microarcsecond"
+    )
+    ring_asymmetry: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="how much brighter than on average the ring is on its brightest side; on the other it is as much "
+        "fainter"
+    )
+    orientations: Count = Field(
+        description="sides that may be the brightest, evenly spaced: the data choose the prior image among them"
+    )
+    entropy: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the prior image (`gs`), which says where the "
+        "source is: closures do not"
+    )
+    total_variation: NonNegative = Field(description="weight of the total variation of each frame (`tv`)")
+    squared_total_variation: NonNegative = Field(
+        description="weight of the squared differences between pixels of each frame (`tv2`)"
+    )
+    centroid: NonNegative = Field(
+        description="weight of the squared distance of each frame's centroid from the middle, in beams (`cm`)"
+    )
+    beam_uas: Positive = Field(
+        description="the beam that `tv`, `tv2` and `cm` are in units of, so that they depend on no size of pixels, "
+        "microarcsecond"
+    )
+    between_frames: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the next, both blurred (`Rdt`)"
+    )
+    frame_blur_uas: NonNegative = Field(
+        description="full width at half maximum of that blur, microarcsecond: the source may move by so much"
+    )
+    from_mean: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the mean of all (`RdI`)"
+    )
+    static_iterations: Count = Field(description="iterations of the first image, the same for all frames but its flux")
+    static_outlier: Positive = Field(
+        description="squared residual, in units of its error, from which on a datum counts less and less for the first "
+        "image: what varies does not fit it"
+    )
+    rounds: Count = Field(description="how often the video is imaged, each time from the blurred result before")
+    iterations: Count = Field(description="iterations of each round")
+    blur_uas: NonNegative = Field(
+        description="full width at half maximum of the blur before the first round, microarcsecond; half of it before "
+        "the second, and so on"
+    )
+
+
+OURS: dict[str, type[Section]] = {
+    "total_variation": TotalVariation,
+    "low_rank_sparse": LowRankSparse,
+    "regularised_maximum_likelihood": RegularisedMaximumLikelihood,
+}
 """The `Settings` of the modules of `step.classical`, known without importing these."""
 
 

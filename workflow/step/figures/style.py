@@ -32,6 +32,7 @@ METHOD_LABELS = {
     "dirty": "dirty video",
     "total_variation": "total variation",
     "low_rank_sparse": "low rank\n+ sparse",
+    "regularised_maximum_likelihood": "regularised\nlikelihood",
     "static": "static truth",
     "vae": "autoencoder",
 }
