@@ -64,6 +64,7 @@ def observe(tmp_path: Path) -> Callable[..., Settings]:
             "frames": FRAMES,
             "resolution": 16,
             "scale": 1e6,
+            "peak": 1.0,
             "reference_phase": False,
         }
         return Settings(**{**values, **changes})
@@ -75,7 +76,7 @@ def prepared(tmp_path: Path, kspace: np.ndarray, settings: Settings) -> Prepared
     """Return the video that ingestion and preparation make of the same k-space, fully sampled."""
     path = write_mat(tmp_path / "full/cine_sax.mat", FULL, kspace)
     sequence = list(read_raw_file(RawFile(path, path.name, "P001", "sax", ""), settings.frames))[settings.slice]
-    shared = {key: getattr(settings, key) for key in ("frames", "resolution", "scale", "reference_phase")}
+    shared = {key: getattr(settings, key) for key in ("frames", "resolution", "scale", "peak", "reference_phase")}
     return next(prepare_sequence(sequence, CineFormat(crop=settings.resolution, window_stride=FRAMES, **shared)))
 
 
@@ -116,13 +117,14 @@ def test_scale_and_phase_of_a_fully_sampled_sequence_are_those_of_preparation(tm
     assert attributes["scale"] == pytest.approx(video.scale, rel=1e-6)
 
 
-def test_the_largest_magnitude_of_the_zero_filled_image_is_scaled_to_1(observe):
+@pytest.mark.parametrize("peak", [1.0, 2.5])
+def test_the_largest_magnitude_of_the_zero_filled_image_is_scaled_to_the_peak(observe, peak):
     image = object_within((20, 32), 16)
     image[:, :, 0] = 1e-4  # brighter, but outside the frame
-    measurement, _ = read(observe(to_kspace(image), lines_of(20), scale="peak"), None)
+    measurement, _ = read(observe(to_kspace(image), lines_of(20), scale="peak", peak=peak), None)
     model = CartesianMri(torch.ones(16, dtype=torch.bool), noise_level=1.0)
     zero_filled = model.backprojection(to_tensors(measurement))
-    assert float(zero_filled.square().sum(dim=2).max()) == pytest.approx(1, rel=1e-5)
+    assert float(zero_filled.square().sum(dim=2).max()) == pytest.approx(peak**2, rel=1e-5)
 
 
 def test_values_on_lines_outside_the_mask_do_not_count(tmp_path, observe):

@@ -11,7 +11,7 @@ from step.physics.fourier import fft2c
 
 
 def make_format(**changes: object) -> CineFormat:
-    values = {"frames": 12, "resolution": 8, "scale": 2.0, "reference_phase": False, "window_stride": 12}
+    values = {"frames": 12, "resolution": 8, "scale": 2.0, "peak": 3.0, "reference_phase": False, "window_stride": 12}
     values |= changes
     return CineFormat(**{"crop": values["resolution"], **values})
 
@@ -76,10 +76,10 @@ def test_channels_are_real_and_imaginary_part_times_the_scale():
     np.testing.assert_allclose(video.frames[:, 0] + 1j * video.frames[:, 1], 2 * sequence.image, rtol=1e-6)
 
 
-def test_peak_scale_makes_the_largest_magnitude_of_the_sequence_one():
+def test_peak_scale_makes_the_largest_magnitude_of_the_sequence_the_stated_one():
     windows = list(prepare_sequence(make_sequence((24, 8, 8)), make_format(scale="peak")))
     magnitudes = [np.hypot(video.frames[:, 0], video.frames[:, 1]).max() for video in windows]
-    assert max(magnitudes) == pytest.approx(1, rel=1e-5)
+    assert max(magnitudes) == pytest.approx(3, rel=1e-5)
     assert len({video.scale for video in windows}) == 1
 
 

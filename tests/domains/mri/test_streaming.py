@@ -15,7 +15,7 @@ from step.domains.mri.video_format import CineFormat
 from step.io.videos import read_columns
 
 STATUS = Path("/proc/self/status")
-FORMAT = CineFormat(frames=12, crop=32, resolution=32, scale="peak", reference_phase=True, window_stride=12)
+FORMAT = CineFormat(frames=12, crop=32, resolution=32, scale="peak", peak=1.0, reference_phase=True, window_stride=12)
 
 
 def write_patient(root, n_sequences: int) -> None:

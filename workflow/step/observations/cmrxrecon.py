@@ -25,6 +25,7 @@ class KspaceSettings(CmrxreconData):
     frames: Count
     resolution: Count
     scale: Positive | Literal["peak"]
+    peak: Positive
     reference_phase: bool
     noise_level: NonNegative | None
 
@@ -51,7 +52,7 @@ def settings_of(config: Config, name: str) -> KspaceSettings:
             f"observations.{name}: an observation in k-space cannot be resampled, and data.{domain}.crop is "
             f"{video.crop}; set data.{domain}.crop = data.{domain}.resolution = {video.resolution}"
         )
-    shared = {key: getattr(video, key) for key in ("frames", "resolution", "scale", "reference_phase")}
+    shared = {key: getattr(video, key) for key in ("frames", "resolution", "scale", "peak", "reference_phase")}
     noise_level = config.tasks[observation.task].measurement.model_dump().get("noise_level")
     data = observation.data
     if noise_level is None and isinstance(data, CmrxreconData) and data.outside.scale == "estimate":
@@ -84,7 +85,7 @@ def read(settings: KspaceSettings, brightness: "Brightness | None") -> tuple[dic
     raw = read_kspace(settings.kspace, settings.slice, stop)
     mask = read_mask(settings.mask, raw.kspace.shape)
     kspace = fit_readout(keep_measured(raw, mask, settings.mask), settings.resolution)
-    scale = 1 / peak(kspace, raw) if settings.scale == "peak" else settings.scale
+    scale = settings.peak / peak(kspace, raw) if settings.scale == "peak" else settings.scale
     rotation = -phase(kspace, mask, raw) if settings.reference_phase else 0.0
     frames = np.arange(settings.first_frame, stop)
     kspace = (scale * np.exp(1j * rotation) * kspace).astype(np.complex64)

@@ -22,7 +22,7 @@ def prepare_sequence(sequence: RawSequence, settings: CineFormat) -> Iterator[Pr
         raise InputError(f"{sequence.source} is zero everywhere: {sequence.file}; drop it with data.mri.exclude")
     if settings.reference_phase:
         image = reference_phase(image)
-    scale = 1 / peak if settings.scale == "peak" else settings.scale
+    scale = settings.peak / peak if settings.scale == "peak" else settings.scale
     for number, start in enumerate(window_starts(len(image), settings.frames, settings.window_stride)):
         yield PreparedVideo(
             video=f"{sequence.source}-{number:02d}",

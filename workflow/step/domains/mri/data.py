@@ -49,7 +49,12 @@ class MriData(VideoFormat):
         "H = W where they differ (paper: 192, no resampling)"
     )
     scale: Positive | Literal["peak"] = Field(
-        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum becomes 1"
+        description="factor from raw image to video (paper: 1e6), or `peak`: each sequence's maximum becomes that of "
+        "`peak`"
+    )
+    peak: Positive = Field(
+        description="what a sequence's maximum becomes where `scale` is `peak`: about that of the videos that the prior "
+        "was trained on"
     )
     reference_phase: bool = Field(
         description="whether each sequence is rotated so that its time-averaged k-space centre is real and positive"

@@ -12,5 +12,6 @@ class CineFormat(Section):
     crop: Count
     resolution: Count
     scale: Positive | Literal["peak"]
+    peak: Positive
     reference_phase: bool
     window_stride: Count
