@@ -53,7 +53,7 @@ class MriData(VideoFormat):
         "`peak`"
     )
     peak: Positive = Field(
-        description="what a sequence's maximum becomes where `scale` is `peak`: about that of the videos that the prior "
+        description="what a sequence's maximum becomes where `scale` is `peak`: about that of the videos that a prior "
         "was trained on"
     )
     reference_phase: bool = Field(
