@@ -4,3 +4,6 @@ import math
 
 RAD_PER_UAS = math.pi / 180 / 3600e6
 """A microarcsecond in radian."""
+
+FWHM = 2 * math.sqrt(2 * math.log(2))
+"""The full width at half maximum of a Gaussian, in standard deviations."""

@@ -12,7 +12,6 @@ errors, at one time for each frame:
 * a pixel's brightness is the logistic function of the variable, not the exponential: no more than 1, the brightest.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -32,10 +31,7 @@ from step.config.classical import RegularisedMaximumLikelihood as Settings
 from step.contracts import ForwardModel, Measurement
 from step.errors import InputError
 from step.physics.vlbi import ClosureImaging
-from step.units import RAD_PER_UAS
-
-FWHM = math.sqrt(8 * math.log(2))
-"""The full width at half maximum of a Gaussian, in standard deviations."""
+from step.units import FWHM, RAD_PER_UAS
 
 FAINTEST = 1e-6
 """The least brightness of a pixel that imaging begins from, and of the prior image relative to its brightest."""
@@ -134,8 +130,9 @@ def regularisation(settings: Settings, prior: torch.Tensor, pixel_rad: float) ->
     pixel_uas = pixel_rad / RAD_PER_UAS
     beam_pixels = settings.beam_uas / pixel_uas
     sigma_pixels = settings.frame_blur_uas / FWHM / pixel_uas
+    relative_prior = prior / mean
     terms: list[tuple[float, Objective]] = [
-        (settings.entropy, lambda frames: gull_skilling_entropy(frames, prior / mean)),
+        (settings.entropy, lambda frames: gull_skilling_entropy(frames, relative_prior)),
         (settings.total_variation, lambda frames: total_variation(frames, beam_pixels)),
         (settings.squared_total_variation, lambda frames: squared_total_variation(frames, beam_pixels)),
         (settings.centroid, lambda frames: squared_centroid(frames, beam_pixels)),

@@ -14,8 +14,8 @@ from scipy.optimize import least_squares
 from step.posterior.descriptors.appearance import average_image, centre_flux, flux_centroid
 from step.posterior.descriptors.description import Description, feature_of, split_truth, with_truth
 from step.posterior.descriptors.rotation import pattern_rotation, rotation_spectrum
+from step.units import FWHM
 
-FWHM = 2 * np.sqrt(2 * np.log(2))
 """Full width at half maximum of a Gaussian, in standard deviations."""
 
 N_AZIMUTHS = 60
