@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from step.config.study import load_config
 from step.errors import InputError
 from step.figures.movies import write_movie
 from step.io.tables import write_table
@@ -53,3 +54,11 @@ def test_a_task_without_an_animation_is_refused_by_name(files):
     with pytest.raises(InputError, match="--animation names no file of the task mri8"):
         front_page.tabulate(without, SETTINGS)
     assert not files.output.exists()
+
+
+def test_it_depends_on_the_tasks_that_it_shows_alone():
+    config = load_config()
+    targets = config.targets.model_copy(update={"all": ("mri6",)})
+    changed = config.model_copy(update={"targets": targets})
+    assert list(front_page.select(changed, "study").models) == ["mri6"]
+    assert front_page.select(changed, "tour") == front_page.select(config, "tour")

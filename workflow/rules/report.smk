@@ -72,7 +72,7 @@ rule front_page:
         runtime=growing(10),
     params:
         files=lambda w: sum((words(option, files) for option, files in front_page(w.target).items()), []),
-        settings=settings("table front_page"),
+        settings=lambda w: settings("table front_page", target=w.target),
         code=code("table front_page"),
     shell:
         "python -m step table front_page --settings {params.settings:q} --log {log:q}"

@@ -55,6 +55,7 @@ def _choices(config: Config) -> dict[str, list[str]]:
         "reference": [*get_args(Reference), *(name for task in config.tasks.values() for name in task.classical)],
         "network": list(get_args(Network)),
         "table": list(config.tables),
+        "target": ["tour", "study"],
         "size": list(config.benchmark.sizes),
     }
 

@@ -55,6 +55,10 @@ class Targets(Section):
         description="ablations of the whole study; `snakemake ablations` makes the others too"
     )
 
+    def tasks_of(self, target: str) -> tuple[str, ...]:
+        """Return the tasks that the report of a `target` shows, `tour` or `study`."""
+        return self.tour.tasks if target == "tour" else self.all
+
 
 class Config(Section):
     """The description of a study: config/config.yaml with anything overlaid on it."""

@@ -57,7 +57,7 @@ class Targets:
     def front_page(self, target: str) -> dict[str, list[tuple[str, Path]]]:
         """Return what the report of the `target`, tour or study, opens with: tasks and their files, by option."""
         tour = target == "tour"
-        tasks = self.config.targets.tour.tasks if tour else self.config.targets.all
+        tasks = self.config.targets.tasks_of(target)
         names = {
             "--animation": "tour/animation.webp",
             "--table": "tour/metrics.csv" if tour else "metrics.csv",

@@ -39,9 +39,9 @@ class FrontPageSettings(Section):
 Settings = FrontPageSettings
 
 
-def select(config: Config) -> FrontPageSettings:
-    """Return the part of `config` that is used."""
-    models = {name: task.measurement.model for name, task in config.tasks.items()}
+def select(config: Config, target: str) -> FrontPageSettings:
+    """Return the part of `config` that the page of a `target` uses, `tour` or `study`."""
+    models = {name: config.tasks[name].measurement.model for name in config.targets.tasks_of(target)}
     return FrontPageSettings(methods=tuple(config.methods), models=models)
 
 
