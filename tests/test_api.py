@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import step
 import torch
+import yaml
 from astropy.io import fits
 from step.cli import sample as sample_stage
 from step.config.methods import FrameNoise, Method
@@ -202,7 +203,8 @@ def test_the_sampler_is_the_priors_a_configurations_or_changed_by_its_keys(folde
     prior = step.load_prior(folder)
     assert step.daps(prior).settings.annealing.levels == 2
     assert step.daps(prior, changes={"annealing.levels": 5, "frames_per_chunk": 1}).settings.annealing.levels == 5
-    assert step.daps("config/demo.yaml", "blackhole").settings.annealing.levels == 14
+    demo = yaml.safe_load((PROJECT / "config" / "demo.yaml").read_text())["tasks"]["blackhole"]["sampler"]
+    assert step.daps("config/demo.yaml", "blackhole").settings.annealing.levels == demo["annealing"]["levels"]
     assert step.daps([], "mri8").settings.annealing.sigma_max == 100
     for key in ("annealing.level", "mcmc", "mcmc.steps.more", "levels"):
         with pytest.raises(step.InputError, match=f"no setting '{key}'" if key != "mcmc" else "sampler: mcmc"):
