@@ -28,6 +28,7 @@ include: "workflow/rules/ablations.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/observations.smk"
+include: "workflow/rules/quantities.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/benchmark.smk"
 

@@ -47,9 +47,11 @@ BLACK_HOLE_PICTURES = PICTURES | OF_MEASUREMENT
 DOMAIN_PICTURES = {"plot_losses": 4, "generate": 3, "plot_generated": 1}
 TABLES = {"table_methods": 2, "table_costs": 1, "table_training": 1}
 # A hundred samples of one black hole, ten a job; 19 of each test video by two methods, of which one is there already.
-PICTURES_OF_POSTERIOR = {"plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1}
-POSTERIOR = {"sample_posterior": 10, "summarise": 1, "modes": 1, "table_modes": 1} | PICTURES_OF_POSTERIOR
+PICTURES_OF_POSTERIOR = {"plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1, "plot_quantities": 1}
+POSTERIOR = {"sample_posterior": 10, "summarise": 1, "modes": 1, "table_modes": 1, "quantities": 1}
+POSTERIOR |= PICTURES_OF_POSTERIOR
 CALIBRATION = {"sample_calibration": 2 * 20, "calibrate": 2, "plot_calibration": 1}
+CALIBRATION |= {"quantities_of_method": 2, "plot_quantities_of_methods": 1}
 # The prior after six numbers of epochs and after the last, which is the study's own and is sampled already.
 EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation": 1, "plot_ablation": 1}
 REPORT = {"run_summary": 1, "front_page": 1, "report_study": 1}
@@ -61,7 +63,9 @@ TOUR_PICTURES = {"plot_tour_comparison": 1, "plot_tour_movie": 1, "plot_animatio
 
 
 # What the miniature has besides the methods' tables.
-CALIBRATED = {"calibration": ["bcs-000", "step_joint-000"], "calibrate": ["bcs", "step_joint"]}
+CALIBRATED = {"calibration": ["bcs-000", "step_joint-000"]}
+CALIBRATED |= {stage: ["bcs", "step_joint"] for stage in ("calibrate", "quantities")}
+OBSERVED = ("read", "summarise", "modes", "quantities")
 AXES = {
     "epochs": ["sample-00-000", "evaluate-00", "evaluate-01"],
     "training_videos": ["split-00", "train-00", "sample-00-000", "evaluate-00", "evaluate-01"],
@@ -143,9 +147,9 @@ def test_every_job_has_a_log_and_every_stage_of_data_a_benchmark(miniature):
         *(f"{task}/reference/{row}" for task in ROWS for row in ROWS[task] if row not in METHODS),
         *(f"{task}/evaluate/{row}" for task in ROWS for row in ROWS[task]),
         *(f"{task}/tabulate" for task in ROWS),
-        *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in ("read", "summarise", "modes")),
-        *(f"posteriors/ring/{stage}" for stage in ("sample-000", "sample-001", "summarise", "modes")),
-        *(f"blackhole/{stage}/{of}" for stage in ("calibration", "calibrate") for of in CALIBRATED[stage]),
+        *(f"observations/{name}/{stage}" for name in ("night", "scan") for stage in OBSERVED),
+        *(f"posteriors/ring/{stage}" for stage in ("sample-000", "sample-001", "summarise", "modes", "quantities")),
+        *(f"blackhole/{stage}/{of}" for stage in CALIBRATED for of in CALIBRATED[stage]),
         *(f"{domain}/generate/{prior}" for domain in DOMAINS.values() for prior in ("image", "video", "joint")),
         *(f"ablations/{axis}/{job}" for axis, jobs in AXES.items() for job in jobs),
         "observations/scan/optical_flow",

@@ -38,6 +38,7 @@ FROM_TRAINING = {"train_autoencoder": 1, "train_denoiser": 3, "plot_losses": 4, 
 FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "table_costs": 1} | TABLES | PICTURES
 # From the samples of measured data down: those of the black hole have two jobs, those of the heart one.
 OF_OBSERVED = ("summarise_observation", "modes_of_observation", "plot_modes_of_observation", "plot_observation")
+OF_OBSERVED += ("quantities_of_observation", "plot_quantities_of_observation")
 NIGHT = {"sample_observation": 2, "export": 1} | dict.fromkeys(OF_OBSERVED, 1)
 SCAN = NIGHT | {"sample_observation": 1}
 FROM_NIGHT = NIGHT | {"read_observation": 1, "plot_observed_coverage": 1}
@@ -212,8 +213,10 @@ REPORT = {"run_summary": 1, "report_study": 1}
 
 # What is made of the samples and priors besides the tables of methods, and has expectations of its own.
 OF_POSTERIOR = {"summarise": 1, "modes": 1, "table_modes": 1, "plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1}
+OF_POSTERIOR |= {"quantities": 1, "plot_quantities": 1}
 FROM_POSTERIOR = {"sample_posterior": 2} | OF_POSTERIOR
 FROM_CALIBRATION = {"sample_calibration": 2, "calibrate": 2, "plot_calibration": 1}
+FROM_CALIBRATION |= {"quantities_of_method": 2, "plot_quantities_of_methods": 1}
 OF_CURVE = {"tabulate_ablation": 1, "plot_ablation": 1}
 EPOCHS = {"sample_ablation": 1, "evaluate_ablation": 2} | OF_CURVE
 ONE_POINT = {"sample_ablation": 1, "evaluate_ablation": 1} | OF_CURVE
@@ -235,7 +238,7 @@ ANALYSES_AFTER = {
     ),
     "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(
         FROM_POSTERIOR,
-        FROM_CALIBRATION | {"sample_calibration": 1, "calibrate": 1},
+        FROM_CALIBRATION | {"sample_calibration": 1, "calibrate": 1, "quantities_of_method": 1},
         EPOCHS,
         TRAINING_VIDEOS,
         STEPS,
@@ -257,6 +260,12 @@ ANALYSES_AFTER = {
     },
     "calibration: {samples: 4}": FROM_CALIBRATION,
     "calibration: {interval: 0.5}": {"calibrate": 2, "plot_calibration": 1},
+    "uncertainty: {interval: 0.5}": {
+        "quantities": 1,
+        "plot_quantities": 1,
+        "quantities_of_method": 2,
+        "plot_quantities_of_methods": 1,
+    },
     "uncertainty: {quantiles: [0.2, 0.8]}": {"summarise": 1, "plot_uncertainty": 1},
     "generation: {steps: 3}": total(GENERATED, GENERATED),
     "ablations: {hmc_steps: {values: [3, 2]}}": ONE_POINT,

@@ -31,6 +31,7 @@ STAGES = (
     "extract_features",
     "summarise",
     "modes",
+    "quantities",
     "calibrate",
     "generate",
     "tune",

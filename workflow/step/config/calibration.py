@@ -11,8 +11,12 @@ ProperFraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Uncertainty(Section):
-    """How the posterior samples of one measurement are summarised, besides their mean and standard deviation."""
+    """How posterior samples are summarised, besides their mean and standard deviation."""
 
+    interval: ProperFraction = Field(
+        description="probability that the central interval of a physical quantity, such as a ring's diameter or an "
+        "ejection fraction, is to hold the true value with"
+    )
     quantiles: tuple[Fraction, ...] = Field(
         description="quantiles over the samples that become videos, in ascending order; pictures show the first and "
         "the last"

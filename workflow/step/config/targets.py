@@ -87,7 +87,8 @@ class Targets:
         files += [self.results / task / "figures/autoencoder.png" for task in encoded]
         files += [file for task in tasks for file in self.own_figures(task)]
         calibrated = [task for task in tasks if task in self.config.calibration.tasks]
-        return files + [self.results / task / "figures/calibration.png" for task in calibrated]
+        of_calibrated = ["figures/calibration.png", "figures/quantities.png"]
+        return files + [self.results / task / name for task in calibrated for name in of_calibrated]
 
     def study_results(self) -> list[Path]:
         """Return what a reader wants of the whole study."""
@@ -102,8 +103,8 @@ class Targets:
         return [self.results / "tables" / f"{name}.md" for name in ["table2", "table3", *self.config.tables]]
 
     def posterior_results(self, posteriors: Iterable[str]) -> list[Path]:
-        """Return what a reader wants of many samples of one measurement: modes, spread, samples."""
-        names = ["chi_squares.csv", "table5.md", "modes.png", "samples.png", "uncertainty.png"]
+        """Return what a reader wants of many samples of one measurement: modes, spread, samples, quantities."""
+        names = ["chi_squares.csv", "table5.md", "modes.png", "samples.png", "uncertainty.png", "quantities.png"]
         return [self.results / "posteriors" / posterior / name for posterior in posteriors for name in names]
 
     def ablation_results(self, ablations: Iterable[str]) -> list[Path]:
@@ -137,7 +138,15 @@ class Targets:
 
     def observation_results(self, observations: Iterable[str]) -> list[Path]:
         """Return what a reader wants of measured data: chi-squares, picture, video, files of the field's formats."""
-        names = ["chi_squares.csv", "posterior.png", "posterior.mp4", "modes.csv", "modes.png", "export"]
+        names = [
+            "chi_squares.csv",
+            "posterior.png",
+            "posterior.mp4",
+            "modes.csv",
+            "modes.png",
+            "quantities.png",
+            "export",
+        ]
         return [
             self.results / "observations" / observation / name
             for observation in observations

@@ -8,10 +8,13 @@ from step.errors import InputError
 from step.io.atomic import whole_file
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write `rows` to `path`, whole or not at all; numbers are written so that reading gives them back exactly."""
+def write_table(path: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> None:
+    """Write `rows` to `path`, whole or not at all; numbers are written so that reading gives them back exactly.
+
+    The columns are `columns`, or those of the first row: give them where there may be no row.
+    """
     with whole_file(path) as part, part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, columns or (list(rows[0]) if rows else []))
         writer.writeheader()
         writer.writerows(rows)
 

@@ -1,7 +1,7 @@
 """What a descriptor says of posterior samples."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ class Feature:
     truth: float | None
     unit: str  # such as uas or deg/h; "" where it has none
     is_angle: bool = False  # degrees, where 360 is 0
+    is_event: bool = False  # 1 of the samples of which it is true, else 0, so that the mean is a probability
 
     def mean(self, members: np.ndarray) -> float:
         """Return the mean of the samples that `members` (sample,) marks; of angles the direction of the mean vector."""
@@ -40,18 +41,36 @@ class Vectors:
 
 
 @dataclass(frozen=True)
+class Course:
+    """A number of each sample in each frame."""
+
+    values: np.ndarray  # (sample, time)
+    truth: np.ndarray | None  # (time,)
+    unit: str
+
+
+@dataclass(frozen=True)
 class Description:
     """Posterior samples as their descriptor sees them."""
 
     features: Mapping[str, Feature]
     vectors: Mapping[str, Vectors]  # what no single number says: the appearance, the course of the motion
+    quantities: Mapping[str, Feature | Course] = field(default_factory=dict)
+    """What is asked of the measurement in the words of its subject; modes are not told apart by it."""
 
 
-def feature_of(values: np.ndarray, truth: np.ndarray | None, unit: str, is_angle: bool = False) -> Feature:
+def feature_of(
+    values: np.ndarray, truth: np.ndarray | None, unit: str, is_angle: bool = False, is_event: bool = False
+) -> Feature:
     """Return `values` (video,) as a feature; the last one is that of `truth` where that is not None."""
     if truth is None:
-        return Feature(values, None, unit, is_angle)
-    return Feature(values[:-1], float(values[-1]), unit, is_angle)
+        return Feature(values, None, unit, is_angle, is_event)
+    return Feature(values[:-1], float(values[-1]), unit, is_angle, is_event)
+
+
+def course_of(values: np.ndarray, truth: np.ndarray | None, unit: str) -> Course:
+    """Return `values` (video, time) as a course; the last one is that of `truth` where that is not None."""
+    return Course(values, None, unit) if truth is None else Course(values[:-1], values[-1], unit)
 
 
 def split_truth(values: np.ndarray, truth: np.ndarray | None) -> Vectors:

@@ -9,7 +9,16 @@ import numpy as np
 
 from step.posterior.descriptors import general
 from step.posterior.descriptors.appearance import component_courses
-from step.posterior.descriptors.description import Description, feature_of, split_truth, with_truth
+from step.posterior.descriptors.blood_pool import find_blood_pool
+from step.posterior.descriptors.description import (
+    Course,
+    Description,
+    Feature,
+    course_of,
+    feature_of,
+    split_truth,
+    with_truth,
+)
 
 
 def describe(frames: np.ndarray, truth: np.ndarray | None, geometry: Mapping[str, float]) -> Description:
@@ -18,7 +27,7 @@ def describe(frames: np.ndarray, truth: np.ndarray | None, geometry: Mapping[str
     Features are `brightness` and `variability` as of `general`, and of the largest principal component of the changes:
     `contraction_phase`, degree of the beat after its first frame at which its first harmonic is lowest, and
     `contraction`, the part of its course's variance that the first harmonic has. The component brightens the frame, as
-    blood does: it is lowest when the heart is contracted.
+    blood does: it is lowest when the heart is contracted. Quantities are those of `ventricle`.
     """
     videos = with_truth(frames, truth)
     vectors = {"appearance": general.appearance(videos, truth)}
@@ -27,7 +36,30 @@ def describe(frames: np.ndarray, truth: np.ndarray | None, geometry: Mapping[str
     features = {name: feature_of(values, truth, "") for name, values in general.measure_changes(videos).items()}
     features["contraction_phase"] = feature_of(phase, truth, "deg", is_angle=True)
     features["contraction"] = feature_of(part, truth, "")
-    return Description(features, vectors | {"dynamics": split_truth(courses.reshape(len(courses), -1), truth)})
+    vectors |= {"dynamics": split_truth(courses.reshape(len(courses), -1), truth)}
+    return Description(features, vectors, ventricle(frames, truth))
+
+
+def ventricle(frames: np.ndarray, truth: np.ndarray | None) -> dict[str, Feature | Course]:
+    """Return what the area of the blood in one ventricle says, of `frames` (sample, time, y, x), brightness in [0, 1].
+
+    `blood_area` in each frame, pixels; `end_diastolic_area` and `end_systolic_area`, its largest and its smallest; and
+    `ejection_fraction`, the part of the largest that is missing in the smallest: of the area in this slice, not of the
+    volume. The ventricle is looked for in the mean of the samples (`blood_pool`), so that the truth has no part in it;
+    nothing is returned where none is found.
+    """
+    pool = find_blood_pool(frames.mean(axis=0))
+    if pool is None:
+        return {}
+    areas = pool.areas(with_truth(frames, truth))
+    largest, smallest = areas.max(axis=1), areas.min(axis=1)
+    ejected = 1 - np.divide(smallest, largest, out=np.ones(len(areas)), where=largest > 0)
+    return {
+        "blood_area": course_of(areas, truth, "pixel^2"),
+        "end_diastolic_area": feature_of(largest, truth, "pixel^2"),
+        "end_systolic_area": feature_of(smallest, truth, "pixel^2"),
+        "ejection_fraction": feature_of(ejected, truth, ""),
+    }
 
 
 def first_harmonic(courses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,8 @@ def describe(frames: np.ndarray, truth: np.ndarray | None, geometry: Mapping[str
     Features are `radius`, `width` (FWHM), `asymmetry`, its `position_angle` and the `rotation_rate` of the brightness
     pattern; lengths are in microarcsecond and rates in degree per hour, where `geometry` has `field_of_view_uas` and
     `cadence_s`, else in pixels and degree per frame. Vectors are the flux-centred average image, and how much of the
-    pattern turns at each rate.
+    pattern turns at each rate. Quantities are the features, with the `diameter` in place of the radius, and whether the
+    pattern turns `counter_clockwise`.
     """
     videos = with_truth(frames, truth)
     images = [average_image(video) for video in videos]
@@ -71,14 +72,23 @@ def describe(frames: np.ndarray, truth: np.ndarray | None, geometry: Mapping[str
         "position_angle": "deg",
         "rotation_rate": rate_unit,
     }
+    features = {
+        name: feature_of(np.array(values[name]), truth, units[name], name == "position_angle") for name in values
+    }
+    quantities = {
+        "diameter": feature_of(2 * np.array(values["radius"]), truth, length_unit),
+        **{name: feature for name, feature in features.items() if name != "radius"},
+        "counter_clockwise": feature_of(
+            (np.array(values["rotation_rate"]) > 0).astype(float), truth, "", is_event=True
+        ),
+    }
     return Description(
-        features={
-            name: feature_of(np.array(values[name]), truth, units[name], name == "position_angle") for name in values
-        },
+        features=features,
         vectors={
             "appearance": split_truth(np.stack([centre_flux(image).ravel() for image in images]), truth),
             "dynamics": split_truth(np.stack([rotation_spectrum(map_) for map_ in maps]), truth),
         },
+        quantities=quantities,
     )
 
 

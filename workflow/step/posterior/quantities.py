@@ -1,0 +1,163 @@
+"""What posterior samples say in the words of their subject, such as the diameter of a ring or an ejection fraction."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from step.config.calibration import ProperFraction
+from step.config.sections import ModuleName, Section
+from step.config.study import Config
+from step.config.views import Display
+from step.errors import InputError
+from step.plugins import descriptor_name
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from step.posterior.descriptors.description import Course, Feature
+
+    Row = dict[str, object]
+
+log = logging.getLogger(__name__)
+
+PROBABILITY = "probability"
+"""What stands for the interval of a row whose mean is a probability."""
+
+COLUMNS = (
+    *("video", "quantity", "frame", "unit", "samples", "effective_samples"),
+    *("mean", "deviation", "low", "high", "coverage", "interval", "truth", "inside"),
+)
+"""What is said of each quantity of a video, and of each frame of a course."""
+
+COLUMNS_OF_SAMPLES = ("video", "quantity", "frame", "unit", "sample", "value")
+
+
+class QuantitiesSettings(Section):
+    """What decides the quantities, and how far their intervals reach."""
+
+    display: Display
+    geometry: dict[str, float]
+    descriptor: ModuleName
+    interval: ProperFraction
+
+
+def quantities_settings(config: Config, task: str) -> QuantitiesSettings:
+    """Return the settings of the quantities of `task`; raises `InputError` where its domain has no descriptor."""
+    domain = config.tasks[task].domain
+    if domain not in config.modes.descriptors:
+        raise InputError(
+            f"modes.descriptors has {list(config.modes.descriptors)}, not the domain {domain} of {task}; give it one, "
+            "`general` goes for any video"
+        )
+    video = config.video_format(domain)
+    return QuantitiesSettings(
+        display=video.display,
+        geometry=video.geometry,
+        descriptor=config.modes.descriptors[domain],
+        interval=config.uncertainty.interval,
+    )
+
+
+def quantities_of_files(
+    reconstructions: Sequence[Path], truths: Sequence[Path], settings: QuantitiesSettings
+) -> "tuple[list[Row], list[Row]]":
+    """Return a row for each quantity of each video, and one for each of its values of each sample.
+
+    Samples of one video may be in several of `reconstructions`; `truths` are empty where none is known. Videos whose
+    descriptor finds nothing to measure are left out, and counted in the log. Raises `InputError` where a video has no
+    truth among the `truths`, is of another shape, or has fewer than two samples.
+    """
+    from step.io.reconstructions import read_reconstructions
+    from step.io.truths import read_truth
+    from step.progress import track
+
+    truth_of = {path.stem: path for path in truths}
+    rows: list[Row] = []
+    samples: list[Row] = []
+    empty: list[str] = []
+    found = read_reconstructions(list(reconstructions))
+    for name, reconstruction in track(list(found.items()), "quantities", "video"):
+        if truth_of and name not in truth_of:
+            raise InputError(f"{name} has no truth among those of {', '.join(truth_of)}; give its file with --truths")
+        truth = read_truth(truth_of[name], name) if truth_of else None
+        if truth is not None and truth.shape != reconstruction.samples.shape[1:]:
+            shapes = f"{reconstruction.samples.shape[1:]}, it is {truth.shape}"
+            raise InputError(f"{name} was reconstructed as {shapes}; sample it again")
+        quantities = _measure(reconstruction.samples, truth, settings)
+        if not quantities:
+            empty.append(name)
+        try:
+            rows += [row | {"video": name} for row in _summaries(quantities, settings.interval)]
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        samples += [{"video": name, **row} for row in _values(quantities)]
+    if empty:
+        log.warning("%d of %d videos have nothing that could be measured: %s", len(empty), len(found), ", ".join(empty))
+    return rows, samples
+
+
+def _measure(
+    samples: "np.ndarray", truth: "np.ndarray | None", settings: QuantitiesSettings
+) -> "Mapping[str, Feature | Course]":
+    """Return the quantities of `samples` (sample, time, channel, y, x) as their descriptor sees them."""
+    import importlib
+
+    import numpy as np
+
+    from step.physics.display import to_unit_range
+
+    reference = samples.mean(axis=0) if truth is None else truth
+    frames = np.stack([to_unit_range(sample, reference, settings.display) for sample in samples])
+    true_frames = None if truth is None else to_unit_range(truth, truth, settings.display)
+    descriptor = importlib.import_module(descriptor_name(settings.descriptor))
+    return descriptor.describe(frames, true_frames, settings.geometry).quantities
+
+
+def _summaries(quantities: "Mapping[str, Feature | Course]", coverage: float) -> "Iterator[Row]":
+    """Yield a row for each quantity, and each frame of a course."""
+    from step.posterior.descriptors.description import Feature
+    from step.posterior.intervals import central_interval
+
+    for name, quantity in quantities.items():
+        row: Row = dict.fromkeys(COLUMNS, "")
+        row |= {"quantity": name, "unit": quantity.unit, "samples": len(quantity.values)}
+        if isinstance(quantity, Feature) and quantity.is_event:
+            # Of what is true or false the mean says all: how likely it is.
+            truth = "" if quantity.truth is None else quantity.truth
+            yield row | {"mean": float(quantity.values.mean()), "truth": truth, "interval": PROBABILITY}
+            continue
+        is_angle = isinstance(quantity, Feature) and quantity.is_angle
+        for frame, values, truth in _per_frame(quantity):
+            interval = central_interval(values, coverage, is_angle=is_angle)
+            yield row | {
+                "frame": frame,
+                "effective_samples": interval.effective_samples,
+                "mean": interval.mean,
+                "deviation": interval.deviation,
+                "low": interval.low,
+                "high": interval.high,
+                "coverage": coverage,
+                "interval": interval.by,
+                "truth": truth,
+                "inside": "" if truth == "" else interval.holds(float(truth), is_angle),
+            }
+
+
+def _values(quantities: "Mapping[str, Feature | Course]") -> "Iterator[Row]":
+    """Yield a row for each value of each sample."""
+    for name, quantity in quantities.items():
+        for frame, values, _ in _per_frame(quantity):
+            for sample, value in enumerate(values):
+                yield {"quantity": name, "frame": frame, "unit": quantity.unit, "sample": sample, "value": float(value)}
+
+
+def _per_frame(quantity: "Feature | Course") -> "Iterator[tuple[int | str, np.ndarray, float | str]]":
+    """Yield frame, values (sample,) and truth; a number of the whole video has the frame '', an unknown truth is ''."""
+    from step.posterior.descriptors.description import Feature
+
+    if isinstance(quantity, Feature):
+        yield "", quantity.values, "" if quantity.truth is None else quantity.truth
+        return
+    for frame in range(quantity.values.shape[1]):
+        yield frame, quantity.values[:, frame], "" if quantity.truth is None else float(quantity.truth[frame])
