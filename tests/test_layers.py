@@ -15,7 +15,7 @@ from step.provenance import _source, imported_modules, reachable_modules
 LAYERS = (
     {"errors", "process", "seeds", "units"},
     {"plugins"},
-    {"config", "contracts", "frames", "progress", "provenance"},
+    {"config", "contracts", "frames", "particles", "progress", "provenance"},
     {"io", "physics", "diffusion", "optical_flow", "products"},
     {"domains", "prepare", "models"},
     {"observations"},

@@ -137,7 +137,7 @@ def sampled(monkeypatch) -> list[tuple[float, str]]:
             raise FloatingPointError("the video is nan at step 3")
         sample = np.zeros(SHAPE, np.float32)
         sample[:, 0] = 1 - error_of(step_size)
-        return Sampled({video: sample[None]}, {}, {}, 1.0, 1.0, 1.0)
+        return Sampled({video: sample[None]}, {}, {}, {}, 1.0, 1.0, 1.0)
 
     monkeypatch.setattr(step.reconstruct, "sample_problem", sample_problem)
     monkeypatch.setattr(tune, "read_files", lambda arguments, settings: None)

@@ -7,7 +7,9 @@ import yaml
 from step.__main__ import main
 from step.config.keys import DEMO_CONFIG, keys_as_markdown, tables
 from step.config.observations import CmrxreconData, EhtData, MeasuredData, Observation, Outside
+from step.config.sampling import sample_settings
 from step.config.study import BASE_CONFIG, load_config
+from step.sampling.samplers import build_sampler
 
 PAPER = {  # domain: key below priors or data -> value, in the order of the paper's Table 3
     "blackhole": {
@@ -100,6 +102,18 @@ def test_the_masks_of_the_paper_stand_in_the_configuration(study, task):
 def test_a_file_laid_over_the_study_adds_no_key(name):
     study, above = (yaml.safe_load(path.read_text()) for path in (BASE_CONFIG, BASE_CONFIG.with_name(name)))
     assert keys_of(above) - keys_of(study) == set()
+
+
+def test_the_weighted_method_goes_on_both_studies():
+    for files in ([], [DEMO_CONFIG]):
+        config = load_config(*files, BASE_CONFIG.with_name("weighted.yaml"))
+        for task in ("mri8", "blackhole"):
+            settings = sample_settings(config, task, "step_weighted")
+            assert settings.own is not None
+            sampler = build_sampler("weighted", settings.sampler, settings.own)
+            ring = config.posteriors["ring_weighted"]
+            counts = [config.tasks[task].samples, config.calibration.samples, ring.samples, ring.samples_per_job]
+            assert [count % sampler.particles for count in counts] == [0, 0, 0, 0]
 
 
 def test_the_cine_archive_is_a_study_when_laid_over_the_demo():

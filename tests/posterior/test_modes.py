@@ -9,7 +9,7 @@ from step.errors import InputError
 from step.posterior.descriptors import general
 from step.posterior.descriptors.description import Description, Feature, Vectors
 from step.posterior.gaps import count_modes, critical_bandwidth, distances_along, one_mode_p
-from step.posterior.modes import Clusters, find_modes, in_words, reduce
+from step.posterior.modes import Clusters, Weighting, find_modes, in_words, reduce, smallest_share
 from step.sampling.daps import sample_posterior
 from step.sampling.noise.independent import IndependentNoise
 from step.sampling.posterior import LatentLikelihood
@@ -319,3 +319,40 @@ def test_a_posterior_of_one_mode_has_one():
     clusters = modes_of(reduce(general.describe((samples[:, :, 0] + 1) / 2, None, {}), SETTINGS).samples)
     assert clusters.shares.tolist() == [1.0]
     assert "one mode among 120 samples" in in_words(clusters, SETTINGS)
+
+
+# Weights.
+
+
+@pytest.fixture(scope="module")
+def weighed() -> tuple[np.ndarray, Weighting]:
+    """Two clouds of 40 samples, of which those of the second have a quarter of the weight, and ten ancestors."""
+    points = np.random.default_rng(5).standard_normal((80, 2)) * 0.3 + np.repeat([[0, 0], [4, 0]], 40, axis=0)
+    weights = np.repeat([0.75, 0.25], 40) / 40
+    return points, Weighting(weights, np.concatenate([np.arange(40), 100 + np.arange(40) % 10]))
+
+
+def test_shares_are_sums_of_weights_with_an_error_that_counts_ancestors(weighed):
+    points, weighting = weighed
+    found = find_modes(Vectors(points, None), SETTINGS, 0, weighting)
+    assert found.shares == pytest.approx([0.75, 0.25])
+    assert (found.labels == np.repeat([0, 1], 40)).all()
+    exact = np.sqrt(40 * (0.75 * 0.25 / 40) ** 2 + 10 * (0.25 * 0.75 / 10) ** 2)
+    assert found.share_errors == pytest.approx([exact, exact])
+    assert found.share_low == pytest.approx(found.shares - 1.96 * exact, abs=1e-4)
+    assert found.share_high == pytest.approx(found.shares + 1.96 * exact, abs=1e-4)
+    # The order is that of the weights.
+    other = Weighting(weighting.weights[::-1], weighting.lineages)
+    assert (find_modes(Vectors(points, None), SETTINGS, 0, other).labels == np.repeat([1, 0], 40)).all()
+
+
+def test_evidence_is_what_independent_ancestors_give(weighed):
+    _, weighting = weighed
+    assert weighting.evidence_size == pytest.approx(1 / (40 * (0.75 / 40) ** 2 + 10 * (0.25 / 10) ** 2))
+
+
+def test_the_smallest_share_is_the_one_that_samples_nearly_always_hold():
+    share = smallest_share(100, SETTINGS)
+    counts = np.random.default_rng(2).binomial(100, share, 20000)
+    assert (counts >= SETTINGS.fewest_samples).mean() == pytest.approx(SETTINGS.interval, abs=0.01)
+    assert smallest_share(SETTINGS.fewest_samples - 1, SETTINGS) == 1

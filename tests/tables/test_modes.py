@@ -55,7 +55,7 @@ def test_the_papers_third_row_is_the_unified_statistic_of_the_other_two(paper):
 
 
 def test_our_modes_have_the_papers_rows_first_and_are_numbered_from_one(rows, paper):
-    ours, _ = mode_document(rows, paper, CRITERION, 0.95).parts
+    ours, _ = mode_document(rows, paper, CRITERION, 0.95, 5).parts
     assert ours.columns == ("Statistic", "Mode 1", "Mode 2")
     lines = lines_of(ours)
     assert list(lines)[:4] == [
@@ -75,7 +75,7 @@ def test_our_modes_have_the_papers_rows_first_and_are_numbered_from_one(rows, pa
 
 
 def test_the_papers_modes_follow_in_its_look_as_it_prints_them(rows, paper):
-    _, theirs = mode_document(rows, paper, CRITERION, 0.95).parts
+    _, theirs = mode_document(rows, paper, CRITERION, 0.95, 5).parts
     assert theirs.columns == ("Statistic", "Mode 1", "Mode 2", "Mode 3")
     assert theirs.lines[0][1:] == (Cell("1.045", "paper"), Cell("0.987", "paper"), Cell("1.084", "paper"))
     assert lines_of(theirs)["Data misfit"] == ["1.026", "1.007", "1.143"]
@@ -83,7 +83,7 @@ def test_the_papers_modes_follow_in_its_look_as_it_prints_them(rows, paper):
 
 
 def test_the_notes_say_samples_criterion_and_how_rotation_counts(rows, paper):
-    part = mode_document(rows, paper, CRITERION, 0.95).parts[0]
+    part = mode_document(rows, paper, CRITERION, 0.95, 5).parts[0]
     assert part.caption.startswith("2 modes among 20 posterior samples")
     notes = " ".join(part.notes)
     assert "When there are several modes: the criterion of several." in notes
@@ -92,7 +92,7 @@ def test_the_notes_say_samples_criterion_and_how_rotation_counts(rows, paper):
 
 
 def test_one_mode_is_said_plainly(paper):
-    part = mode_document([mode_row(0, 20)], paper, CRITERION, 0.95).parts[0]
+    part = mode_document([mode_row(0, 20)], paper, CRITERION, 0.95, 5).parts[0]
     assert part.caption.startswith("One mode among 20 posterior samples")
     assert part.notes[0].startswith("One mode was found")
     assert "interval" not in " ".join(part.notes)
@@ -103,7 +103,7 @@ def test_a_table_of_another_domain_has_its_own_rows_and_says_nothing_of_rotation
     row |= {"contraction_phase_deg": "30"}
     dropped = ("closure", "flux", "radius", "rotation", "asymmetry")
     row = {name: value for name, value in row.items() if not any(word in name for word in dropped)}
-    part = mode_document([row], paper, CRITERION, 0.95).parts[0]
+    part = mode_document([row], paper, CRITERION, 0.95, 5).parts[0]
     lines = lines_of(part)
     assert lines["χ² of k-space"] == ["1.500"]
     assert lines["Data misfit"] == ["2.50e−05 ± 1.00e−06"]
@@ -111,6 +111,20 @@ def test_a_table_of_another_domain_has_its_own_rows_and_says_nothing_of_rotation
     assert lines["Brightness"] == ["0.200"]
     assert lines["Contraction phase [degree]"] == ["30.000"]
     assert not any(word in " ".join((*lines, *part.notes)) for word in ("rotation", "north"))
+
+
+@pytest.mark.parametrize(("size", "trusted"), [(40.0, True), (3.2, False)])
+def test_weighted_samples_give_probabilities_and_are_said_to_be_too_few_to_trust(paper, size, trusted):
+    weighted = {"shares_are": "probabilities", "effective_size": size, "smallest_share": 0.1, "share_error": 0.04}
+    part = mode_document([mode_row(0, 15, **weighted), mode_row(1, 5, **weighted)], paper, CRITERION, 0.95, 5).parts[0]
+    lines, notes = lines_of(part), " ".join(part.notes)
+    assert "Probability" in lines
+    assert "Share" not in lines
+    assert "Effective size" not in lines
+    assert ("cannot be trusted" in notes) != trusted
+    assert f"Effective size {size:.1f}" in notes
+    assert "with a share of 10 % or more" in notes
+    assert "which is not the mode's probability" not in notes
 
 
 def test_a_features_label_has_its_unit():
@@ -121,7 +135,7 @@ def test_a_features_label_has_its_unit():
 
 
 def test_all_formats_hold_together(rows, paper):
-    document = mode_document(rows, paper, CRITERION, 0.95)
+    document = mode_document(rows, paper, CRITERION, 0.95, 5)
     latex = as_latex(document)
     assert r"$\chi$$^2$\_cp" in latex
     assert latex.isascii() or set(filter(lambda c: not c.isascii(), latex)) <= {"µ"}

@@ -266,7 +266,9 @@ class Posterior:
         of_samples = {"weight": self.weights, "misfit_of_data": self.misfit}
         of_samples |= {f"chi_square_{name}": values for name, values in self.chi_squares.items()}
         trace = dict(self.trace) | {name: values[:, None] for name, values in of_samples.items()}
-        write_reconstructions(Path(path), [Reconstruction(VIDEO, self.samples, trace)], {"domain": self.facts.domain})
+        log_weights = None if np.ptp(self.weights) == 0 else np.log(self.weights)
+        found = Reconstruction(VIDEO, self.samples, trace, log_weights)
+        write_reconstructions(Path(path), [found], {"domain": self.facts.domain})
 
     def to_nifti(self, folder: str | Path, pixel_mm: float | None = None, frame_s: float | None = None) -> list[Path]:
         """Return the NIfTI files (x, y, 1, time) into which magnitudes of mean, spread and samples are written.

@@ -273,6 +273,8 @@ class PosteriorSamples:
     """How the sampling went, by name: arrays (batch, level)."""
     log_weights: torch.Tensor | None = None
     """The logarithms of what each counts for (batch,), up to a constant; None where all weigh the same."""
+    ancestors: torch.Tensor | None = None
+    """Which of the batch's starts each goes back to (batch,), int64; None where each goes back to its own."""
 
 
 @runtime_checkable
@@ -313,4 +315,18 @@ class PosteriorSampler(Protocol):
         measurement, and must not depend on the rest of the batch. `describe` names the work in logs. Raises
         `FloatingPointError` where a latent stops being finite.
         """
+        ...
+
+
+@runtime_checkable
+class ParticleSampler(Protocol):
+    """What a sampler offers besides the rest if samples of one measurement depend on each other.
+
+    Its batch is then one island: as many samples of one measurement as it says, and nothing else. The log-weights of
+    islands have one constant in common (an estimate of ``log p(y)`` is in them), so that islands can be put together.
+    """
+
+    @property
+    def particles(self) -> int:
+        """How many samples an island has."""
         ...

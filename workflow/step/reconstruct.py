@@ -3,22 +3,30 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
 from step.config.sampling import SampleSettings
 from step.config.tasks import Sampler
-from step.contracts import ForwardModel, Measurement, NoiseSource, PosteriorSampler, VideoPrior
+from step.contracts import (
+    ForwardModel,
+    Measurement,
+    NoiseSource,
+    ParticleSampler,
+    PosteriorSampler,
+    PosteriorSamples,
+    VideoPrior,
+)
 from step.errors import InputError
 from step.frames import video_by_video
 from step.io.optical_flows import read_optical_flow_attributes, read_optical_flows
 from step.io.reconstructions import read_measurement
 from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
-from step.sampling.batches import FixedBatches, arrange_batches
+from step.sampling.batches import FilledBatches, FixedBatches, arrange_batches, divide
 from step.sampling.evaluations import CountedPrior
 from step.sampling.noise.sources import build_noise_source
 from step.sampling.optical_flow import OpticalFlow
@@ -39,6 +47,7 @@ class Sampled:
     samples: Mapping[str, np.ndarray]  # by video: (sample, time, channel, y, x)
     trace: Mapping[str, Mapping[str, np.ndarray]]  # by video: (sample, level) each
     log_weights: Mapping[str, np.ndarray | None]  # by video: (sample,), up to a constant; None where all weigh the same
+    ancestors: Mapping[str, np.ndarray | None]  # by video: (sample,), the numbers of samples; None: each its own
     seconds: float
     decoder_evaluations: float  # per sample
     denoiser_evaluations: float
@@ -74,39 +83,127 @@ class Reconstructor:
         its video among those of the task, of which the first here has number `place`. Raises `FloatingPointError` where
         a sample diverges.
         """
-        videos, size = list(measurements), self.chunks.videos_per_batch
+        videos = list(measurements)
         pairs = [(video, number) for video in videos for number in numbers]
-        batches = arrange_batches([place + rank + number for rank in range(len(videos)) for number in numbers], size)
-        placed = [pairs[row] for row in batches.order]
-        together = {
-            name: torch.cat([measurements[video][name] for video, _ in placed]).to(self.device)
-            for name in measurements[videos[0]]
-        }
-        counted = CountedPrior(FixedBatches(self.prior, size))
-        frames_per_chunk, bound = self.chunks.frames_per_chunk, self.chunks.likelihood.gradient_bound
-        likelihood = LatentLikelihood(counted, self.forward_model, together, size, frames_per_chunk, bound)
-        generators = [torch.Generator().manual_seed(seed_of(*pair)) for pair in placed]
-        sources = [noise_sources[video] for video, _ in placed]
         log.info("%s: %d videos x %d samples on %s", describe, len(videos), len(numbers), self.device)
         started = time.monotonic()
-        found = self.sampler.sample(counted, likelihood, sources, generators, self.device, f"sampling {describe}")
-        evaluations = (counted.decoder_evaluations / len(placed), counted.denoiser_evaluations / len(placed))
+        if isinstance(self.sampler, ParticleSampler):
+            found, evaluations = self._sample_islands(measurements, noise_sources, pairs, seed_of, describe)
+        else:
+            places = [place + rank + number for rank in range(len(videos)) for number in numbers]
+            found, evaluations = self._sample_together(measurements, noise_sources, pairs, places, seed_of, describe)
         with torch.no_grad():
-            latents = found.latents[batches.rows]
-            decoded = video_by_video(lambda part: self.prior.decode(part).cpu(), latents, frames_per_chunk)
+            chunk = self.chunks.frames_per_chunk
+            decoded = video_by_video(lambda part: self.prior.decode(part).cpu(), found.latents, chunk)
         seconds = time.monotonic() - started
         log.info("%.1f s, %.1f s per sample", seconds, seconds / len(pairs))
         rows = {video: slice(n * len(numbers), (n + 1) * len(numbers)) for n, video in enumerate(videos)}
-        trace = {name: levels[batches.rows].cpu().numpy() for name, levels in found.trace.items()}
-        weights = None if found.log_weights is None else found.log_weights[batches.rows].cpu().numpy()
+        trace = {name: levels.cpu().numpy() for name, levels in found.trace.items()}
+        weights = None if found.log_weights is None else found.log_weights.cpu().numpy()
+        ancestors = None if found.ancestors is None else found.ancestors.cpu().numpy()
         return Sampled(
             samples={video: decoded.numpy()[row] for video, row in rows.items()},
             trace={video: {name: levels[row] for name, levels in trace.items()} for video, row in rows.items()},
             log_weights={video: None if weights is None else weights[row] for video, row in rows.items()},
+            ancestors={video: None if ancestors is None else ancestors[row] for video, row in rows.items()},
             seconds=seconds,
             decoder_evaluations=evaluations[0],
             denoiser_evaluations=evaluations[1],
         )
+
+    def _sample_together(
+        self,
+        measurements: Mapping[str, Measurement],
+        noise_sources: Mapping[str, NoiseSource],
+        pairs: Sequence[tuple[str, int]],
+        places: Sequence[int],
+        seed_of: Callable[[str, int], int],
+        describe: str,
+    ) -> tuple[PosteriorSamples, tuple[float, float]]:
+        """Return what is found of `pairs` of video and number, in batches of one size, and evaluations per sample."""
+        size = self.chunks.videos_per_batch
+        batches = arrange_batches(places, size)
+        placed = [pairs[row] for row in batches.order]
+        counted = CountedPrior(FixedBatches(self.prior, size))
+        found = self._call(counted, measurements, noise_sources, placed, seed_of, describe)
+        rows = batches.rows
+        evaluations = (counted.decoder_evaluations / len(placed), counted.denoiser_evaluations / len(placed))
+        return PosteriorSamples(
+            found.latents[rows],
+            {name: levels[rows] for name, levels in found.trace.items()},
+            None if found.log_weights is None else found.log_weights[rows],
+        ), evaluations
+
+    def _sample_islands(
+        self,
+        measurements: Mapping[str, Measurement],
+        noise_sources: Mapping[str, NoiseSource],
+        pairs: Sequence[tuple[str, int]],
+        seed_of: Callable[[str, int], int],
+        describe: str,
+    ) -> tuple[PosteriorSamples, tuple[float, float]]:
+        """Return the same, of a sampler whose samples of one measurement depend on each other, island by island.
+
+        Islands begin at multiples of their size, so that a sample does not depend on the job that it is sampled in.
+        """
+        size = cast(ParticleSampler, self.sampler).particles
+        numbers = [number for video, number in pairs if video == pairs[0][0]]
+        if numbers[0] % size or len(numbers) % size:
+            raise InputError(
+                f"samples {numbers[0]} to {numbers[-1]} are no whole islands of {size} particles; let the numbers of "
+                f"samples, and those of a job, be multiples of it, or change samplers.weighted.particles"
+            )
+        counted = CountedPrior(FilledBatches(self.prior, self.chunks.videos_per_batch))
+        islands = [pairs[row] for row in divide(len(pairs), size)]
+        found = []
+        for island in islands:
+            video, first = island[0]
+            what = f"{describe}, {video}, samples {first} to {first + size - 1}"
+            one = self._call(counted, measurements, noise_sources, island, seed_of, what)
+            found.append(one if one.ancestors is None else replace(one, ancestors=one.ancestors + first))
+        weights = [one.log_weights for one in found if one.log_weights is not None]
+        ancestors = [one.ancestors for one in found if one.ancestors is not None]
+        evaluations = (counted.decoder_evaluations / len(pairs), counted.denoiser_evaluations / len(pairs))
+        return PosteriorSamples(
+            torch.cat([one.latents for one in found]),
+            {name: _join_levels([one.trace[name] for one in found]) for name in found[0].trace},
+            torch.cat(weights) if weights else None,
+            torch.cat(ancestors) if ancestors else None,
+        ), evaluations
+
+    def _call(
+        self,
+        prior: VideoPrior,
+        measurements: Mapping[str, Measurement],
+        noise_sources: Mapping[str, NoiseSource],
+        pairs: Sequence[tuple[str, int]],
+        seed_of: Callable[[str, int], int],
+        describe: str,
+    ) -> PosteriorSamples:
+        """Return what the sampler finds of `pairs`, one batch."""
+        together = {
+            name: torch.cat([measurements[video][name] for video, _ in pairs]).to(self.device)
+            for name in measurements[pairs[0][0]]
+        }
+        chunks = self.chunks
+        likelihood = LatentLikelihood(
+            prior,
+            self.forward_model,
+            together,
+            chunks.videos_per_batch,
+            chunks.frames_per_chunk,
+            chunks.likelihood.gradient_bound,
+        )
+        generators = [torch.Generator().manual_seed(seed_of(*pair)) for pair in pairs]
+        sources = [noise_sources[video] for video, _ in pairs]
+        return self.sampler.sample(prior, likelihood, sources, generators, self.device, f"sampling {describe}")
+
+
+def _join_levels(traces: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return `traces` (sample, level) as one; those of fewer levels than others end in nan."""
+    n_levels = max(trace.shape[1] for trace in traces)
+    pad = torch.nn.functional.pad
+    return torch.cat([pad(trace, (0, n_levels - trace.shape[1]), value=float("nan")) for trace in traces])
 
 
 def shape_of_videos(prior: VideoPrior, device: torch.device) -> tuple[int, int, int, int]:

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, settings: ExportSettings) -> None:
     from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions, read_summary
 
     plug_in, values = open_format(settings.format, settings.values)
-    samples = read_reconstructions(arguments.reconstructions)[arguments.measurement.stem].samples
+    samples = read_reconstructions(arguments.reconstructions)[arguments.measurement.stem].equal_samples
     videos = read_summary(arguments.summary) | {f"sample{n:03d}": sample for n, sample in enumerate(samples)}
     measurement = read_measurement(arguments.measurement)
     with whole_folder(arguments.output) as folder:

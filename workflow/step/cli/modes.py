@@ -35,11 +35,11 @@ def run(arguments: argparse.Namespace, settings: ModesSettings) -> None:
     from step.posterior.sample_modes import modes_of_samples
 
     name = arguments.measurement.stem
-    samples = samples_of_video(arguments.reconstructions, name)
+    sampled = samples_of_video(arguments.reconstructions, name)
     measurement = read_measurement(arguments.measurement)
     truth = None if arguments.truth is None else read_truth(arguments.truth, name)
     origin = read_attributes(arguments.reconstructions[0])
     attributes: dict[str, str] = {key: str(origin[key]) for key in ("task", "method") if key in origin}
-    modes, rows = modes_of_samples(name, samples, measurement, truth, settings, attributes, arguments.measurement)
+    modes, rows = modes_of_samples(name, sampled, measurement, truth, settings, attributes, arguments.measurement)
     write_modes(arguments.output, modes)
     write_table(arguments.table, rows)

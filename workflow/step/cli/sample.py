@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from step.config.sampling import SampleSettings, sample_settings
-from step.errors import InputError
 
 if TYPE_CHECKING:
     from step.reconstruct import Problem
@@ -74,12 +73,12 @@ def run(arguments: argparse.Namespace, settings: SampleSettings) -> None:
     problem = read_files(arguments, settings)
     videos, numbers = list(problem.measurements), range(*arguments.samples)
     sampled = sample_problem(problem, settings, videos, numbers, arguments.place)
-    if any(weights is not None for weights in sampled.log_weights.values()):
-        raise InputError(
-            f"{settings.method.sampler} gives samples of different weights, which tables and modes do not know; let it "
-            "resample them"
+    reconstructions = [
+        Reconstruction(
+            video, sampled.samples[video], sampled.trace[video], sampled.log_weights[video], sampled.ancestors[video]
         )
-    reconstructions = [Reconstruction(video, sampled.samples[video], sampled.trace[video]) for video in videos]
+        for video in videos
+    ]
     attributes = {"task": settings.task, "method": settings.method.model_dump_json(), "seed": settings.seed}
     write_reconstructions(arguments.output, reconstructions, attributes | {"optical_flow": problem.optical_flow})
     if arguments.cost:

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace, settings: SummarySettings) -> None:
     from step.io.tables import write_table
     from step.posterior.summary import summarise
 
-    samples = samples_of_video(arguments.reconstructions, arguments.measurement.stem)
-    summary = summarise(samples, read_measurement(arguments.measurement), settings, arguments.measurement)
+    sampled = samples_of_video(arguments.reconstructions, arguments.measurement.stem)
+    summary = summarise(sampled, read_measurement(arguments.measurement), settings, arguments.measurement)
     write_summary(arguments.output, summary.videos, summary.quantiles)
     write_table(arguments.table, summary.rows)

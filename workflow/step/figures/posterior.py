@@ -66,7 +66,7 @@ def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[P
     found = read_reconstructions(list(reconstructions))
     if len(found) != 1:
         raise InputError(f"the reconstructions are of {sorted(found) or 'nothing'}; give those of one observation")
-    [samples] = (reconstruction.samples for reconstruction in found.values())
+    [samples] = (reconstruction.equal_samples for reconstruction in found.values())
     mean, std = read_summary(summary).values()
     if not mean.shape == std.shape == samples.shape[1:]:
         shapes = f"mean {mean.shape} and standard deviation {std.shape}, the samples are {samples.shape[1:]}"

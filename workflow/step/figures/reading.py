@@ -49,7 +49,7 @@ def _read_one(
                 f"{path.stem} is not among the videos of {method}, {list(reconstructions)}; "
                 "give all files of its reconstructions"
             )
-        sample = reconstructions[path.stem].samples[0]
+        sample = reconstructions[path.stem].equal_samples[0]
         if sample.shape != truth.shape:
             shapes = f"{sample.shape} by {method}, it is {truth.shape}"
             raise InputError(f"{path.stem} was reconstructed as {shapes}; reconstruct it again")

@@ -123,7 +123,7 @@ def read_samples(
     name, found = measurement.stem, read_reconstructions(list(reconstructions))
     if name not in found:
         raise InputError(f"{name} is not among the reconstructed {list(found)}; sample it")
-    samples = found[name].samples
+    samples = found[name].equal_samples
     truth = None if true_video is None else read_truth(true_video, name)
     if truth is not None and truth.shape != samples.shape[1:]:
         raise InputError(f"{name} was reconstructed as {samples.shape[1:]}, it is {truth.shape}; sample it again")

@@ -136,7 +136,7 @@ def read_uncertainty(
     found, quantiles = read_reconstructions(list(reconstructions), [name]), read_quantiles(summary)
     if name not in found:
         raise InputError(f"{name} is not among the videos of the reconstructions; sample it")
-    samples = found[name].samples
+    samples = found[name].equal_samples
     shape = (truth.shape[0], *truth.shape[2:])
     if samples.shape[1:] != truth.shape or quantiles.videos.shape[1:] != shape:
         shapes = f"samples {samples.shape[1:]} and quantiles {quantiles.videos.shape[1:]}, the truth is {truth.shape}"

@@ -1,6 +1,6 @@
 """Measurements and reconstructed videos, one HDF5 file each, with units and provenance as attributes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import numpy as np
 from step.errors import InputError
 from step.io.atomic import whole_file
 from step.io.hdf5 import create_hdf5, open_hdf5, read_dataset
+from step.particles import normalise, resample_systematically
+from step.seeds import derive_seed
 
 
 def write_measurement(
@@ -74,6 +76,10 @@ def read_quantiles(path: Path) -> Quantiles:
         return Quantiles(levels, dataset[()], quantity)
 
 
+OF_WEIGHTED = ("log_weights", "ancestors")
+"""The arrays (sample,) of samples that do not all weigh the same."""
+
+
 @dataclass(frozen=True)
 class Reconstruction:
     """The reconstructions of one video by one method."""
@@ -81,6 +87,28 @@ class Reconstruction:
     video: str  # its name in the study, e.g. video003
     samples: np.ndarray  # (sample, time, channel, y, x), float32
     trace: Mapping[str, np.ndarray]  # (sample, annealing level) each: sigma, misfit; empty for a reference
+    log_weights: np.ndarray | None = None  # (sample,) what each counts for, up to a constant; None: all weigh the same
+    ancestors: np.ndarray | None = None  # (sample,) int: which sample's start each goes back to; None: its own
+
+    @property
+    def weights(self) -> np.ndarray:
+        """What each sample counts for (sample,); their sum is 1."""
+        n_samples = len(self.samples)
+        return np.full(n_samples, 1 / n_samples) if self.log_weights is None else normalise(self.log_weights)
+
+    @property
+    def lineages(self) -> np.ndarray:
+        """Which sample's start each sample goes back to (sample,); samples of one are no independent evidence."""
+        return np.arange(len(self.samples)) if self.ancestors is None else self.ancestors
+
+    @property
+    def equal_samples(self) -> np.ndarray:
+        """As many samples that weigh the same, for what knows no weights: resampled systematically, shuffled."""
+        if self.log_weights is None:
+            return self.samples
+        generator = np.random.default_rng(derive_seed(0, "equal samples", self.video))
+        taken = resample_systematically(self.log_weights, generator.random())
+        return self.samples[generator.permutation(taken)]
 
 
 def write_reconstructions(path: Path, reconstructions: list[Reconstruction], attributes: Mapping[str, object]) -> None:
@@ -92,6 +120,10 @@ def write_reconstructions(path: Path, reconstructions: list[Reconstruction], att
             samples.attrs["axes"] = "sample, time, channel, y, x"
             for name, array in reconstruction.trace.items():
                 group.create_dataset(f"trace/{name}", data=array).attrs["axes"] = "sample, annealing level"
+            for name in OF_WEIGHTED:
+                values = getattr(reconstruction, name)
+                if values is not None:
+                    group.create_dataset(name, data=values).attrs["axes"] = "sample"
         file.attrs.update(attributes)
 
 
@@ -108,20 +140,43 @@ def read_reconstructions(paths: list[Path], videos: Collection[str] | None = Non
                     continue
                 samples = read_dataset(file, f"{video}/samples")[()]
                 trace = {name: node[()] for name, node in group.get("trace", {}).items()}
-                parts.setdefault(video, []).append(Reconstruction(video, samples, trace))
-    return {
-        video: Reconstruction(
-            video,
-            np.concatenate([part.samples for part in group]),
-            {name: np.concatenate([part.trace[name] for part in group]) for name in group[0].trace},
-        )
-        for video, group in sorted(parts.items())
-    }
+                weighted = {name: group[name][()] for name in OF_WEIGHTED if name in group}
+                parts.setdefault(video, []).append(Reconstruction(video, samples, trace, **weighted))
+    return {video: _joined(video, group) for video, group in sorted(parts.items())}
 
 
-def samples_of_video(paths: list[Path], video: str) -> np.ndarray:
-    """Return the samples (sample, time, channel, y, x) of `video` in `paths`; raises `InputError` where it has none."""
+def samples_of_video(paths: list[Path], video: str) -> Reconstruction:
+    """Return the samples of `video` in `paths` with their weights; raises `InputError` where it has none."""
     reconstructions = read_reconstructions(paths)
     if video not in reconstructions:
         raise InputError(f"{video} is not among the reconstructed {list(reconstructions)}; sample it")
-    return reconstructions[video].samples
+    return reconstructions[video]
+
+
+def _joined(video: str, parts: list[Reconstruction]) -> Reconstruction:
+    """Return the samples of `parts` as one; raises `InputError` where only some of them have weights."""
+    log_weights = [part.log_weights for part in parts if part.log_weights is not None]
+    ancestors = [part.ancestors for part in parts if part.ancestors is not None]
+    if len(log_weights) not in (0, len(parts)):
+        raise InputError(f"{video}: some of its files have samples with weights, others have none; sample it again")
+    return Reconstruction(
+        video,
+        np.concatenate([part.samples for part in parts]),
+        {name: join_traces([part.trace[name] for part in parts]) for name in parts[0].trace},
+        np.concatenate(log_weights) if log_weights else None,
+        np.concatenate(ancestors) if ancestors else None,
+    )
+
+
+def join_traces(traces: Sequence[np.ndarray]) -> np.ndarray:
+    """Return `traces` (sample, level) as one; those of fewer levels than others end in nan."""
+    n_levels = max(trace.shape[1] for trace in traces)
+    if all(trace.shape[1] == n_levels for trace in traces):
+        return np.concatenate(traces)
+    widths = [((0, 0), (0, n_levels - trace.shape[1])) for trace in traces]
+    return np.concatenate(
+        [
+            np.pad(trace.astype(float), width, constant_values=np.nan)
+            for trace, width in zip(traces, widths, strict=True)
+        ]
+    )

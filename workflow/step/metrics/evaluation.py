@@ -116,7 +116,7 @@ def _read(
     measurement, truth = read_measurement(path), read_truth(true_path, path.stem)
     if path.stem not in reconstructions:
         raise InputError(f"{path.stem} is not among the reconstructed videos {list(reconstructions)}; sample it")
-    sample = reconstructions[path.stem].samples[0]
+    sample = reconstructions[path.stem].equal_samples[0]
     if sample.shape != truth.shape:
         raise InputError(f"{path.stem} was reconstructed as {sample.shape}, it is {truth.shape}; sample it again")
     return measurement, truth, sample

@@ -98,7 +98,7 @@ def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":
     found = read_reconstructions(reconstructions, [path.stem])
     if path.stem not in found:
         raise InputError(f"{path.stem} is not among the videos of the reconstructions; sample it")
-    samples = found[path.stem].samples
+    samples = found[path.stem].equal_samples  # a truth is ranked among samples of one weight
     if samples.shape[1:] != truth.shape:
         raise InputError(f"{path.stem} was reconstructed as {samples.shape[1:]}, it is {truth.shape}; sample it again")
     if len(samples) < 2:

@@ -10,12 +10,14 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import beta, norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from step.config.modes import Clustering
 from step.errors import InputError
+from step.particles import error_of_mean
 from step.posterior.descriptors.description import Description, Vectors
 from step.posterior.gaps import gap_p
 from step.progress import track
@@ -32,7 +34,8 @@ class Clusters:
     labels: np.ndarray  # (sample,) int
     representatives: np.ndarray  # (mode,) int: the sample nearest to the centre of its mode
     shares: np.ndarray  # (mode,)
-    share_low: np.ndarray  # (mode,) bootstrap interval
+    share_errors: np.ndarray  # (mode,) Monte Carlo standard errors
+    share_low: np.ndarray  # (mode,) interval: bootstrap, or by the error where samples have weights
     share_high: np.ndarray
     scores: np.ndarray  # (candidate,) BIC of 1, 2, ... modes
     stability: np.ndarray  # (candidate,) mean adjusted Rand index over resamples; 1 of one mode
@@ -64,8 +67,26 @@ def reduce(description: Description, settings: Clustering) -> Vectors:
     return Vectors(joined.samples @ axes, None if joined.truth is None else joined.truth @ axes)
 
 
-def find_modes(reduced: Vectors, settings: Clustering, seed: int) -> Clusters:
-    """Return the modes of the samples `reduced` (sample, component), and the truth's."""
+@dataclass(frozen=True)
+class Weighting:
+    """What samples of different weights count for, and which of them are of one origin."""
+
+    weights: np.ndarray  # (sample,), their sum is 1
+    lineages: np.ndarray  # (sample,) int: which start each goes back to
+
+    @property
+    def evidence_size(self) -> float:
+        """How many independent samples that weigh the same are worth as much: those of one lineage are one."""
+        _, lineage = np.unique(self.lineages, return_inverse=True)
+        return float(1 / np.square(np.bincount(lineage, self.weights)).sum())
+
+
+def find_modes(reduced: Vectors, settings: Clustering, seed: int, weighting: Weighting | None = None) -> Clusters:
+    """Return the modes of the samples `reduced` (sample, component), and the truth's.
+
+    With a `weighting` the modes are where samples are, whatever they weigh, and the shares are sums of weights, in an
+    interval by the Monte Carlo error of the run (`step.particles.error_of_mean`).
+    """
     points = reduced.samples
     n_candidates = max(1, min(settings.max_modes, len(points) // settings.fewest_samples))
     numbers = track(range(1, n_candidates + 1), "mixtures", "mixture")
@@ -83,7 +104,17 @@ def find_modes(reduced: Vectors, settings: Clustering, seed: int) -> Clusters:
         if evident[number] and _are_apart(points, candidates[number], settings, derive_seed(seed, "gaps")):
             chosen = candidates[number]
             break
-    return _describe(reduced, chosen, scores, stability, settings, derive_seed(seed, "shares"))
+    return _describe(reduced, chosen, scores, stability, settings, derive_seed(seed, "shares"), weighting)
+
+
+def smallest_share(n_samples: float, settings: Clustering) -> float:
+    """Return the share of a mode which `n_samples` would nearly always have held: with the probability `interval`.
+
+    A mode is seen where it has `fewest_samples` or more, and gaps around it. Nearly always is how often a binomial
+    number of samples is as large (the bound of Clopper and Pearson). It is 1 where there are too few for any.
+    """
+    fewest = settings.fewest_samples
+    return float(beta.ppf(settings.interval, fewest, n_samples - fewest + 1)) if n_samples >= fewest else 1.0
 
 
 def in_words(clusters: Clusters, settings: Clustering) -> str:
@@ -105,17 +136,27 @@ def _describe(
     stability: np.ndarray,
     settings: Clustering,
     seed: int,
+    weighting: Weighting | None,
 ) -> Clusters:
     labels = mixture.predict(reduced.samples)
-    counts = np.bincount(labels, minlength=len(mixture.weights_))
+    weights: np.ndarray = np.ones(len(labels)) if weighting is None else weighting.weights
+    counts: np.ndarray = np.bincount(labels, weights, len(mixture.weights_))
     order = np.argsort(-counts, kind="stable")
     rank = np.argsort(order)
-    shares = counts[order] / len(labels)
-    resampled = np.random.default_rng(seed).multinomial(len(labels), shares, settings.share_resamples) / len(labels)
-    low, high = np.quantile(resampled, [(1 - settings.interval) / 2, (1 + settings.interval) / 2], axis=0)
+    if weighting is None:
+        shares = counts[order] / len(labels)
+        errors = np.sqrt(shares * (1 - shares) / len(labels))
+        resampled = np.random.default_rng(seed).multinomial(len(labels), shares, settings.share_resamples) / len(labels)
+        low, high = np.quantile(resampled, [(1 - settings.interval) / 2, (1 + settings.interval) / 2], axis=0)
+    else:
+        shares = counts[order]
+        members = [(labels == mode).astype(float) for mode in order]
+        errors = np.array([error_of_mean(one, weighting.weights, weighting.lineages) for one in members])
+        reach = norm.ppf((1 + settings.interval) / 2) * errors
+        low, high = (shares - reach).clip(min=0), (shares + reach).clip(max=1)
     truth = None if reduced.truth is None else int(rank[mixture.predict(reduced.truth[None])[0]])
     middles = _middles(reduced.samples, mixture)[order]
-    return Clusters(rank[labels], middles, shares, low, high, scores, stability, truth)
+    return Clusters(rank[labels], middles, shares, errors, low, high, scores, stability, truth)
 
 
 def _fit(points: np.ndarray, n_modes: int, settings: Clustering, seed: int) -> GaussianMixture:

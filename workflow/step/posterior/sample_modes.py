@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from step.io.modes import Modes
+    from step.io.reconstructions import Reconstruction
     from step.posterior.descriptors.description import Description
     from step.posterior.modes import Clusters
 
@@ -52,14 +53,14 @@ def modes_settings(config: Config, task: str) -> ModesSettings:
 
 def modes_of_samples(
     name: str,
-    samples: "np.ndarray",
+    sampled: "Reconstruction",
     measurement: "dict[str, np.ndarray]",
     truth: "np.ndarray | None",
     settings: ModesSettings,
     attributes: Mapping[str, str],
     source: object,
 ) -> "tuple[Modes, list[dict[str, object]]]":
-    """Return the modes of `samples` (sample, time, channel, y, x), and the rows of their table, the largest first.
+    """Return the modes of the samples `sampled`, and the rows of their table, the largest first.
 
     `name` is that of the video, `measurement` has arrays with leading axis time, `truth` is (time, channel, y, x) or
     None where it is not known, `attributes` say where the samples are from. Raises `InputError` for samples that are
@@ -67,18 +68,23 @@ def modes_of_samples(
     """
     from step.io.modes import Modes
     from step.physics.forward_models import fit_to_data
-    from step.posterior.modes import find_modes, in_words, reduce
+    from step.posterior.modes import Weighting, find_modes, in_words, reduce, smallest_share
     from step.seeds import derive_seed
 
+    samples = sampled.samples
     if truth is not None and truth.shape != samples.shape[1:]:
         shapes = f"{samples.shape[1:]}, it is {truth.shape}"
         raise InputError(f"{name} was reconstructed as {shapes}; sample it again")
     misfits, chi_squares = fit_to_data(samples, measurement, settings.measurement, source)
     description = _describe(samples, truth, settings)
     reduced = reduce(description, settings.modes)
-    clusters = find_modes(reduced, settings.modes, derive_seed(settings.seed, "modes", name))
+    weighting = None if sampled.log_weights is None else Weighting(sampled.weights, sampled.lineages)
+    clusters = find_modes(reduced, settings.modes, derive_seed(settings.seed, "modes", name), weighting)
     criterion = in_words(clusters, settings.modes)
     log.info("%s: %s", name, criterion)
+    size = float(len(samples)) if weighting is None else weighting.evidence_size
+    smallest = smallest_share(size, settings.modes)
+    log.info("%s: a mode of %.1f %% or more would have been seen, if it is separated", name, 100 * smallest)
     features = description.features
     truth_features = {key: cast(float, feature.truth) for key, feature in features.items()}
     modes = Modes(
@@ -98,7 +104,11 @@ def modes_of_samples(
         stability=clusters.stability,
         attributes={"video": name, **attributes, "descriptor": settings.descriptor, "criterion": criterion},
     )
-    return modes, _rows(clusters, description, misfits, chi_squares, settings.modes.sense_agreement)
+    rows = _rows(clusters, description, misfits, chi_squares, settings.modes.sense_agreement)
+    kind = "frequencies" if weighting is None else "probabilities"
+    of_shares = {"shares_are": kind, "effective_size": size, "smallest_share": smallest}
+    of_each = [of_shares | {"share_error": float(error)} for error in clusters.share_errors]
+    return modes, [row | more for row, more in zip(rows, of_each, strict=True)]
 
 
 def _describe(samples: "np.ndarray", truth: "np.ndarray | None", settings: ModesSettings) -> "Description":

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from step.config.sections import Fraction, Section
 from step.config.study import Config
@@ -13,7 +13,7 @@ from step.config.views import Display
 if TYPE_CHECKING:
     import numpy as np
 
-    from step.io.reconstructions import Quantiles
+    from step.io.reconstructions import Quantiles, Reconstruction
 
 log = logging.getLogger(__name__)
 
@@ -45,19 +45,22 @@ class Summary:
 
 
 def summarise(
-    samples: "np.ndarray", measurement: "dict[str, np.ndarray]", settings: SummarySettings, source: object
+    sampled: "Reconstruction", measurement: "dict[str, np.ndarray]", settings: SummarySettings, source: object
 ) -> Summary:
-    """Return the summary of `samples` (sample, time, channel, y, x) of one `measurement`, arrays with leading time.
+    """Return the summary of the samples of one `measurement`, arrays with leading time; all is weighted as they are.
 
     Raises `InputError`, naming `source`, where samples and measurement do not fit together.
     """
     import numpy as np
 
+    from step.particles import deviation_of, effective_size, mean_of
     from step.physics.forward_models import energy_outside, fit_to_data
     from step.posterior.quantiles import take_quantiles
 
-    mean = samples.mean(axis=0)
-    quantiles = take_quantiles(samples, settings.quantiles, settings.display)
+    samples, weights, is_weighted = sampled.samples, sampled.weights, sampled.log_weights is not None
+    mean = mean_of(samples, weights) if is_weighted else samples.mean(axis=0)
+    std = deviation_of(samples, weights) if is_weighted else samples.std(axis=0)
+    quantiles = take_quantiles(samples, settings.quantiles, settings.display, weights if is_weighted else None)
     videos = np.concatenate([samples, mean[None]])
     misfits, chi_squares = fit_to_data(videos, measurement, settings.measurement, source)
     outside = energy_outside(videos, measurement, settings.measurement)
@@ -69,5 +72,11 @@ def summarise(
         if outside is not None:
             rows[-1]["outside_energy"] = outside[number]
             log.info("%s: %.1f %% of the data's energy is from outside the frame", label, 100 * outside[number])
+        if is_weighted and number < len(samples):
+            rows[-1]["weight"] = weights[number]
         log.info("%s: data misfit %.3f", label, misfits[number])
-    return Summary({"mean": mean, "std": samples.std(axis=0)}, quantiles, rows)
+    if is_weighted:
+        rows[-1]["weight"] = 1.0
+        size, n_ancestors = effective_size(cast("np.ndarray", sampled.log_weights)), len(set(sampled.lineages))
+        log.info("effective size %.1f of %d samples, of %d ancestors", size, len(samples), n_ancestors)
+    return Summary({"mean": mean, "std": std}, quantiles, rows)

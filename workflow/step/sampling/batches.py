@@ -76,3 +76,14 @@ class FixedBatches:
         if len(videos) % self.size:
             raise ValueError(f"{len(videos)} videos are not whole batches of {self.size}; arrange_batches fills them")
         return join([function(part) for part in videos.split(self.size)])
+
+
+class FilledBatches(FixedBatches):
+    """`FixedBatches` of any number of videos: the last batch is filled up with copies, which are thrown away."""
+
+    def _in_batches(self, function: Callable[[torch.Tensor], torch.Tensor], videos: torch.Tensor) -> torch.Tensor:
+        missing = -len(videos) % self.size
+        if not missing:
+            return super()._in_batches(function, videos)
+        filled = torch.cat([videos, videos[-1:].detach().expand(missing, *videos.shape[1:])])
+        return super()._in_batches(function, filled)[: len(videos)]

@@ -75,30 +75,54 @@ def sample_posterior(
     step_sizes = [math.sqrt(sampler.mcmc.step_size_squared)] * len(generators)  # of algorithm `adapted`, carried along
     progress = Progress(describe, len(sigmas) - 1, "level")
     for k, sigma in enumerate(progress.through(sigmas[:-1])):
-        clean = _solve(prior, noisy, sigma, sampler.ode)
-        step_size = step_size_at(k, sigma, sampler)
-        if uses_pixel_space(sigma, sampler.pixel_space):
-            clean, video = sample_in_pixel_space(likelihood, clean, sigma, sampler.pixel_space, generators)
-        else:
-            target = PosteriorGivenNoisy(prior, likelihood, noisy, clean, sigma, sampler.mcmc)
-            if sampler.mcmc.algorithm == "damped":
-                clean = sample_damped_hamiltonian(
-                    target, clean, sampler.mcmc.steps, step_size, sampler.mcmc.damping, generators
-                )
-                video = target.video
-            else:
-                clean, video, step_sizes = _sample_adapted(target, clean, sigma, step_sizes, sampler.mcmc, generators)
-        if not torch.isfinite(clean).all():
-            raise FloatingPointError(
-                f"{describe}: a latent is not finite at annealing level {k + 1} of {len(sigmas) - 1} "
-                f"(sigma {sigma:.4g}, h {step_size:.4g}); lower sampler.mcmc.step_size_squared or "
-                "sampler.likelihood.gradient_bound"
-            )
+        clean = solve(prior, noisy, sigma, sampler.ode)
+        place = f"{describe}: a latent is not finite at annealing level {k + 1} of {len(sigmas) - 1}"
+        clean, video, step_sizes = sample_level(
+            prior, likelihood, noisy, clean, sigma, k, step_sizes, sampler, generators, place
+        )
         trace["sigma"].append(torch.full((len(generators),), sigma))
         trace["misfit"].append(likelihood.misfit(video))
         progress.note(sigma=sigma, misfit=trace["misfit"][-1].mean().item())
         noisy = clean + sigmas[k + 1] * noise()
     return noisy, trace
+
+
+def sample_level(
+    prior: VideoPrior,
+    likelihood: LatentLikelihood,
+    noisy: torch.Tensor,
+    solution: torch.Tensor,
+    sigma: float,
+    k: int,
+    step_sizes: list[float],
+    sampler: Sampler,
+    generators: Sequence[torch.Generator],
+    place: str,
+) -> tuple[torch.Tensor, torch.Tensor, list[float]]:
+    """Return latents given the measurement at the level `k` of noise `sigma`, their videos, and the next step sizes.
+
+    `noisy` are the latents at that level, `solution` the PF-ODE's solutions from them, where chains start, and
+    `step_sizes` those that the algorithm `adapted` goes on from. Raises `FloatingPointError`, which begins with
+    `place`, where a latent is not finite.
+    """
+    step_size = step_size_at(k, sigma, sampler)
+    if uses_pixel_space(sigma, sampler.pixel_space):
+        clean, video = sample_in_pixel_space(likelihood, solution, sigma, sampler.pixel_space, generators)
+    else:
+        target = PosteriorGivenNoisy(prior, likelihood, noisy, solution, sigma, sampler.mcmc)
+        if sampler.mcmc.algorithm == "damped":
+            clean = sample_damped_hamiltonian(
+                target, solution, sampler.mcmc.steps, step_size, sampler.mcmc.damping, generators
+            )
+            video = target.video
+        else:
+            clean, video, step_sizes = _sample_adapted(target, solution, sigma, step_sizes, sampler.mcmc, generators)
+    if not torch.isfinite(clean).all():
+        raise FloatingPointError(
+            f"{place} (sigma {sigma:.4g}, h {step_size:.4g}); lower sampler.mcmc.step_size_squared or "
+            "sampler.likelihood.gradient_bound"
+        )
+    return clean, video, step_sizes
 
 
 class PosteriorGivenNoisy:
@@ -200,5 +224,6 @@ def _reused(gradient: Gradient, steps: int) -> Gradient:
     return reused
 
 
-def _solve(prior: VideoPrior, noisy: torch.Tensor, sigma: float, ode: Ode) -> torch.Tensor:
+def solve(prior: VideoPrior, noisy: torch.Tensor, sigma: float, ode: Ode) -> torch.Tensor:
+    """Return the solution of the probability-flow ODE from `noisy` at the level `sigma`."""
     return solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho)

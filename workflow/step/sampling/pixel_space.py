@@ -53,7 +53,13 @@ def sample_in_pixel_space(
         after = torch.cat(
             [
                 sample_video(
-                    model, one, likelihood.measurement_of(slice(n, n + 1)), spread, pixel_space.iterations, [generator]
+                    model,
+                    one,
+                    likelihood.measurement_of(slice(n, n + 1)),
+                    spread,
+                    pixel_space.iterations,
+                    [generator],
+                    likelihood.power,
                 )
                 for n, (one, generator) in enumerate(track(pairs, "pixel space", "video"))
             ]
@@ -70,8 +76,11 @@ def sample_video(
     spread: float,
     iterations: int,
     generators: Sequence[torch.Generator],
+    power: float = 1.0,
 ) -> torch.Tensor:
     """Return one video per generator from ``N(x; centre, spread^2) exp(-||r(x)||^2 / 2)``, r linearised at `centre`.
+
+    `power` is that of a tempered likelihood, ``exp(-power ||r(x)||^2 / 2)``.
 
     Perturb and optimise: with J the residuals' derivative, H = J^T J + 1 / spread^2 and standard normal n1 and n2, the
     solution of ``H d = -J^T (r + n1) + n2 / spread`` is distributed as x - centre is. `iterations` of conjugate
@@ -79,7 +88,7 @@ def sample_video(
     """
 
     def residuals(video: torch.Tensor) -> torch.Tensor:
-        return model.residuals(video, measurement)
+        return math.sqrt(power) * model.residuals(video, measurement)
 
     # torch's annotation has a third, auxiliary, return value too, which is not asked for here.
     at_centre, transposed = torch.func.vjp(residuals, centre)  # type: ignore[misc]

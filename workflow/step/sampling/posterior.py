@@ -1,6 +1,7 @@
 """The measurement's part of the posterior: its gradient with respect to the latent, in chunks of frames."""
 
-from typing import NamedTuple
+import copy
+from typing import NamedTuple, Self
 
 import torch
 
@@ -47,6 +48,13 @@ class LatentLikelihood:
         self.videos_per_batch = videos_per_batch
         self.frames_per_chunk = frames_per_chunk
         self.gradient_bound = gradient_bound
+        self.power = 1.0
+
+    def tempered(self, power: float) -> Self:
+        """Return the likelihood ``p(y | D(z))^power``, of the same bound on its gradient."""
+        other = copy.copy(self)
+        other.power = power
+        return other
 
     def gradient(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the gradient at `latent`, and the decoded video (batch, time, channel, y, x) it was taken at."""
@@ -57,6 +65,8 @@ class LatentLikelihood:
         """Return the negative log-likelihood of every item too, from the same pass; the bound is the gradient's."""
         parts = [self._evaluate_batch(latent[batch], batch) for batch in divide(len(latent), self.videos_per_batch)]
         nll, gradient, video = (join(part) for part in zip(*parts, strict=True))
+        if self.power != 1:
+            nll, gradient = self.power * nll, self.power * gradient
         if self.gradient_bound is not None:
             gradient = gradient.clamp(-self.gradient_bound, self.gradient_bound)
         return Evaluation(nll, gradient, video)
@@ -73,6 +83,18 @@ class LatentLikelihood:
             videos.append(video.detach())
             total += nll.detach()
         return Evaluation(total, join(gradients, dim=1), join(videos, dim=1))
+
+    def negative_log_likelihood(self, video: torch.Tensor) -> torch.Tensor:
+        """Return ``-log p(y | x)`` of decoded videos up to a constant, (batch,) float64, without the power."""
+        totals = []
+        with torch.no_grad():
+            for batch in divide(len(video), self.videos_per_batch):
+                parts = [
+                    self.forward_model.negative_log_likelihood(video[batch, frames], self.measurement_of(batch, frames))
+                    for frames in divide(video.shape[1], self.frames_per_chunk)
+                ]
+                totals.append(torch.stack(parts).to(torch.float64).sum(dim=0))
+        return torch.cat(totals)
 
     def misfit(self, video: torch.Tensor) -> torch.Tensor:
         """Return the data misfit of decoded videos, shape (batch,)."""

@@ -13,12 +13,13 @@ from step.plugins import sampler_name
 def build_sampler(name: str, ours: Sampler, own: AnySettings | None) -> PosteriorSampler:
     """Return the algorithm `name`: the paper's with the settings `ours`, or another one with its `own`.
 
-    The module of another one offers `Settings`, a pydantic model of its section, and ``build(settings)``.
+    The module of another one offers `Settings`, a pydantic model of its section, and ``build(settings)``; or, if it
+    goes on from the paper's and is to know its settings too, ``build_on(ours, settings)``.
     """
     if own is None:
         return importlib.import_module(sampler_name(name)).build(ours)
     module, settings = open_sampler(name, own)
-    return module.build(settings)
+    return module.build_on(ours, settings) if hasattr(module, "build_on") else module.build(settings)
 
 
 def open_sampler(name: str, own: AnySettings) -> tuple[ModuleType, Section]:

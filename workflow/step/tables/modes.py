@@ -58,6 +58,10 @@ UNIT_SUFFIXES = {
 TRUTH, SENSE = "contains_truth", "rotation_sense"
 TRUTH_TEXTS = {"True": "yes", "False": "no", "": "unknown"}
 
+SHARES_ARE, SHARE_ERROR, SIZE, SMALLEST = "shares_are", "share_error", "effective_size", "smallest_share"
+SHARE_COLUMNS = (SHARES_ARE, SHARE_ERROR, SIZE, SMALLEST)  # older tables lack them
+PROBABILITIES = "probabilities"
+
 SMALL, LARGE = 1e-2, 1e4  # numbers beyond these are written as a power of ten
 
 DISPLAYED_NOTE = (
@@ -104,7 +108,7 @@ def tabulate(files: Files, settings: ModesTableSettings) -> None:
     rows = read_table(files.table)
     check_modes(rows, str(files.table))
     paper = read_paper_modes(read_table(files.paper), str(files.paper))
-    document = mode_document(rows, paper, say_criterion(settings), settings.interval)
+    document = mode_document(rows, paper, say_criterion(settings), settings.interval, settings.fewest_samples)
     write_document(document, files.output)
 
 
@@ -137,13 +141,20 @@ def read_paper_modes(rows: Sequence[Row], source: str) -> dict[str, dict[str, st
 
 
 def mode_document(
-    rows: Sequence[Row], paper: Mapping[str, Mapping[str, str]], criterion: str, interval: float
+    rows: Sequence[Row],
+    paper: Mapping[str, Mapping[str, str]],
+    criterion: str,
+    interval: float,
+    fewest: int,
 ) -> Document:
     """Return the table of the modes in `rows`, then the paper's.
 
-    `criterion` says in words when there are several modes, and `interval` is the coverage of the shares' intervals.
+    `criterion` says in words when there are several modes, `interval` is the coverage of the shares' intervals, and
+    `fewest` is how many samples a mode has at least: an effective size below it supports no probability.
     """
-    ours = Part(say_modes(rows), _columns(_numbers(rows)), tuple(_lines(rows)), _notes(rows, criterion, interval))
+    ours = Part(
+        say_modes(rows), _columns(_numbers(rows)), tuple(_lines(rows)), _notes(rows, criterion, interval, fewest)
+    )
     numbers = list(dict.fromkeys(mode for of_statistic in paper.values() for mode in of_statistic))
     lines = [
         (Cell(STATISTICS.get(name, name)), *(Cell(values.get(mode, NOTHING), "paper") for mode in numbers))
@@ -180,13 +191,13 @@ def _columns(modes: Iterable[str]) -> tuple[str, ...]:
 def _lines(rows: Sequence[Row]) -> list[Line]:
     """Return the paper's statistics, then ours."""
     kinds = [column for column in rows[0] if column.startswith(CHI_SQUARE)]
-    features = [column for column in rows[0] if column not in (*MODE_COLUMNS, *kinds, TRUTH, SENSE)]
+    features = [column for column in rows[0] if column not in (*MODE_COLUMNS, *SHARE_COLUMNS, *kinds, TRUTH, SENSE)]
     lines = [_line(STATISTICS.get(kind, kind), rows, partial(_number, column=kind)) for kind in kinds]
     lines += [
         _line(STATISTICS["data_misfit"], rows, _misfit),
         _line("Data misfit of the sample in its middle", rows, lambda row: _number(row, "data_misfit_representative")),
         _line("Samples", rows, lambda row: row["samples"]),
-        _line("Share", rows, _share),
+        _line("Probability" if rows[0].get(SHARES_ARE) == PROBABILITIES else "Share", rows, _share),
     ]
     lines += [_line(feature_label(name), rows, partial(_number, column=name)) for name in features]
     if SENSE in rows[0]:
@@ -200,14 +211,26 @@ def _line(name: str, rows: Sequence[Row], text_of: Callable[[Row], str]) -> Line
     return label_cells([name, *map(text_of, rows)])
 
 
-def _notes(rows: Sequence[Row], criterion: str, interval: float) -> tuple[str, ...]:
+def _notes(rows: Sequence[Row], criterion: str, interval: float, fewest: int) -> tuple[str, ...]:
     notes = [f"When there are several modes: {criterion}."]
     if len(rows) == 1:
         notes.insert(0, "One mode was found: by this criterion the samples do not fall into several groups.")
     else:
         notes.append(
-            f"Share with its bootstrap interval of {100 * interval:g} %. It is how often the sampler ended in a mode, "
-            "which is not the mode's probability: its chains do not cross between modes."
+            f"Probability with its interval of {100 * interval:g} % by the Monte Carlo error of this run: samples "
+            "weigh differently, and those that go back to one start are one piece of evidence."
+            if rows[0].get(SHARES_ARE) == PROBABILITIES
+            else f"Share with its bootstrap interval of {100 * interval:g} %. It is how often the sampler ended in a "
+            "mode, which is not the mode's probability: its chains do not cross between modes."
+        )
+    if rows[0].get(SHARES_ARE) == PROBABILITIES:
+        size = _value(rows[0], SIZE)
+        trust = "the probabilities cannot be trusted: take more particles. It is" if size < fewest else "which is"
+        notes.append(f"Effective size {size:.1f}, {trust} how many independent samples say as much.")
+    if SMALLEST in rows[0]:
+        notes.append(
+            f"A separated mode with a share of {100 * _value(rows[0], SMALLEST):.0f} % or more would nearly always "
+            "have been seen; a smaller one may be there."
         )
     notes.append("Data misfit with its standard deviation over the samples of the mode.")
     notes.append(

@@ -1,0 +1,269 @@
+"""DAPS with weights: samples of one measurement annealed together, so that modes have their share of the posterior.
+
+DAPS by itself (Algorithm 1) starts every chain at the PF-ODE's solution, in a mode that the noise chose. Chains do not
+cross from mode to mode, so modes keep the share that they have in the prior, whatever the data say. Here N particles
+are a sequential Monte Carlo sampler (Del Moral, Doucet, Jasra 2006) of ``p(z) p(y | D(z))^beta``, whose power beta
+rises as the noise falls:
+
+    z_i <- sigma_0 n_i,  beta_{-1} <- 0,  log w_i <- 0
+    for k = 0 .. K-1:
+        x_i <- PF-ODE from (z_i, sigma_k)
+        log w_i += beta_k log p(y | D(x_i)) - beta_{k-1} log p(y | D(z0_i))       z0_i of the level before
+        resample where few of the particles have all of the weight
+        z0_i <- chain from x_i that targets p(z0 | x_i + sigma_k n_i') p(y | D(z0))^beta_k
+        z_i <- z0_i + sigma_{k+1} n_i
+
+``beta_k = 1 / (1 + (sigma_k / c)^2)``, and 1 at the last level: tied to the noise, since what noise moves away is
+selected for nothing.
+
+Why the weights are right: noise and the PF-ODE together take p(z) to p(z), so a particle that they bring from z0 to x
+has the incremental weight ``p(y|x)^beta_k / p(y|z0)^beta_{k-1}`` (the backward kernel is the move's reversal under the
+prior). The chain then leaves ``p(z) p(y|D(z))^beta_k`` as it is, since its noisy latent is one of x, however short it
+is and though it stays in its mode. What remains is the error of the ODE's steps, of the network, and of a chain without
+a Metropolis test. Taken after the chain, which has moved each particle to where its mode fits best, increments would
+weigh every mode by its best instead of its mean. With x in the place of z0 the increment is
+``(beta_k - beta_{k-1}) log p(y | D(x_i))``: what the noise moves a particle by is then left out.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from step.config.sections import Count, Fraction, Positive, Section
+from step.config.tasks import Sampler
+from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
+from step.frames import by_frames
+from step.particles import effective_size, resample_systematically
+from step.progress import Progress
+from step.sampling.daps import annealing_levels, sample_level, solve
+from step.sampling.mcmc import sample_uniform
+from step.sampling.posterior import LatentLikelihood
+from step.seeds import derive_seed
+
+log = logging.getLogger(__name__)
+
+TRACED = ("sigma", "power", "misfit", "effective_size", "resampled")
+"""What the trace holds of each level: the noise, beta, each sample's misfit, the size before resampling, 0 or 1."""
+
+BISECTIONS = 30
+"""Halvings of the interval, in log sigma, in which a level is put in."""
+
+
+class Settings(Section):
+    """How particles are weighted; the noise levels, chains and likelihood are those of the task's `sampler`."""
+
+    particles: Annotated[int, Field(ge=2, strict=True)] = Field(
+        description="samples of one measurement that are annealed together, an island; a job takes whole islands"
+    )
+    tempering_sigma: Positive = Field(
+        description="c: the likelihood has the power 1 / (1 + (sigma / c)^2) at the noise level sigma, in units of the "
+        "latent; it should be below the distance of modes"
+    )
+    resample_below: Fraction = Field(
+        description="effective size, as a share of the particles, below which they are resampled"
+    )
+    insert_below: Fraction = Field(
+        description="where the next level would leave an effective size below this share of the present one, a level "
+        "is put in before it"
+    )
+    inserted_levels: Annotated[int, Field(ge=0, strict=True)] = Field(description="levels that are put in, at most")
+    trusted_size: Count = Field(
+        description="effective size below which the log says that the weights cannot be trusted"
+    )
+
+
+@dataclass
+class Island:
+    """Particles of one measurement, between two levels."""
+
+    latents: torch.Tensor  # (particle, time, latent_channel, latent_y, latent_x), with the noise of the level to come
+    log_weights: np.ndarray  # (particle,)
+    ancestors: np.ndarray  # (particle,) which start each goes back to
+    step_sizes: list[float]  # of the algorithm `adapted`
+    nll: np.ndarray  # (particle,) -log p(y | D(z)) where the latest chains ended
+    power: float = 0.0  # beta so far
+    size: float = math.inf  # effective, before the latest resampling
+    smallest_size: float = math.inf
+    trace: dict[str, list[torch.Tensor]] = field(default_factory=lambda: {name: [] for name in TRACED})
+
+    def weigh(self, negative_log_likelihoods: torch.Tensor, power: float) -> None:
+        """Give particles that moved, and have these ``-log p(y | D(x))`` (particle,), the power `power`."""
+        self.log_weights = self.log_weights - power * negative_log_likelihoods.cpu().numpy() + self.power * self.nll
+        self.power = power
+
+    def record(self, sigma: float, misfits: torch.Tensor, was_resampled: bool) -> None:
+        """Add a level to the trace; `misfits` are (particle,)."""
+        of_all = (sigma, self.power, self.size, float(was_resampled))
+        level = [torch.full((len(misfits),), value) for value in of_all]
+        for name, values in zip(TRACED, (level[0], level[1], misfits.cpu(), level[2], level[3]), strict=True):
+            self.trace[name].append(values)
+
+    def take(self, indices: np.ndarray) -> None:
+        """Put the particles `indices` in the places of all; each then has the mean weight."""
+        self.ancestors = self.ancestors[indices]
+        self.step_sizes = [self.step_sizes[index] for index in indices]
+        mean = np.logaddexp.reduce(self.log_weights) - math.log(len(indices))
+        self.log_weights = np.full(len(indices), mean)
+
+
+class WeightedDaps:
+    """Decoupled annealing posterior sampling with weights: `settings` as DAPS has them, and its `weighting`."""
+
+    def __init__(self, settings: Sampler, weighting: Settings):
+        self.settings = settings
+        self.weighting = weighting
+
+    @property
+    def particles(self) -> int:
+        """How many samples an island has."""
+        return self.weighting.particles
+
+    def sample(
+        self,
+        prior: VideoPrior,
+        likelihood: Likelihood,
+        noise_sources: Sequence[NoiseSource],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        describe: str,
+    ) -> PosteriorSamples:
+        """Return one latent per generator, all of one measurement, with their log-weights and ancestors.
+
+        The log-weights are not normalised: their mean (of the weights themselves) estimates p(y), up to the
+        likelihood's constant, so that samples of several islands can be put together. The trace has what `TRACED`
+        names. Particle i has its own noise, whichever it was resampled from. Raises `TypeError` for another likelihood
+        than `LatentLikelihood`, `FloatingPointError` where a latent stops being finite.
+        """
+        if not isinstance(likelihood, LatentLikelihood):
+            raise TypeError(f"weighted DAPS needs a LatentLikelihood, this is a {type(likelihood).__name__}")
+
+        def noise() -> torch.Tensor:
+            pairs = zip(noise_sources, generators, strict=True)
+            return torch.stack([source.noise(prior.latent_shape, generator) for source, generator in pairs]).to(device)
+
+        n_particles, grid = len(generators), annealing_levels(self.settings.annealing)
+        levels, left = list(enumerate(grid)), self.weighting.inserted_levels
+        # Of the island, whatever noise its particles take.
+        common = torch.Generator().manual_seed(derive_seed(generators[0].initial_seed(), "resampling"))
+        first_step = math.sqrt(self.settings.mcmc.step_size_squared)
+        starts = (np.zeros(n_particles), np.arange(n_particles), [first_step] * n_particles, np.zeros(n_particles))
+        island = Island(grid[0] * noise(), *starts)
+        with Progress(describe, len(grid), "level") as progress:
+            while levels:
+                k, sigma = levels.pop(0)
+                solution = solve(prior, island.latents, sigma, self.settings.ode)
+                island.weigh(where_weighed(likelihood, solution), self.power_at(sigma) if levels else 1.0)
+                resampled = self._resample_if_few(island, common)
+                if resampled is not None:
+                    solution = solution[resampled]
+                clean, video, island.step_sizes = sample_level(
+                    prior,
+                    likelihood.tempered(island.power),
+                    solution + sigma * noise(),
+                    solution,
+                    sigma,
+                    k,
+                    island.step_sizes,
+                    self.settings,
+                    generators,
+                    f"{describe}: a latent is not finite at annealing level {k + 1} of {len(grid)}",
+                )
+                island.nll = _fit(likelihood, clean).cpu().numpy()
+                island.record(sigma, likelihood.misfit(video), resampled is not None)
+                progress.note(sigma=sigma, misfit=island.trace["misfit"][-1].mean().item(), effective=island.size)
+                following = levels[0][1] if levels else 0.0
+                between = self.level_between(sigma, following, island) if left else None
+                if between is None:
+                    progress.advance()
+                else:
+                    levels.insert(0, (k, between))
+                    following, left = between, left - 1
+                island.latents = clean + following * noise()
+        self._report(island, describe)
+        return PosteriorSamples(
+            island.latents,
+            {name: torch.stack(values, dim=1) for name, values in island.trace.items()},
+            torch.from_numpy(island.log_weights),
+            torch.from_numpy(island.ancestors),
+        )
+
+    def power_at(self, sigma: float) -> float:
+        """Return beta at the noise level `sigma`: ``1 / (1 + (sigma / c)^2)``."""
+        return 1 / (1 + (sigma / self.weighting.tempering_sigma) ** 2)
+
+    def level_between(self, sigma: float, following: float, island: Island) -> float | None:
+        """Return a level between `sigma` and the `following` one, if that would leave too small an effective size.
+
+        How much it would leave is foretold by the likelihood where the chains ended, so it costs no network. The level
+        is the lowest that leaves enough. After the last level there is none.
+        """
+        if following == 0:
+            return None
+        smallest = self.weighting.insert_below * effective_size(island.log_weights)
+
+        def leaves_enough(level: float) -> bool:
+            rise = self.power_at(level) - island.power
+            return effective_size(island.log_weights - rise * island.nll) >= smallest
+
+        if leaves_enough(following):
+            return None
+        low, high = math.log(following), math.log(sigma)
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if leaves_enough(math.exp(middle)) else (middle, high)
+        return math.exp(high)
+
+    def _resample_if_few(self, island: Island, generator: torch.Generator) -> np.ndarray | None:
+        """Resample the `island` if its effective size is small; return which particles were put in all places."""
+        island.size = effective_size(island.log_weights)
+        island.smallest_size = min(island.smallest_size, island.size)
+        if not island.size < self.weighting.resample_below * self.weighting.particles:
+            return None
+        indices = resample_systematically(island.log_weights, sample_uniform(generator))
+        island.take(indices)
+        return indices
+
+    def _report(self, island: Island, describe: str) -> None:
+        n_resampled = int(sum(level[0].item() for level in island.trace["resampled"]))
+        n_ancestors = len(np.unique(island.ancestors))
+        log.info(
+            "%s: effective size %.1f of %d, at least %.1f; %d resamplings, %d ancestors; log evidence %.2f",
+            describe,
+            island.size,
+            len(island.ancestors),
+            island.smallest_size,
+            n_resampled,
+            n_ancestors,
+            np.logaddexp.reduce(island.log_weights) - math.log(len(island.log_weights)),
+        )
+        if min(island.smallest_size, n_ancestors) < self.weighting.trusted_size:
+            log.warning(
+                "%s: the weights cannot be trusted: an effective size of %.1f and %d ancestors, both should be %d or "
+                "more; take more particles, or more annealing levels",
+                describe,
+                island.smallest_size,
+                n_ancestors,
+                self.weighting.trusted_size,
+            )
+
+
+def build_on(ours: Sampler, settings: Settings) -> WeightedDaps:
+    """Return the sampler that `settings` describes, with the levels and chains of the paper's, `ours`."""
+    return WeightedDaps(ours, settings)
+
+
+def where_weighed(likelihood: LatentLikelihood, solution: torch.Tensor) -> torch.Tensor:
+    """Return ``-log p(y | D(z))`` (particle,) at the PF-ODE's solutions, before a chain fits them to the data."""
+    return _fit(likelihood, solution)
+
+
+def _fit(likelihood: LatentLikelihood, latents: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        video = by_frames(likelihood.prior.decode, latents, likelihood.frames_per_chunk)
+    return likelihood.negative_log_likelihood(video)
