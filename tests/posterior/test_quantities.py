@@ -156,3 +156,10 @@ def test_a_ring_turns_with_a_probability(files, tmp_path):
     assert (probability > 0.5) == named["counter_clockwise"]["truth"]
     assert named["diameter"]["mean"] == pytest.approx(2 * 6 * 120 / 24, rel=0.05)
     plot_quantities({"step_joint": tables_of(rows, values, tmp_path)}).canvas.draw()
+    # With weights it is the sum of those that turn so.
+    log_weights = np.log([0.2, 0.2, 0.2, 0.4])
+    write_reconstructions(tmp_path / "weighted.h5", [Reconstruction("video000", samples, {}, log_weights)], {})
+    rows, _ = quantities_of_files([tmp_path / "weighted.h5"], [tmp_path / "video000.h5"], settings)
+    named = {row["quantity"]: row for row in rows}
+    assert named["counter_clockwise"]["mean"] == pytest.approx(0.6 if probability > 0.5 else 0.4)
+    assert named["diameter"]["effective_samples"] == pytest.approx(1 / (3 * 0.2**2 + 0.4**2))

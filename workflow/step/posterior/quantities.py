@@ -88,7 +88,8 @@ def quantities_of_files(
         if not quantities:
             empty.append(name)
         try:
-            rows += [row | {"video": name} for row in _summaries(quantities, settings.interval)]
+            weights = None if reconstruction.log_weights is None else reconstruction.weights
+            rows += [row | {"video": name} for row in _summaries(quantities, settings.interval, weights)]
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         samples += [{"video": name, **row} for row in _values(quantities)]
@@ -114,7 +115,9 @@ def _measure(
     return descriptor.describe(frames, true_frames, settings.geometry).quantities
 
 
-def _summaries(quantities: "Mapping[str, Feature | Course]", coverage: float) -> "Iterator[Row]":
+def _summaries(
+    quantities: "Mapping[str, Feature | Course]", coverage: float, weights: "np.ndarray | None"
+) -> "Iterator[Row]":
     """Yield a row for each quantity, and each frame of a course."""
     from step.posterior.descriptors.description import Feature
     from step.posterior.intervals import central_interval
@@ -125,11 +128,12 @@ def _summaries(quantities: "Mapping[str, Feature | Course]", coverage: float) ->
         if isinstance(quantity, Feature) and quantity.is_event:
             # Of what is true or false the mean says all: how likely it is.
             truth = "" if quantity.truth is None else quantity.truth
-            yield row | {"mean": float(quantity.values.mean()), "truth": truth, "interval": PROBABILITY}
+            mean = quantity.values.mean() if weights is None else weights @ quantity.values
+            yield row | {"mean": float(mean), "truth": truth, "interval": PROBABILITY}
             continue
         is_angle = isinstance(quantity, Feature) and quantity.is_angle
         for frame, values, truth in _per_frame(quantity):
-            interval = central_interval(values, coverage, is_angle=is_angle)
+            interval = central_interval(values, coverage, weights, is_angle)
             yield row | {
                 "frame": frame,
                 "effective_samples": interval.effective_samples,
