@@ -7,3 +7,6 @@ RAD_PER_UAS = math.pi / 180 / 3600e6
 
 FWHM = 2 * math.sqrt(2 * math.log(2))
 """The full width at half maximum of a Gaussian, in standard deviations."""
+
+C_M_PER_S = 299792458.0
+"""The speed of light."""

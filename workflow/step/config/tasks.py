@@ -52,6 +52,33 @@ class CartesianMriSettings(Section):
     )
 
 
+class Scattering(Section):
+    """The interstellar screen in front of a source, whose ensemble average blurs its image (dipole model)."""
+
+    major_mas: Positive = Field(
+        description="full width at half maximum of the broadening along its major axis, as extrapolated from long "
+        "wavelengths to 1 cm, milliarcseconds (Johnson et al. 2018, Sgr A*: 1.380)"
+    )
+    minor_mas: Positive = Field(description="the same along the minor axis, milliarcseconds (Sgr A*: 0.703)")
+    position_angle_deg: Annotated[float, Field(ge=-180, le=180)] = Field(
+        description="of the major axis, east of north, degree (Sgr A*: 81.9)"
+    )
+    alpha: Annotated[float, Field(gt=0, lt=2)] = Field(
+        description="power-law index of the phase structure function (Sgr A*: 1.38)"
+    )
+    inner_scale_km: Positive = Field(
+        description="inner scale of the turbulence, km: below it the kernel is Gaussian, above it is not (Sgr A*: 800)"
+    )
+    observer_screen_kpc: Positive = Field(description="distance from the observer to the screen, kpc (Sgr A*: 2.82)")
+    screen_source_kpc: Positive = Field(description="distance from the screen to the source, kpc (Sgr A*: 5.53)")
+
+    @model_validator(mode="after")
+    def _axes_are_ordered(self) -> "Scattering":
+        if self.major_mas < self.minor_mas:
+            raise ValueError("major_mas is below minor_mas; exchange them, and turn position_angle_deg by 90")
+        return self
+
+
 class Vlbi(Section):
     """Closure quantities and light curve of a radio interferometer (Eqs. 7 to 13)."""
 
@@ -91,6 +118,10 @@ class Vlbi(Section):
         description="what the likelihood takes for the errors of closures: `diagonal`, each by itself, of "
         "eht-imaging's minimal sets (Eq. 12, the paper's), or `full`, with the covariance of closures that share "
         "visibilities, of all independent ones, which no choice of set changes"
+    )
+    scattering: Scattering | None = Field(
+        description="the screen whose kernel multiplies every visibility, simulated and in the likelihood, so that "
+        "videos are those of the source behind it; null: none, or data that were deblurred"
     )
 
 

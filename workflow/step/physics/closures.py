@@ -115,6 +115,7 @@ def to_measurement(visibilities: Visibilities, n_frames: int, order: Sequence[in
     have any number of places with data, or none. The arrays are
 
     * `uv` (wavelengths), `visibility` and `sigma` (Jy), `stations` (numbers), `time_h` (UTC);
+    * `kernel`, what scattering multiplies the source's own visibility by, 1 where there is none;
     * `triangle` and `quadrangle`: see `closure_phasor` and `log_closure_amplitude`. A loop of more sides is there where
       a basis needs it;
     * `closure_phase` and `closure_phase_sigma` (rad), `log_closure_amplitude` and `log_closure_amplitude_sigma`, errors
@@ -130,7 +131,9 @@ def to_measurement(visibilities: Visibilities, n_frames: int, order: Sequence[in
         _of_frame(rows, triangles, quadrangles, n_sides, n_halves, n_places)
         for rows, (triangles, quadrangles) in zip(tables, bases, strict=True)
     ]
-    return {name: _stack([frame[name] for frame in frames]) for name in frames[0]}
+    arrays = {name: _stack([frame[name] for frame in frames]) for name in frames[0]}
+    arrays["kernel"][arrays["sigma"] == 0] = 1
+    return arrays
 
 
 def _bases(rows: Visibilities, n_places: int, order: Sequence[int]) -> tuple[Basis, Basis]:
@@ -166,6 +169,7 @@ def _of_frame(
         "sigma": rows.sigma,
         "stations": rows.stations.astype(np.int64),
         "time_h": rows.time_h,
+        "kernel": np.ones(len(rows)) if rows.kernel is None else rows.kernel,
         "triangle": triangle,
         "closure_phase": closure_phase(torch.from_numpy(values), torch.from_numpy(triangle)).numpy(),
         "closure_phase_minimal": np.array([known for _, known in triangles], bool),

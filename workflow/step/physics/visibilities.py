@@ -17,10 +17,11 @@ class Visibilities:
     uv: np.ndarray  # (row, 2): projected baseline in wavelengths, towards east and north
     value: np.ndarray  # (row,) complex, Jy
     sigma: np.ndarray  # (row,) standard deviation of real and imaginary part, Jy
+    kernel: np.ndarray | None = None  # (row,) what scattering multiplies the source's visibility by; None: 1
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Visibilities":
         """Return the part of the table with `rows`."""
-        return Visibilities(**{name: column[rows] for name, column in vars(self).items()})
+        return Visibilities(**{name: column if column is None else column[rows] for name, column in vars(self).items()})
 
     def __len__(self) -> int:
         return len(self.value)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +25,7 @@ from step.physics.closures import (
     whitening,
 )
 from step.physics.measuring import batch_of, generator_of
+from step.physics.scattering import ensemble_kernel
 from step.physics.simulate_observation import simulate_observation
 from step.physics.visibilities import Waves, dirty_image, transform, waves_at
 from step.units import RAD_PER_UAS
@@ -118,7 +120,7 @@ class ClosureImaging:
             ((None, 2), ())
         """
         loops = {"triangle": (None, None), "quadrangle": (None, None), "stations": (None, 2), "uv": (None, 2)}
-        of_each = ["visibility", "sigma", "time_h"]
+        of_each = ["visibility", "sigma", "time_h", "kernel"]
         of_each += [f"{name}{end}" for name in CLOSURES for end in ("", "_sigma", "_minimal")]
         return {**loops, **dict.fromkeys(of_each, (None,)), "flux": (), "flux_sigma": ()}
 
@@ -198,7 +200,7 @@ class ClosureImaging:
             True
         """
         waves = waves_at(measurement["uv"], (self.n_pixels, self.n_pixels), self.pixel_rad, dtype)
-        data = {kind: measurement[kind].to(dtype) for kind in KINDS}
+        data = {kind: measurement[kind].to(dtype) for kind in (*KINDS, "kernel")}
         prepared = {**measurement, **data, "waves_x": waves.along_x, "waves_y": waves.along_y}
         prepared["closure_turn"] = torch.polar(torch.ones_like(data["closure_phase"]), -data["closure_phase"])
         weights = {kind: _weight(measurement[f"{kind}_sigma"]) for kind in KINDS}
@@ -283,7 +285,7 @@ class ClosureImaging:
         return transform(image, waves_at(uv, (image.shape[-2], image.shape[-1]), self.pixel_rad, image.dtype))
 
     def _visibilities(self, image: torch.Tensor, prepared: Measurement) -> torch.Tensor:
-        return transform(image, Waves(prepared["waves_x"], prepared["waves_y"]))
+        return prepared["kernel"] * transform(image, Waves(prepared["waves_x"], prepared["waves_y"]))
 
     def _prepared(self, video: torch.Tensor, measurement: Measurement) -> Measurement:
         return measurement if "waves_x" in measurement else self.precompute(measurement, video.dtype)
@@ -333,15 +335,22 @@ class ClosureImaging:
                 rows = torch.from_numpy(uv[frame == number])
                 waves = waves_at(rows[None], (image.shape[-2], image.shape[-1]), self.pixel_rad, torch.float64)
                 values[frame == number] = transform(jy * image[None, number].double(), waves)[0]
-            return values
+            return values * self._kernel(uv)
 
         stations = read_array(self.settings.array)
         seed = int(torch.randint(2**62, (), generator=generator))
         table = simulate_observation(ideal, stations, self.settings, self.n_frames, self.settings.cadence_s, seed)
+        table = replace(table, kernel=self._kernel(table.uv))
         sigma = torch.full_like(flux, self.settings.flux_sigma)
         noise = torch.randn(flux.shape, generator=generator, dtype=torch.float64)
         light_curve = {"flux": (flux + sigma * noise).numpy(), "flux_sigma": sigma.numpy()}
         return to_measurement(table, self.n_frames, by_sensitivity(stations)) | light_curve
+
+    def _kernel(self, uv: np.ndarray) -> np.ndarray:
+        """Return what the task's screen multiplies the visibilities at `uv` (row, 2) by."""
+        if self.settings.scattering is None:
+            return np.ones(len(uv))
+        return ensemble_kernel(self.settings.scattering, uv, self.settings.frequency_hz)
 
 
 def brightness(video: torch.Tensor) -> torch.Tensor:
