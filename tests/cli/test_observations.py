@@ -27,7 +27,8 @@ KSPACE = (
 )
 VISIBILITIES = (
     "{format: eht, file: v.csv, right_ascension_h: null, declination_deg: null, start_utc_h: null, average_s: 60, "
-    "systematic: 0, light_curve: none}"
+    "systematic: 0, source: null, polarisation: I, flag_stations: [], station_systematic: {}, "
+    "refractive_noise_jy: 0, uv_min: 0, compact_flux_jy: null, light_curve: none}"
 )
 
 

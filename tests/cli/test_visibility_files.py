@@ -25,11 +25,18 @@ observations:
     data:
       format: eht
       file: "{file}"
+      source: {source}
       right_ascension_h: {right_ascension_h}
       declination_deg: {declination_deg}
       start_utc_h: {start_utc_h}
+      polarisation: I
+      flag_stations: []
       average_s: 102.0
       systematic: 0.0
+      station_systematic: {}
+      refractive_noise_jy: 0.0
+      uv_min: 0.0
+      compact_flux_jy: null
       light_curve: {light_curve}
 """
 Row = list
@@ -78,7 +85,7 @@ def observed(tmp_path, capfd) -> Callable:
 
     def run(content: bytes, name: str = "v.csv", **keys: object) -> tuple[int, dict, dict, str]:
         (tmp_path / name).write_bytes(content)
-        values = {"start_utc_h": 12.0, "light_curve": "zero_baseline"}
+        values = {"start_utc_h": 12.0, "light_curve": "zero_baseline", "source": "SYNTH"}
         values |= {"right_ascension_h": 12.513729, "declination_deg": 12.391123} | keys
         entry = tmp_path / "mine.yaml"
         entry.write_text(ENTRY.format(file=tmp_path / name, **values), encoding="utf-8")
@@ -131,7 +138,9 @@ def test_the_same_visibilities_written_otherwise_are_the_same_measurement(observ
 
 
 def test_a_latin_1_name_is_read(observed):
-    status, measured, said, log = observed(text(BASE, HEAD.replace("SYNTH", "J0501é")).encode("latin-1"))
+    status, measured, said, log = observed(
+        text(BASE, HEAD.replace("SYNTH", "J0501é")).encode("latin-1"), source="J0501é"
+    )
     assert (status, said["source"]) == (0, "J0501é")
     assert (measured["sigma"] > 0).any()
     assert "is not UTF-8 and read as Latin-1" in log

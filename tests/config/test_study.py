@@ -58,7 +58,9 @@ BAD = {  # what is wrong: the YAML, and what the line must name
     ),
     "optical flow of a truth that a real measurement has not": (
         "observations: {night: {task: blackhole, method: bicubic, samples: 1, samples_per_job: 1, data: {format: eht, "
-        "file: a.csv, right_ascension_h: null, declination_deg: null, start_utc_h: null, average_s: 60, systematic: 0, "
+        "file: a.csv, right_ascension_h: null, declination_deg: null, start_utc_h: null, average_s: 60, "
+        "systematic: 0, source: null, polarisation: I, "
+        "flag_stations: [], station_systematic: {}, refractive_noise_jy: 0, uv_min: 0, compact_flux_jy: null, "
         "light_curve: none}}}",
         ["observations.night.method", "bicubic", "tasks.blackhole.optical_flow.source", "no"],
     ),

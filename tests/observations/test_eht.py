@@ -27,6 +27,14 @@ def settings(file: Path, **changes: object) -> eht.Settings:
         "start_utc_h": 12.5,
         "average_s": 60.0,
         "systematic": 0.0,
+        "source": None,
+        "polarisation": "I",
+        "flag_stations": [],
+        "station_systematic": {},
+        "refractive_noise_jy": 0.0,
+        "uv_min": 0.0,
+        "compact_flux_jy": None,
+        "scattering": None,
         "light_curve": "none",
         "frames": 64,
         "resolution": 32,
@@ -114,7 +122,11 @@ def test_the_light_curve_has_the_brightness_of_the_training_videos_and_the_shape
 @pytest.mark.parametrize(
     ("text", "changes", "says"),
     [
-        (HEADER + "12.51,AA,XX,1e9,1e9,1,0,0.1\n", {}, "station XX.*eht2017.csv has AA, AP"),
+        (
+            HEADER.replace("SGRA", "M87") + "12.51,AA,AP,1e9,1e9,1,0,0.1\n",
+            {},
+            "is of M87, the configuration means SgrA",
+        ),
         (HEADER + "9.51,AA,AP,1e9,1e9,1,0,0.1\n", {}, r"from 9\.510 to 9\.510 h UTC.*12\.500 to 14\.313.*start_utc_h"),
         (HEADER + "12.51,AA,AP,1e9,1e9,nan,0,0.1\n", {}, "no visibilities of two stations with a value"),
         (HEADER + "12.51,AA,AP,1e9,1e9,1,0,0\n", {}, "row 3, AA-AP: its sigma is not finite and above 0"),
@@ -123,7 +135,11 @@ def test_the_light_curve_has_the_brightness_of_the_training_videos_and_the_shape
         (HEADER + "12.51,AA,AP,inf,1e9,1,0,0.1\n", {}, "row 3, AA-AP: its time or baseline is not finite"),
         (HEADER + "12.51,AA,AP,1e9,1e9,1,0\n", {}, "line 3: it has 7; every row has 8 values"),
         (HEADER + "12.51,AA,SM,1e9,1e9,1,0,0.1\n", {}, "no closure during the video.*average_s"),
-        (HEADER.replace("SGRA", "M87") + "12.51,AA,SM,1e9,1e9,1,0,0.1\n", {}, "right_ascension_h and data.declination"),
+        (
+            HEADER.replace("SGRA", "M87") + "12.51,AA,SM,1e9,1e9,1,0,0.1\n",
+            {"source": "M87"},
+            "right_ascension_h and data.declination",
+        ),
         (HEADER + "12.51,AA,AP,1e9,1e9,one,0,0.1\n", {}, "one"),
         (HEADER, {}, "no visibilities"),
         ("time,T1\n", {}, "does not begin as a table of the EHT"),
@@ -230,7 +246,7 @@ def test_a_table_of_the_task_s_source_has_the_task_s_coordinates(tmp_path, sourc
     assert (facts["right_ascension_h"], facts["declination_deg"]) == (17.76112, -29.007797)
 
 
-M87 = {"right_ascension_h": 12.513729, "declination_deg": 12.391123}
+M87 = {"source": "M87", "right_ascension_h": 12.513729, "declination_deg": 12.391123}
 
 
 def test_m87_is_exported_where_the_configuration_says_it_is(tmp_path, brightness):
@@ -255,7 +271,7 @@ def test_a_source_with_letters_that_fits_lacks_can_be_exported(tmp_path, brightn
     file = tmp_path / "a.csv"
     text = write_csv(file, rows_at(12.51), HEADER.replace("SGRA", "J0501é")).read_text()
     file.write_bytes(text.encode("latin-1"))
-    chosen = settings(file, frames=1, **M87)
+    chosen = settings(file, frames=1, **M87 | {"source": "J0501é"})
     measured, attributes = eht.read(chosen, brightness)
     assert attributes["source"] == "J0501é"
     eht.export(chosen, {"mean": np.ones((1, 1, 32, 32))}, measured, attributes, tmp_path)

@@ -135,8 +135,10 @@ def test_a_station_with_itself_is_no_baseline(file, edited, caplog):
 
 
 def test_the_coordinates_are_the_file_s_whatever_the_task_says(file):
-    _, facts = eht.read_visibilities(settings_of_the_example(file, task_right_ascension_h=1.0, task_source="M87"))
+    _, facts = eht.read_visibilities(settings_of_the_example(file, task_right_ascension_h=17.7614))
     assert facts["right_ascension_h"] == pytest.approx(17.76112, abs=1e-6)
+    with pytest.raises(InputError, match=r"is of 17\.76112:-29\.007797, the configuration means SgrA"):
+        eht.read_visibilities(settings_of_the_example(file, task_right_ascension_h=1.0))
     with pytest.raises(InputError, match=r"has coordinates of its own, right ascension 17\.76112 h.*to null"):
         eht.read_visibilities(settings_of_the_example(file, right_ascension_h=12.5, declination_deg=12.4))
 

@@ -64,7 +64,7 @@ configuration. A test holds that these values give the authors' gradients.
 
 The tables below are printed by `python -m step describe --keys`, and a test holds that they are up to date.
 `<domain>`, `<task>`, `<method>`, `<sampler>`, `<reference>`, `<architecture>`, `<observation>`, `<posterior>`,
-`<ablation>`, `<size>`, `<table>` and `<key>` stand for names;
+`<ablation>`, `<size>`, `<table>`, `<station>` and `<key>` stand for names;
 a value that differs between names is given for each. The column `demo.yaml` has only what the demo changes.
 """
 
@@ -84,6 +84,7 @@ NAMES_OF = {
     "samplers": "<sampler>",
     "architectures": "<architecture>",
     "own": "<key>",
+    "station_systematic": "<station>",
     "classical": "<reference>",
 }
 

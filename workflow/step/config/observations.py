@@ -7,6 +7,11 @@ from pydantic import Field, Tag, model_validator
 
 from step.config.sections import Count, ModuleName, Name, NonNegative, OpenSection, Positive, Section, section_tag
 
+Polarisation = Literal["I", "RR", "LL"]
+
+StationCode = Annotated[str, Field(pattern=r"^\S+$")]
+"""The code of a station as files of visibilities have it, such as AA."""
+
 
 class MeasuredData(OpenSection):
     """Measured data of another format: the module that reads them, and that module's own settings.
@@ -24,8 +29,12 @@ class EhtData(Section):
     """Visibilities of the Event Horizon Telescope."""
 
     format: Literal["eht"] = Field(description="the module `step.observations.eht`")
-    file: Path = Field(
-        description="visibilities: `.uvfits` or `.uvp`, or the table (`.csv`, `.txt`) of an EHT data release"
+    file: Path | tuple[Path, ...] = Field(
+        description="visibilities: `.uvfits` or `.uvp`, or the table (`.csv`, `.txt`) of an EHT data release; several "
+        "(bands, parts of a night) are joined"
+    )
+    source: str | None = Field(
+        description="name of the source, which the files must have but for case and marks; null: the task's own"
     )
     right_ascension_h: Annotated[float, Field(ge=0, lt=24)] | None = Field(
         description="of the source, h, for a table, which does not say it; null: the task's own, if the table is of "
@@ -34,18 +43,49 @@ class EhtData(Section):
     declination_deg: Annotated[float, Field(ge=-90, le=90)] | None = Field(
         description="of the source, degree; null where `right_ascension_h` is"
     )
-    start_utc_h: NonNegative | None = Field(description="UTC of the first frame, h; null: the task's own")
-    average_s: Positive = Field(description="time over which visibilities are averaged coherently, s")
+    start_utc_h: NonNegative | Literal["file"] | None = Field(
+        description="UTC of the first frame, h; `file`: the first visibility's; null: the task's own"
+    )
+    polarisation: Polarisation = Field(
+        description="product of uvfits files to use: Stokes `I`, (RR + LL) / 2 or the one of both that there is, or "
+        "`RR` or `LL` alone, which where there is no circular polarisation measure I"
+    )
+    flag_stations: tuple[str, ...] = Field(description="codes of stations to leave out")
+    average_s: Positive | Literal["scan"] = Field(
+        description="time over which visibilities are averaged coherently, s, or `scan`: until a gap; never beyond a "
+        "frame"
+    )
     systematic: NonNegative = Field(
         description="systematic error, as a fraction of each visibility's amplitude, added to its thermal error"
+    )
+    station_systematic: dict[StationCode, NonNegative] = Field(
+        description="further errors of single stations, as fractions of the amplitudes of their visibilities"
+    )
+    refractive_noise_jy: NonNegative = Field(
+        description="error, Jy, added to visibilities between sites for what a scattering screen does beyond its "
+        "ensemble average (Sgr A* at 230 GHz: 0.01); 0: none"
+    )
+    uv_min: NonNegative = Field(
+        description="shortest baseline that closures are made of, wavelengths; 0: all. The light curve may have shorter"
+    )
+    compact_flux_jy: Positive | None = Field(
+        description="flux density within the field of view, Jy, that baselines within a site are scaled to where they "
+        "see more (M87: 0.6 of 1.2); null: what they see"
     )
     light_curve: Literal["zero_baseline", "none"] = Field(
         description="the flux of each frame: from the baselines within one site (`zero_baseline`), in units of its "
         "mean over time, which is given the mean of the training videos; or `none`, no flux in the data term"
     )
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files, one or several."""
+        return (self.file,) if isinstance(self.file, Path) else self.file
+
     @model_validator(mode="after")
-    def _coordinates_are_whole(self) -> "EhtData":
+    def _is_whole(self) -> "EhtData":
+        if not self.files:
+            raise ValueError("file is an empty list; give at least one file")
         if (self.right_ascension_h is None) != (self.declination_deg is None):
             raise ValueError("one of right_ascension_h and declination_deg is null; give both, or neither")
         return self

@@ -16,7 +16,7 @@ from step.errors import InputError
 from step.figures import style
 from step.figures.baselines import Coverage, cover
 from step.figures.scales import spans_without_data, tell_utc
-from step.io.reconstructions import read_measurement
+from step.io.reconstructions import read_attributes, read_measurement
 from step.io.tables import write_table
 from step.physics.array import read_array
 from step.products import Measurement, Pictures, Rows
@@ -61,7 +61,9 @@ class Files:
 def plot(files: Files, settings: CoverageSettings) -> None:
     """Write the picture and its numbers; raises `InputError` where the measurement has stations that lack a name."""
     coverage = cover(read_measurement(files.measurement), settings.cadence_s, files.measurement)
-    codes = [station.station for station in read_array(settings.array)]
+    # Measured data name their stations, which the array need not have; simulated ones are numbered as it does.
+    named = read_attributes(files.measurement).get("stations")
+    codes = str(named).split() if named else [station.station for station in read_array(settings.array)]
     if coverage.stations.max() >= len(codes):
         raise InputError(
             f"{files.measurement} has a station number {coverage.stations.max()}, counted from 0, but "

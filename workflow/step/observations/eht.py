@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from step.config.observations import EhtData
 from step.config.sections import Count, NonNegative, Positive
 from step.config.study import Config
-from step.config.tasks import Vlbi
+from step.config.tasks import Scattering, Vlbi
 from step.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ EDGE_S = 0.05
 NAMED = 12
 """Closures at most that the log names."""
 
-ZERO_BASELINE = 1e8
-"""Baselines below this many wavelengths are within one site (130 km at 1.3 mm) and see the whole flux."""
+HALF_A_DAY_H = 12.0
+"""No observation of one night takes longer: hours that lie further apart have begun anew at midnight."""
 
-UVFITS, TABLES = (".uvfits", ".uvp"), (".csv", ".txt")
-"""Suffixes of the formats, in whatever case."""
+SCAN_GAP_S = 60.0
+"""A scan ends where nothing is observed for longer."""
 
 
 class EhtSettings(EhtData):
     """The file, and what its task and domain say of frames and stations."""
 
-    start_utc_h: NonNegative
+    start_utc_h: NonNegative | Literal["file"]
     frames: Count
     resolution: Count
     field_of_view_uas: Positive
@@ -46,6 +46,14 @@ class EhtSettings(EhtData):
     task_right_ascension_h: NonNegative
     task_declination_deg: float
     flux_sigma: Positive
+    scattering: Scattering | None
+
+    @property
+    def start_h(self) -> float:
+        """UTC of the first frame, h, once it is known; raises `ValueError` while only the files say it."""
+        if not isinstance(self.start_utc_h, float):
+            raise ValueError("start_utc_h is the files' own; take the settings of `started`")
+        return self.start_utc_h
 
 
 Settings = EhtSettings
@@ -65,7 +73,7 @@ def settings_of(config: Config, name: str) -> EhtSettings:
     values = chosen.data.model_dump()
     if values["start_utc_h"] is None:
         values["start_utc_h"] = measurement.start_utc_h
-    values |= {key: getattr(measurement, key) for key in ("array", "flux_sigma")}
+    values |= {key: getattr(measurement, key) for key in ("array", "flux_sigma", "scattering")}
     of_source = ("source", "right_ascension_h", "declination_deg")
     values |= {f"task_{key}": getattr(measurement, key) for key in of_source}
     values |= {key: getattr(video, key) for key in ("frames", "resolution", "field_of_view_uas", "cadence_s")}
@@ -74,7 +82,7 @@ def settings_of(config: Config, name: str) -> EhtSettings:
 
 def files(settings: EhtSettings) -> list[Path]:
     """Return the files that the measurement is made of."""
-    return [settings.file, settings.array]
+    return [*settings.files, settings.array]
 
 
 def uses_brightness(settings: EhtSettings) -> bool:
@@ -92,22 +100,26 @@ def read(settings: EhtSettings, brightness: "Brightness | None") -> "tuple[dict[
     """
     import numpy as np
 
-    from step.physics.array import read_array
+    from step.observations.error_budget import longer_than, with_compact_flux, with_errors
     from step.physics.closures import to_measurement
 
-    recorded, facts = read_visibilities(settings)
-    table = average(_within_the_video(recorded, settings), settings)
+    recorded = record(settings)
+    settings = started(settings, recorded)
+    table, facts = to_visibilities(recorded, settings)
+    known = facts["stations"].split()
+    table = with_errors(average(_within_the_video(table, settings), settings), settings, known)
     flux, mean_flux_jy = _light_curve(table, settings, brightness)
+    table = longer_than(with_compact_flux(table, settings.compact_flux_jy, mean_flux_jy), settings.uv_min)
+    table = _behind_a_screen(table, settings, facts["frequency_hz"])
     attributes = {
         **facts,
-        "mean_flux_jy": mean_flux_jy,
-        "frame_times": settings.start_utc_h + np.arange(settings.frames) * settings.cadence_s / 3600,
+        "mean_flux_jy": settings.compact_flux_jy or mean_flux_jy,
+        "frame_times": settings.start_h + np.arange(settings.frames) * settings.cadence_s / 3600,
         "frame_time_unit": "UTC h",
         "pixel_size": settings.field_of_view_uas / settings.resolution,
         "pixel_unit": "uas",
-        "file": str(settings.file),
+        "file": _named(settings),
     }
-    known = [station.station for station in read_array(settings.array)]
     order = [known.index(code) for code in facts["closure_order"].split()]
     measurement = to_measurement(table, settings.frames, order) | flux
     counts = {
@@ -115,15 +127,15 @@ def read(settings: EhtSettings, brightness: "Brightness | None") -> "tuple[dict[
     }
     if not any(counts.values()):
         raise InputError(
-            f"{settings.file} has no closure during the video: at no time three stations observed one another within "
-            f"{settings.average_s:g} s; give a file with more baselines, or raise the observation's data.average_s"
+            f"{_named(settings)} has no closure during the video: at no time three stations observed one another "
+            f"within {_interval(settings)}; give a file with more baselines, or raise the observation's data.average_s"
         )
     n_empty = settings.frames - len(np.unique(table.frame))
     log.info(
-        "%s: %d visibilities of %s s, %d closure phases, %d log closure amplitudes; %d of %d frames have no data",
-        settings.file,
+        "%s: %d visibilities of %s, %d closure phases, %d log closure amplitudes; %d of %d frames have no data",
+        _named(settings),
         len(table),
-        f"{settings.average_s:g}",
+        _interval(settings),
         *counts.values(),
         n_empty,
         settings.frames,
@@ -135,13 +147,15 @@ def read(settings: EhtSettings, brightness: "Brightness | None") -> "tuple[dict[
             log.info(
                 "%s: %d of the %s are independent of eht-imaging's minimal sets, which lack them where baselines are "
                 "missing: %s",
-                settings.file,
+                _named(settings),
                 len(beyond),
                 kind.replace("_", " ") + "s",
                 named,
             )
     if not counts["log_closure_amplitude"]:
-        log.info("%s: closure amplitudes need four stations at one time; there are closure phases alone", settings.file)
+        log.info(
+            "%s: closure amplitudes need four stations at one time; there are closure phases alone", _named(settings)
+        )
     return measurement, attributes
 
 
@@ -162,26 +176,64 @@ def _beyond_the_minimal_set(
     return names
 
 
-def read_visibilities(settings: EhtSettings) -> "tuple[Visibilities, dict[str, Any]]":
-    """Return all visibilities of the file, their frames numbered from the first of the video, and its header.
+def record(settings: EhtSettings) -> "Recorded":
+    """Return the measurements of the files, but for flagged stations; raises `InputError` for those of another source.
 
-    They are sorted by time. Each baseline has one direction, from the station that the array has first to the other.
+    The source is the observation's, or where that is null the task's.
+    """
+    from step.observations.error_budget import without_flagged
+    from step.observations.sources import check_source
+    from step.observations.visibility_files import read_files
+
+    recorded = read_files(settings.files, settings.polarisation)
+    of_task = settings.task_right_ascension_h, settings.task_declination_deg
+    check_source(recorded, settings, settings.task_source, of_task)
+    return without_flagged(recorded, settings.flag_stations)
+
+
+def started(settings: EhtSettings, recorded: "Recorded") -> EhtSettings:
+    """Return `settings` with the time of the first visibility where they leave the start to the files.
+
+    Of hours that begin anew at midnight it is the first after the longest pause.
     """
     import numpy as np
 
-    from step.observations.recorded import keep_measurements, turn_to
+    if settings.start_utc_h != "file":
+        return settings
+    times_h = np.unique(recorded.time_h)
+    start_h = times_h[0]
+    if len(times_h) > 1 and times_h[-1] < 24 and times_h[-1] - times_h[0] > HALF_A_DAY_H:
+        start_h = times_h[np.argmax(np.diff(times_h)) + 1]
+    log.info("the video begins with the first visibility, at %.4f h UTC", start_h)
+    return settings.model_copy(update={"start_utc_h": float(start_h)})
+
+
+def read_visibilities(settings: EhtSettings) -> "tuple[Visibilities, dict[str, Any]]":
+    """Return all visibilities of the files, as `to_visibilities` does."""
+    recorded = record(settings)
+    return to_visibilities(recorded, started(settings, recorded))
+
+
+def to_visibilities(recorded: "Recorded", settings: EhtSettings) -> "tuple[Visibilities, dict[str, Any]]":
+    """Return visibilities with their frames, numbered from the first of the video, and what the header says of them.
+
+    They are sorted by time. Stations are those of the task's array, and then those that the files have besides, as
+    `stations` names them. Each baseline has one direction, from the station that comes first to the other.
+    """
+    import numpy as np
+
+    from step.observations.recorded import turn_to
+    from step.observations.sources import coordinates
     from step.physics.array import by_sensitivity, read_array
     from step.physics.visibilities import Visibilities
 
-    recorded = keep_measurements(_read_file(settings.file), settings.file)
     stations = read_array(settings.array)
-    known = [station.station for station in stations]
-    unknown = sorted({*recorded.one, *recorded.other} - set(known))
-    if unknown:
-        raise InputError(
-            f"{settings.file} has the station {unknown[0]}, the array {settings.array} has {', '.join(known)}; "
-            "add it there"
-        )
+    of_array = [station.station for station in stations]
+    there = sorted({*map(str, recorded.one), *map(str, recorded.other)})
+    known = list(dict.fromkeys([*of_array, *recorded.sites, *there]))
+    new = sorted(set(there) - set(of_array))
+    if new:
+        log.info("%s: the array %s lacks %s", _named(settings), settings.array, ", ".join(new))
     time_h = _times_of_the_video(recorded.time_h, settings)
     first, second = (np.array([known.index(code) for code in codes]) for codes in (recorded.one, recorded.other))
     pairs, turned = turn_to(first, second, recorded)
@@ -193,11 +245,12 @@ def read_visibilities(settings: EhtSettings) -> "tuple[Visibilities, dict[str, A
         value=turned.value,
         sigma=turned.sigma,
     )
-    right_ascension_h, declination_deg = _coordinates(recorded, settings)
-    by_file = [code for code in recorded.sites if code in known]
-    by_array = [known[number] for number in by_sensitivity(stations)]
+    of_task = settings.task_right_ascension_h, settings.task_declination_deg
+    right_ascension_h, declination_deg = coordinates(recorded, settings, settings.task_source, of_task)
+    by_array = [of_array[number] for number in by_sensitivity(stations)]
     facts = {
-        "closure_order": " ".join(dict.fromkeys([*by_file, *by_array])),
+        "stations": " ".join(known),
+        "closure_order": " ".join(dict.fromkeys([*recorded.sites, *by_array, *known])),
         "source": recorded.source,
         "mjd": recorded.mjd,
         "frequency_hz": recorded.frequency_hz,
@@ -208,17 +261,21 @@ def read_visibilities(settings: EhtSettings) -> "tuple[Visibilities, dict[str, A
 
 
 def average(table: "Visibilities", settings: EhtSettings) -> "Visibilities":
-    """Return the coherent averages of each baseline over `average_s` within frames, systematic errors added.
+    """Return the coherent averages of each baseline over `average_s` within frames.
 
-    Intervals begin with each frame. An average is weighted by the inverse variances; all averages of an interval
-    have one time, the mean of its visibilities.
+    Intervals begin with each frame, or with each scan. An average is weighted by the inverse variances; all averages
+    of an interval have one time, the mean of its visibilities.
     """
     import numpy as np
 
     from step.physics.visibilities import Visibilities
 
-    since_frame_s = (table.time_h - settings.start_utc_h) * 3600 - table.frame * settings.cadence_s
-    interval = np.floor(since_frame_s / settings.average_s + EDGE_S / settings.average_s).astype(int)
+    if settings.average_s == "scan":
+        begins = np.diff(table.time_h, prepend=table.time_h[:1]) * 3600 > SCAN_GAP_S
+        interval = np.cumsum(begins)
+    else:
+        since_frame_s = (table.time_h - settings.start_h) * 3600 - table.frame * settings.cadence_s
+        interval = np.floor(since_frame_s / settings.average_s + EDGE_S / settings.average_s).astype(int)
     keys = np.stack([table.frame, interval, *table.stations.T], axis=-1)
     groups, of_group = np.unique(keys, axis=0, return_inverse=True)
     of_group = of_group.ravel()
@@ -231,14 +288,13 @@ def average(table: "Visibilities", settings: EhtSettings) -> "Visibilities":
     _, of_interval = np.unique(groups[:, :2], axis=0, return_inverse=True)
     rows_interval = of_interval.ravel()[of_group]
     times = np.bincount(rows_interval, table.time_h) / np.bincount(rows_interval)
-    value = mean(table.value.real) + 1j * mean(table.value.imag)
     return Visibilities(
         frame=groups[:, 0],
         time_h=times[of_interval.ravel()],
         stations=groups[:, 2:],
         uv=np.stack([mean(table.uv[:, 0]), mean(table.uv[:, 1])], axis=-1),
-        value=value,
-        sigma=np.hypot(1 / np.sqrt(total), settings.systematic * np.abs(value)),
+        value=mean(table.value.real) + 1j * mean(table.value.imag),
+        sigma=1 / np.sqrt(total),
     )
 
 
@@ -279,56 +335,36 @@ def export(
             write_fits_frame(folder / name / f"frame_{number:03d}.fits", header, float(time_h), frame)
 
 
-def _read_file(file: Path) -> "Recorded":
-    from step.observations.uvfits import read_uvfits
-    from step.observations.visibility_tables import read_visibility_table
+def _behind_a_screen(table: "Visibilities", settings: EhtSettings, frequency_hz: float) -> "Visibilities":
+    """Return `table` with the kernel of the task's scattering screen at the frequency of the files."""
+    from dataclasses import replace
 
-    if not file.is_file():
-        raise InputError(f"no file {file}; give the observation's data.file an existing one")
-    suffix = file.suffix.lower()
-    if suffix not in UVFITS + TABLES:
-        raise InputError(f"{file} is none of {', '.join(UVFITS + TABLES)}; convert it, eht-imaging writes uvfits")
-    return read_uvfits(file) if suffix in UVFITS else read_visibility_table(file)
+    from step.physics.scattering import ensemble_kernel
 
-
-def _coordinates(recorded: "Recorded", settings: EhtSettings) -> tuple[float, float]:
-    """Return right ascension (h) and declination (degree): the file's own, else the observation's, else the task's.
-
-    The task's are taken for a file of the task's own source alone.
-    """
-    if recorded.right_ascension_h is not None and recorded.declination_deg is not None:
-        if settings.right_ascension_h is not None:
-            raise InputError(
-                f"{settings.file} has coordinates of its own, right ascension {recorded.right_ascension_h:.5f} h, "
-                f"declination {recorded.declination_deg:.5f} degrees; set data.right_ascension_h and "
-                "data.declination_deg to null"
-            )
-        return recorded.right_ascension_h, recorded.declination_deg
-    if settings.right_ascension_h is not None and settings.declination_deg is not None:
-        return settings.right_ascension_h, settings.declination_deg
-    if _plain(recorded.source) != _plain(settings.task_source):
-        raise InputError(
-            f"{settings.file} is a table, without coordinates, of {recorded.source or 'no named source'}, and the task "
-            f"of {settings.task_source}; set the observation's data.right_ascension_h and data.declination_deg"
-        )
-    return settings.task_right_ascension_h, settings.task_declination_deg
+    if settings.scattering is None:
+        return table
+    return replace(table, kernel=ensemble_kernel(settings.scattering, table.uv, frequency_hz))
 
 
-def _plain(source: str) -> str:
-    return "".join(filter(str.isalnum, source.casefold()))
+def _named(settings: EhtSettings) -> str:
+    return ", ".join(map(str, settings.files))
+
+
+def _interval(settings: EhtSettings) -> str:
+    return "a scan" if settings.average_s == "scan" else f"{settings.average_s:g} s"
 
 
 def _frames(time_h: "np.ndarray", settings: EhtSettings) -> "np.ndarray":
     import numpy as np
 
-    frame = np.floor((time_h - settings.start_utc_h) * 3600 / settings.cadence_s + EDGE_S / settings.cadence_s)
+    frame = np.floor((time_h - settings.start_h) * 3600 / settings.cadence_s + EDGE_S / settings.cadence_s)
     return frame.astype(int)
 
 
 def _times_of_the_video(time_h: "np.ndarray", settings: EhtSettings) -> "np.ndarray":
-    """Return `time_h` with 24 h more where that is within the video and the time itself is not.
+    """Return `time_h` with 24 h more or less where that is within the video and the time itself is not.
 
-    Files of a night over midnight may count hours from 0 again.
+    Files of a night over midnight may count hours from 0 again, or go on past 24 where the video's start does not.
     """
     import numpy as np
 
@@ -336,24 +372,26 @@ def _times_of_the_video(time_h: "np.ndarray", settings: EhtSettings) -> "np.ndar
         frame = _frames(times, settings)
         return (frame >= 0) & (frame < settings.frames)
 
-    after_midnight = ~inside(time_h) & inside(time_h + 24)
-    if after_midnight.any():
-        log.info(
-            "%s: %d of %d visibilities have times modulo 24 h, a day too early for the video, and are of the day after",
-            settings.file,
-            after_midnight.sum(),
-            len(time_h),
-        )
-    return np.where(after_midnight, time_h + 24, time_h)
+    for day_h, what in (
+        (24, "modulo 24 h, a day too early for the video, and are of the day after"),
+        (-24, "past 24 h"),
+    ):
+        moved = ~inside(time_h) & inside(time_h + day_h)
+        if day_h < 0 and inside(time_h).any():
+            break  # what is a day later than the rest of the video is another night
+        if moved.any():
+            log.info("%s: %d of %d visibilities have times %s", _named(settings), moved.sum(), len(time_h), what)
+        time_h = np.where(moved, time_h + day_h, time_h)
+    return time_h
 
 
 def _within_the_video(table: "Visibilities", settings: EhtSettings) -> "Visibilities":
     inside = (table.frame >= 0) & (table.frame < settings.frames)
-    last_h = settings.start_utc_h + settings.frames * settings.cadence_s / 3600
+    last_h = settings.start_h + settings.frames * settings.cadence_s / 3600
     if not inside.any():
         raise InputError(
-            f"{settings.file} was observed from {table.time_h.min():.3f} to {table.time_h.max():.3f} h UTC, the video "
-            f"is from {settings.start_utc_h:.3f} to {last_h:.3f} h; set the observation's data.start_utc_h"
+            f"{_named(settings)} was observed from {table.time_h.min():.3f} to {table.time_h.max():.3f} h UTC, the "
+            f"video is from {settings.start_h:.3f} to {last_h:.3f} h; set the observation's data.start_utc_h"
         )
     if not inside.all():
         log.info("%d of %d visibilities are outside the video's time and left out", (~inside).sum(), len(inside))
@@ -370,12 +408,15 @@ def _light_curve(
     """
     import numpy as np
 
+    from step.observations.error_budget import is_zero_baseline
+
     none = {"flux": np.zeros(settings.frames), "flux_sigma": np.zeros(settings.frames)}
-    zero = np.hypot(*table.uv.T) < ZERO_BASELINE
+    zero = is_zero_baseline(table)
     if not zero.any():
         if settings.light_curve == "zero_baseline":
             raise InputError(
-                f"{settings.file} has no baseline within a site, which would show the flux; set data.light_curve: none"
+                f"{_named(settings)} has no baseline within a site, which would show the flux; set "
+                "data.light_curve: none"
             )
         return none, float("nan")
     weight = np.where(zero, 1 / table.sigma**2, 0)

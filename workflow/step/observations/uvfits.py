@@ -9,6 +9,7 @@ from types import ModuleType
 
 import numpy as np
 
+from step.config.observations import Polarisation
 from step.errors import InputError
 from step.observations.recorded import Recorded
 from step.physics.eht_imaging import eht_imaging
@@ -18,9 +19,12 @@ log = logging.getLogger(__name__)
 STOKES = 1
 """What the header's CRVAL3 is where the values are I, Q, U, V; with RR, LL, RL, LR it is -1."""
 
+CIRCULAR = ("RR", "LL")
+"""The first two of the circular products."""
 
-def read_uvfits(file: Path) -> Recorded:
-    """Return the visibilities of Stokes I of `file`, its bands and channels averaged by eht-imaging.
+
+def read_uvfits(file: Path, polarisation: Polarisation = "I") -> Recorded:
+    """Return the visibilities of a `polarisation` of `file`, its bands and channels averaged by eht-imaging.
 
     What has a weight of 0 or below is flagged, as the format has it, and passed over; so is what is not finite or
     exactly 0 whatever its weight, which eht-imaging would average as 0. The log counts both. Raises `InputError` for a
@@ -36,8 +40,11 @@ def read_uvfits(file: Path) -> Recorded:
             np.errstate(invalid="ignore"),  # products that are flagged everywhere
             _every_row(eht),
         ):
+            _leave_out_other_products(parts[0], polarisation, file)
             rows = _flag_what_is_missing(parts[0], file)
             observation = eht.obsdata.load_uvfits(parts) if len(rows) else None
+    except InputError:
+        raise
     except Exception as error:  # whatever eht-imaging and astropy raise for a file that is not what they expect
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"eht-imaging cannot read {file}: {reason}; copy it again, or convert it") from None
@@ -59,6 +66,20 @@ def read_uvfits(file: Path) -> Recorded:
         declination_deg=float(observation.dec),
         sites=tuple(str(site).strip() for site in observation.tarr["site"]),  # by SEFD, where the file has it
     )
+
+
+def _leave_out_other_products(groups, polarisation: Polarisation, file: Path) -> None:
+    """Set the weights of RR or LL to 0, so that the other one alone makes Stokes I; raise `InputError` if it cannot.
+
+    `groups` is as for `_flag_what_is_missing`.
+    """
+    if polarisation == "I":
+        return
+    weight = groups.data["DATA"][..., 2]
+    wanted = CIRCULAR.index(polarisation)
+    if groups.header.get("CRVAL3") == STOKES or weight.shape[-1] <= wanted:
+        raise InputError(f"{file} has no {polarisation}; set data.polarisation to I")
+    weight[..., 1 - wanted : 2 - wanted] = 0
 
 
 def _flag_what_is_missing(groups, file: Path) -> np.ndarray:

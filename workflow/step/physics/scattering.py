@@ -74,11 +74,8 @@ def _axes(settings: Scattering) -> tuple[Axis, Axis]:
         def density(phi: float) -> float:
             return (1 + k * math.sin(phi) ** 2) ** (-(alpha + 2) / 2)
 
-        above, below = (
-            quad(integrand, 0, math.pi / 2, limit=200)[0]
-            for integrand in (lambda phi: weight(phi) * density(phi), density)
-        )
-        return above / below
+        weighted = quad(lambda phi: weight(phi) * density(phi), 0, math.pi / 2, limit=200)[0]
+        return weighted / quad(density, 0, math.pi / 2, limit=200)[0]
 
     def excess(log_k: float) -> float:
         along = mean(lambda phi: math.cos(phi) ** 2, math.expm1(log_k))
@@ -86,6 +83,9 @@ def _axes(settings: Scattering) -> tuple[Axis, Axis]:
 
     k = 0.0 if quadratic[0] == quadratic[1] else math.expm1(brentq(excess, 0, math.log(1e12), xtol=1e-12))
     factor = sum(quadratic) * 2 ** (2 - alpha) * math.sqrt(math.pi) / (alpha * math.gamma((alpha + 1) / 2))
-    outer = [mean(lambda phi, of=of: abs(of(phi)) ** alpha, k) for of in (math.cos, math.sin)]
+    outer = [
+        mean(lambda phi: abs(math.cos(phi)) ** alpha, k),
+        mean(lambda phi: abs(math.sin(phi)) ** alpha, k),
+    ]
     major, minor = (Axis(inner, factor * share) for inner, share in zip(quadratic, outer, strict=True))
     return major, minor

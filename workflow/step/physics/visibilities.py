@@ -21,7 +21,8 @@ class Visibilities:
 
     def __getitem__(self, rows: np.ndarray | slice) -> "Visibilities":
         """Return the part of the table with `rows`."""
-        return Visibilities(**{name: column if column is None else column[rows] for name, column in vars(self).items()})
+        columns = {name: column[rows] for name, column in vars(self).items() if column is not None}
+        return Visibilities(**columns)
 
     def __len__(self) -> int:
         return len(self.value)
