@@ -10,6 +10,7 @@ from step.config.observations import CmrxreconData, EhtData, MeasuredData, Obser
 from step.config.sampling import sample_settings
 from step.config.study import BASE_CONFIG, load_config
 from step.sampling.samplers import build_sampler
+from step.config.tasks import Scattering
 
 PAPER = {  # domain: key below priors or data -> value, in the order of the paper's Table 3
     "blackhole": {
@@ -143,6 +144,8 @@ def test_every_key_of_the_study_is_listed(study):
     listed = {key.path for table in tables() for key in table.keys if key.path[0] != "observations"}
     listed.remove(("methods", "<method>", "noise", "uses_optical_flow"))
     listed.remove(("tuning", "space", "own", "<key>"))  # nor a sampler of its own
+    screen = ("tasks", "<task>", "measurement", "scattering")  # nor a screen
+    listed = listed - {(*screen, name) for name in Scattering.model_fields} | {screen}
     assert listed == {path for path in wanted if not any(key[:-1] == path for key in listed)}
 
 
@@ -150,6 +153,7 @@ def test_the_keys_of_measured_data_are_listed():
     listed = {key.path[2:] for table in tables() for key in table.keys if key.path[0] == "observations"}
     of_data = {("data", name) for section in (EhtData, CmrxreconData, MeasuredData) for name in section.model_fields}
     of_data = of_data - {("data", "outside")} | {("data", "outside", name) for name in Outside.model_fields}
+    of_data = of_data - {("data", "station_systematic")} | {("data", "station_systematic", "<station>")}
     assert listed == {(name,) for name in Observation.model_fields if name != "data"} | of_data
 
 

@@ -64,6 +64,11 @@ BAD = {  # what is wrong: the YAML, and what the line must name
         "light_curve: none}}}",
         ["observations.night.method", "bicubic", "tasks.blackhole.optical_flow.source", "no"],
     ),
+    "task like one that is none": ("tasks: {night: {like: noon}}", ["tasks.night.like", "'noon'", "mri8"]),
+    "tasks like one another": (
+        "tasks: {one: {like: two}, two: {like: one}}",
+        ["tasks.two.like", "'one'", "which is like it"],
+    ),
     "task of an unknown domain": ("tasks: {mri8: {domain: weather}}", ["tasks.mri8.domain", "weather"]),
     "resolution that the networks cannot halve": (
         "data: {mri: {resolution: 190}}",
@@ -267,3 +272,19 @@ def test_a_prior_among_the_project_s_resources_is_found_from_any_folder(elsewher
         assert own_path(name) == name
     Path("resources/priors/mri").mkdir(parents=True)
     assert own_path("resources/priors/mri") == "resources/priors/mri"
+
+
+def test_a_task_like_another_has_its_values_but_for_its_own(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "tasks:\n  blackhole: {measurement: {flux_sigma: 0.7}}\n  third: {like: m87}\n"
+        "  m87: {like: blackhole, measurement: {source: M87, declination_deg: 12.4}}\n"
+    )
+    tasks = load_config(file).tasks
+    assert tasks["blackhole"].measurement.source == "SgrA*"
+    for name in ("m87", "third"):
+        found, like = tasks[name], tasks["blackhole"]
+        assert (found.measurement.source, found.measurement.declination_deg) == ("M87", 12.4)
+        assert (found.measurement.flux_sigma, found.measurement.mjd) == (0.7, like.measurement.mjd)
+        assert found.sampler == like.sampler
+    assert load_config(file).model_validate(load_config(file).model_dump(mode="json")) == load_config(file)

@@ -256,9 +256,32 @@ def check_config(values: dict[str, Any], source: str) -> Config:
     folder, such as ``resources/eht2017.csv``, is that of the project's file; see `own_path`.
     """
     try:
-        return Config.model_validate(_with_own_files(values))
+        return Config.model_validate(_with_own_files(_with_likes(values, source)))
     except ValidationError as error:
         raise InputError(f"{describe_problem(error)} (in {source})") from None
+
+
+def _with_likes(values: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return `values` where each task that names another as `like` has that one's values below its own.
+
+    Raises `InputError` where there is no such task, or tasks are like one another.
+    """
+    tasks = values.get("tasks")
+    if not isinstance(tasks, dict):
+        return values
+
+    def whole(name: str, above: tuple[str, ...]) -> Any:
+        task = tasks[name]
+        other = task.get("like") if isinstance(task, dict) else None
+        if not isinstance(other, str):
+            return task
+        if other not in tasks or other in (*above, name):
+            fault = "which is like it" if other in tasks else f"the tasks are {list(tasks)}"
+            raise InputError(f"tasks.{name}.like is {other!r}; {fault}: name another task (in {source})")
+        below = whole(other, (*above, name))
+        return overlaid(below, task) if isinstance(below, dict) else task
+
+    return values | {"tasks": {name: whole(name, ()) for name in tasks}}
 
 
 def check_section(section: type[S], values: dict[str, Any], where: str) -> S:

@@ -295,6 +295,9 @@ class OpticalFlow(Section):
 class Task(Section):
     """One inverse problem."""
 
+    like: Name | None = Field(
+        default=None, description="another task, whose values it has where it gives none itself; null or absent: none"
+    )
     domain: Name = Field(description="the domain whose videos and priors it uses")
     measurement: AnyMeasurement
     samples: Count = Field(description="posterior samples per test video; metrics are of the first one")
