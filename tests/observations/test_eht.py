@@ -34,6 +34,7 @@ def settings(file: Path, **changes: object) -> eht.Settings:
         "refractive_noise_jy": 0.0,
         "uv_min": 0.0,
         "compact_flux_jy": None,
+        "snr_window_s": None,
         "scattering": None,
         "light_curve": "none",
         "frames": 64,

@@ -9,12 +9,13 @@ from eht_observations import PROJECT, crescent, forward_model, schedule, table_o
 from step.physics.array import by_sensitivity, read_array
 from step.physics.closures import (
     amplitude_powers,
+    covariance,
     phase_powers,
-    relative_variance,
     to_measurement,
     whitening,
 )
 from step.physics.eht_imaging import eht_imaging
+from step.physics.low_signal import relative_variance
 from step.physics.visibilities import Visibilities
 
 REAL = PROJECT.parent / "shared/data/eht_sgra_2017"
@@ -52,7 +53,7 @@ def chi_square(measured: dict[str, torch.Tensor], kind: str, change: torch.Tenso
     function = {"closure_phase": phase_powers, "log_closure_amplitude": amplitude_powers}[kind]
     powers = function(measured[KINDS[kind]], n_places)
     variance = relative_variance(measured["visibility"], measured["sigma"])
-    white = whitening(powers, variance, measured[f"{kind}_sigma"] > 0)[0, 0] @ (powers[0, 0] @ change)
+    white = whitening(covariance(powers, variance), measured[f"{kind}_sigma"] > 0)[0, 0] @ (powers[0, 0] @ change)
     return white.square().sum().item()
 
 
@@ -215,9 +216,9 @@ def test_the_likelihood_with_the_covariance_is_that_of_correlated_gaussian_error
         powers = function(measured[KINDS[kind]], seen.shape[-1])
         own = (powers @ (seen.angle() if kind == "closure_phase" else seen.abs().log())[..., None])[..., 0]
         measured[kind] = own + (powers @ part[..., None])[..., 0]
-        covariance = powers @ torch.diag_embed(relative_variance(measured["visibility"], measured["sigma"])) @ powers.mT
+        of_all = powers @ torch.diag_embed(relative_variance(measured["visibility"], measured["sigma"])) @ powers.mT
         residual = measured[kind] - own
-        expected += (residual * torch.linalg.solve(covariance, residual)).sum().item() / 2
+        expected += (residual * torch.linalg.solve(of_all, residual)).sum().item() / 2
     assert model.negative_log_likelihood(video, measured).item() == pytest.approx(expected, rel=1e-3)
 
 
@@ -237,8 +238,8 @@ def test_the_papers_likelihood_and_statistic_leave_out_what_completes_the_sets()
     flux = {name: torch.ones(1, 1, dtype=torch.float64) for name in ("flux", "flux_sigma")}
     measured = tensors(arrays) | flux
     video = crescent(1)
-    for covariance, depends in (("diagonal", False), ("full", True)):
-        model = forward_model(n_frames=1, closure_covariance=covariance)
+    for assumed, depends in (("diagonal", False), ("full", True)):
+        model = forward_model(n_frames=1, closure_covariance=assumed)
         before = model.negative_log_likelihood(video, measured)
         turned = measured | {"closure_phase": measured["closure_phase"] + 0.3 * (~measured["closure_phase_minimal"])}
         assert (model.negative_log_likelihood(video, turned) != before).item() == depends

@@ -119,6 +119,11 @@ class Vlbi(Section):
         "eht-imaging's minimal sets (Eq. 12, the paper's), or `full`, with the covariance of closures that share "
         "visibilities, of all independent ones, which no choice of set changes"
     )
+    snr_window_s: Positive | None = Field(
+        description="closures at a low ratio of signal to noise: time over which a baseline's amplitude is estimated, "
+        "without bias, s, from which errors then follow that hold at any ratio; null: first order in each visibility's "
+        "own ratio (the paper's), which below 3 is too sure"
+    )
     scattering: Scattering | None = Field(
         description="the screen whose kernel multiplies every visibility, simulated and in the likelihood, so that "
         "videos are those of the source behind it; null: none, or data that were deblurred"

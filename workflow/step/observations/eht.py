@@ -46,6 +46,7 @@ class EhtSettings(EhtData):
     task_right_ascension_h: NonNegative
     task_declination_deg: float
     flux_sigma: Positive
+    snr_window_s: Positive | None
     scattering: Scattering | None
 
     @property
@@ -73,7 +74,7 @@ def settings_of(config: Config, name: str) -> EhtSettings:
     values = chosen.data.model_dump()
     if values["start_utc_h"] is None:
         values["start_utc_h"] = measurement.start_utc_h
-    values |= {key: getattr(measurement, key) for key in ("array", "flux_sigma", "scattering")}
+    values |= {key: getattr(measurement, key) for key in ("array", "flux_sigma", "snr_window_s", "scattering")}
     of_source = ("source", "right_ascension_h", "declination_deg")
     values |= {f"task_{key}": getattr(measurement, key) for key in of_source}
     values |= {key: getattr(video, key) for key in ("frames", "resolution", "field_of_view_uas", "cadence_s")}
@@ -121,7 +122,7 @@ def read(settings: EhtSettings, brightness: "Brightness | None") -> "tuple[dict[
         "file": _named(settings),
     }
     order = [known.index(code) for code in facts["closure_order"].split()]
-    measurement = to_measurement(table, settings.frames, order) | flux
+    measurement = to_measurement(table, settings.frames, order, settings.snr_window_s) | flux
     counts = {
         name: int((measurement[f"{name}_sigma"] > 0).sum()) for name in ("closure_phase", "log_closure_amplitude")
     }

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import chain, combinations, pairwise
 from operator import mul
-from typing import TypeVar
 
 import numpy as np
 import torch
 
+from step.physics.low_signal import Moments, first_order, moments
 from step.physics.visibilities import Visibilities
 
 Place = tuple[int, int]
@@ -25,8 +25,6 @@ Loop = tuple[Place, ...]
 
 Basis = list[tuple[list[int], bool]]
 """Loops, their sides as places among a frame's visibilities, and whether each is of eht-imaging's minimal set."""
-
-Values = TypeVar("Values", np.ndarray, torch.Tensor)
 
 INDEPENDENT = 1e-6
 """What of a closure, a vector of small whole numbers over baselines, must be new for it to be independent."""
@@ -93,21 +91,47 @@ def amplitude_powers(quadrangle: torch.Tensor, n_places: int) -> torch.Tensor:
     return _counts(above, n_places) - _counts(below, n_places)
 
 
-def whitening(powers: torch.Tensor, variance: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-    """Return W (batch, time, closure, closure), W C W' = 1, of closures that share visibilities: C = K diag(s^2) K'.
+def covariance(powers: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+    """Return C = K diag(s^2) K' (batch, time, closure, closure), of closures that share visibilities.
 
-    `powers` is K, `variance` (batch, time, baseline) holds s^2, that of the visibilities' phases or log amplitudes, and
-    `present` (batch, time, closure) is false where there is no closure, of which W has nothing. ``|W r|^2`` is then
-    ``r' C^-1 r``, the same for every basis K of the same closures. W is lower triangular, in the dtype of `variance`.
+    `powers` is K, `variance` (batch, time, baseline) holds s^2, that of the visibilities' phases or log amplitudes.
     """
-    powers = powers * present[..., None]
-    covariance = (powers * variance[..., None, :]) @ powers.mT + torch.diag_embed((~present).to(variance.dtype))
-    identity = torch.eye(covariance.shape[-1], dtype=variance.dtype, device=variance.device).expand_as(covariance)
-    inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), identity, upper=False)
+    return (powers * variance[..., None, :]) @ powers.mT
+
+
+def chord_covariance(powers: torch.Tensor, coherence: torch.Tensor) -> torch.Tensor:
+    """Return the second moments (batch, time, closure, closure) of the chords ``exp(i error) - 1`` of closure phases.
+
+    `coherence` (batch, time, baseline, 2) has the means of ``cos(n phi)``, n = 1, 2, of the visibilities' phase errors.
+    Those of different baselines are independent, so that ``E exp(i (error_j - error_k))`` is the product over baselines
+    of the coherence at ``|K_j - K_k|``; `powers`, K, is -1, 0 or 1. At a high ratio of signal to noise it is
+    `covariance`, and where there is no signal 2 on the diagonal.
+    """
+    once, twice = coherence.log().unbind(-1)
+    size = powers.abs()
+    shared_once, shared = (size * once[..., None, :]) @ size.mT, (size * twice[..., None, :]) @ size.mT
+    opposite = (shared - (powers * twice[..., None, :]) @ powers.mT) / 2
+    alone = (size * once[..., None, :]).sum(-1)
+    both = (alone[..., :, None] + alone[..., None, :] - 2 * shared_once + opposite).exp()
+    return both - alone.exp()[..., :, None] - alone.exp()[..., None, :] + 1
+
+
+def whitening(of_all: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Return W (batch, time, closure, closure), W C W' = 1, of closures with the covariance C, `of_all`.
+
+    `present` (batch, time, closure) is false where there is no closure, of which W has nothing. ``|W r|^2`` is then
+    ``r' C^-1 r``, for C = K diag(s^2) K' the same for every basis K of the same closures. W is lower triangular.
+    """
+    both = present[..., :, None] & present[..., None, :]
+    whole = torch.where(both, of_all, 0) + torch.diag_embed((~present).to(of_all.dtype))
+    identity = torch.eye(whole.shape[-1], dtype=of_all.dtype, device=of_all.device).expand_as(whole)
+    inverse = torch.linalg.solve_triangular(torch.linalg.cholesky(whole), identity, upper=False)
     return inverse * present[..., None]
 
 
-def to_measurement(visibilities: Visibilities, n_frames: int, order: Sequence[int]) -> dict[str, np.ndarray]:
+def to_measurement(
+    visibilities: Visibilities, n_frames: int, order: Sequence[int], snr_window_s: float | None = None
+) -> dict[str, np.ndarray]:
     """Return the visibilities and their closure sets as arrays by frame, filled up with places without data.
 
     Closures are made of visibilities of the same time. `order` holds all stations, the most sensitive first, as
@@ -116,23 +140,28 @@ def to_measurement(visibilities: Visibilities, n_frames: int, order: Sequence[in
 
     * `uv` (wavelengths), `visibility` and `sigma` (Jy), `stations` (numbers), `time_h` (UTC);
     * `kernel`, what scattering multiplies the source's own visibility by, 1 where there is none;
+    * `log_variance` and `coherence` (baseline, 2), of the log amplitude and the phase, see `step.physics.low_signal`;
     * `triangle` and `quadrangle`: see `closure_phasor` and `log_closure_amplitude`. A loop of more sides is there where
       a basis needs it;
-    * `closure_phase` and `closure_phase_sigma` (rad), `log_closure_amplitude` and `log_closure_amplitude_sigma`, errors
-      from those of the visibilities, to first order;
+    * `closure_phase` and `closure_phase_sigma` (rad), `log_closure_amplitude` and `log_closure_amplitude_sigma`: errors
+      are those of the visibilities to first order; with `snr_window_s`, s, amplitudes are without bias, and errors the
+      root of the second moment of the chord ``exp(i error) - 1`` and of the logarithm at the ratio of signal to noise
+      that this window shows;
     * `closure_phase_minimal` and `log_closure_amplitude_minimal`, whether it is of eht-imaging's minimal set.
     """
+    known = first_order(visibilities) if snr_window_s is None else moments(visibilities, snr_window_s)
     n_places = int(np.bincount(visibilities.frame, minlength=n_frames).max())
     tables = [visibilities[visibilities.frame == number] for number in range(n_frames)]
     bases = [_bases(rows, n_places, order) for rows in tables]
     n_sides = max([3, *(len(loop) for triangles, _ in bases for loop, _ in triangles)])
     n_halves = max([4, *(len(loop) for _, quadrangles in bases for loop, _ in quadrangles)])
     frames = [
-        _of_frame(rows, triangles, quadrangles, n_sides, n_halves, n_places)
-        for rows, (triangles, quadrangles) in zip(tables, bases, strict=True)
+        _of_frame(rows, known[visibilities.frame == number], triangles, quadrangles, n_sides, n_halves, n_places)
+        for number, (rows, (triangles, quadrangles)) in enumerate(zip(tables, bases, strict=True))
     ]
     arrays = {name: _stack([frame[name] for frame in frames]) for name in frames[0]}
-    arrays["kernel"][arrays["sigma"] == 0] = 1
+    for name in ("kernel", "coherence"):
+        arrays[name][arrays["sigma"] == 0] = 1
     return arrays
 
 
@@ -150,19 +179,27 @@ def _bases(rows: Visibilities, n_places: int, order: Sequence[int]) -> tuple[Bas
 
 
 def _of_frame(
-    rows: Visibilities, triangles: Basis, quadrangles: Basis, n_sides: int, n_halves: int, n_places: int
+    rows: Visibilities,
+    known: Moments,
+    triangles: Basis,
+    quadrangles: Basis,
+    n_sides: int,
+    n_halves: int,
+    n_places: int,
 ) -> dict[str, np.ndarray]:
     """Return the arrays of one frame, whose visibilities will be filled up to `n_places`, and sides to the most."""
     triangle = _filled([loop for loop, _ in triangles], n_sides, 2 * n_places)
     halves = [(loop[: len(loop) // 2], loop[len(loop) // 2 :]) for loop, _ in quadrangles]
     quadrangle = np.concatenate([_filled([half[n] for half in halves], n_halves // 2, n_places) for n in (0, 1)], 1)
-    values, variance = np.zeros(n_places, complex), np.zeros(n_places)
+    values = np.zeros(n_places, complex)
     values[: len(rows)] = rows.value
-    variance[: len(rows)] = relative_variance(rows.value, rows.sigma)
-    powers = {
-        "closure_phase": phase_powers(torch.from_numpy(triangle), n_places).numpy(),
-        "log_closure_amplitude": amplitude_powers(torch.from_numpy(quadrangle), n_places).numpy(),
-    }
+    of_phases = phase_powers(torch.from_numpy(triangle), n_places)[:, : len(rows)]
+    of_amplitudes = amplitude_powers(torch.from_numpy(quadrangle), n_places).numpy()[:, : len(rows)]
+    amplitude = log_closure_amplitude(torch.from_numpy(values), torch.from_numpy(quadrangle)).numpy()
+    if known.is_first_order:
+        squared_phase = of_phases.numpy() ** 2 @ known.log_variance
+    else:
+        squared_phase = 2 - 2 * np.exp(of_phases.abs().numpy() @ np.log(known.coherence[:, 0]))
     return {
         "uv": rows.uv,
         "visibility": rows.value,
@@ -170,20 +207,17 @@ def _of_frame(
         "stations": rows.stations.astype(np.int64),
         "time_h": rows.time_h,
         "kernel": np.ones(len(rows)) if rows.kernel is None else rows.kernel,
+        "log_variance": known.log_variance,
+        "coherence": known.coherence,
         "triangle": triangle,
         "closure_phase": closure_phase(torch.from_numpy(values), torch.from_numpy(triangle)).numpy(),
+        "closure_phase_sigma": np.sqrt(squared_phase),
         "closure_phase_minimal": np.array([known for _, known in triangles], bool),
         "quadrangle": quadrangle,
-        "log_closure_amplitude": log_closure_amplitude(torch.from_numpy(values), torch.from_numpy(quadrangle)).numpy(),
+        "log_closure_amplitude": amplitude - of_amplitudes @ known.log_bias,
+        "log_closure_amplitude_sigma": np.sqrt(of_amplitudes**2 @ known.log_variance),
         "log_closure_amplitude_minimal": np.array([known for _, known in quadrangles], bool),
-        **{f"{kind}_sigma": np.sqrt(of_kind**2 @ variance) for kind, of_kind in powers.items()},
     }
-
-
-def relative_variance(value: Values, sigma: Values) -> Values:
-    """Return ``(sigma / |V|)^2``, the variance of phase (rad^2) and log amplitude; 0 for a visibility of 0, unused."""
-    amplitude = abs(value)
-    return (sigma / (amplitude + (amplitude == 0))) ** 2 * (amplitude != 0)
 
 
 def _places(rows: Visibilities, time: float, n_places: int) -> Mapping[Place, int]:

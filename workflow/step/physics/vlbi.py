@@ -17,10 +17,11 @@ from step.errors import InputError
 from step.physics.array import by_sensitivity, read_array
 from step.physics.closures import (
     amplitude_powers,
+    chord_covariance,
     closure_phasor,
+    covariance,
     log_closure_amplitude,
     phase_powers,
-    relative_variance,
     to_measurement,
     whitening,
 )
@@ -120,7 +121,8 @@ class ClosureImaging:
             ((None, 2), ())
         """
         loops = {"triangle": (None, None), "quadrangle": (None, None), "stations": (None, 2), "uv": (None, 2)}
-        of_each = ["visibility", "sigma", "time_h", "kernel"]
+        loops["coherence"] = (None, 2)
+        of_each = ["visibility", "sigma", "time_h", "kernel", "log_variance"]
         of_each += [f"{name}{end}" for name in CLOSURES for end in ("", "_sigma", "_minimal")]
         return {**loops, **dict.fromkeys(of_each, (None,)), "flux": (), "flux_sigma": ()}
 
@@ -207,7 +209,7 @@ class ClosureImaging:
         weights |= {kind: weights[kind] * measurement[f"{kind}_minimal"] for kind in CLOSURES}
         prepared |= {f"{kind}_weight": weight.to(dtype) for kind, weight in weights.items()}
         if self.settings.closure_covariance == "full":
-            whitenings = _whitenings(measurement)
+            whitenings = self._whitenings(measurement)
             prepared |= {f"{kind}_whitening": whitenings[kind].to(dtype) for kind in CLOSURES}
         return prepared
 
@@ -217,7 +219,7 @@ class ClosureImaging:
         `closure_phase`, `log_closure_amplitude` and `flux` are the paper's (Eq. 12), of eht-imaging's minimal sets.
         `closure_phase_full` and `log_closure_amplitude_full` are ``r' C^-1 r / N`` of all N independent closures, with
         the covariance of those that share visibilities: the same for any set, for phases as long as none differs by
-        so much that it is wrapped, which is done at half a turn.
+        so much that it is wrapped, which is done at half a turn. With `snr_window_s` phases differ by chords.
 
         Examples:
             >>> sorted(physics.chi_squares(video, y))  # doctest: +NORMALIZE_WHITESPACE
@@ -226,9 +228,12 @@ class ClosureImaging:
         prepared = self._prepared(video, measurement)
         differences = self._differences(video, prepared)
         found = self._papers_chi_squares(differences, prepared)
-        for kind, of_kind in _whitenings(measurement).items():
-            difference = differences[kind].angle() if differences[kind].is_complex() else differences[kind]
-            white = (of_kind @ difference.to(of_kind.dtype)[..., None])[..., 0]
+        for kind, of_kind in self._whitenings(measurement).items():
+            difference = differences[kind]
+            if difference.is_complex() and self.settings.snr_window_s is None:
+                difference = difference.angle()
+            parts = _real(difference - 1) if difference.is_complex() else difference[..., None]
+            white = of_kind @ parts.to(of_kind.dtype)
             found[f"{kind}_full"] = white.square().flatten(1).sum(1) / _count(measurement[f"{kind}_sigma"])
         return found
 
@@ -310,6 +315,21 @@ class ClosureImaging:
         parts = torch.view_as_real(difference) if difference.is_complex() else difference[..., None]
         return matrix @ parts
 
+    def _whitenings(self, measurement: Measurement) -> dict[str, torch.Tensor]:
+        """Return the matrices that make closures independent and of unit variance, float64, by their kind."""
+        variance = measurement["log_variance"].double()
+        n_places = variance.shape[-1]
+        of_phases = phase_powers(measurement["triangle"], n_places)
+        if self.settings.snr_window_s is None:
+            phases = covariance(of_phases, variance)
+        else:
+            phases = chord_covariance(of_phases, measurement["coherence"].double())
+        amplitudes = covariance(amplitude_powers(measurement["quadrangle"], n_places), variance)
+        present = {kind: measurement[f"{kind}_sigma"] > 0 for kind in CLOSURES}
+        return {
+            kind: whitening(of_all, present[kind]) for kind, of_all in zip(CLOSURES, (phases, amplitudes), strict=True)
+        }
+
     def _differences(self, video: torch.Tensor, prepared: Measurement) -> dict[str, torch.Tensor]:
         """Return what `video` would measure minus the data, (batch, time, ...); of the closure phases as a phasor."""
         image = brightness(video)
@@ -344,7 +364,8 @@ class ClosureImaging:
         sigma = torch.full_like(flux, self.settings.flux_sigma)
         noise = torch.randn(flux.shape, generator=generator, dtype=torch.float64)
         light_curve = {"flux": (flux + sigma * noise).numpy(), "flux_sigma": sigma.numpy()}
-        return to_measurement(table, self.n_frames, by_sensitivity(stations)) | light_curve
+        order = by_sensitivity(stations)
+        return to_measurement(table, self.n_frames, order, self.settings.snr_window_s) | light_curve
 
     def _kernel(self, uv: np.ndarray) -> np.ndarray:
         """Return what the task's screen multiplies the visibilities at `uv` (row, 2) by."""
@@ -372,17 +393,6 @@ def _papers_measurement() -> Vlbi:
     if not found:
         raise InputError("the base configuration has no task with measurement.model vlbi; build from a configuration")
     return found[0]
-
-
-def _whitenings(measurement: Measurement) -> dict[str, torch.Tensor]:
-    """Return the matrices that make closures independent and of unit variance, float64, by their kind."""
-    variance = relative_variance(measurement["visibility"].to(torch.complex128), measurement["sigma"].double())
-    n_places = variance.shape[-1]
-    powers = {
-        "closure_phase": phase_powers(measurement["triangle"], n_places),
-        "log_closure_amplitude": amplitude_powers(measurement["quadrangle"], n_places),
-    }
-    return {kind: whitening(powers[kind], variance, measurement[f"{kind}_sigma"] > 0) for kind in CLOSURES}
 
 
 def _real(values: torch.Tensor) -> torch.Tensor:
