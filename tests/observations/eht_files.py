@@ -21,18 +21,37 @@ STATIONS_2018 = {
 """An array with stations and codes that the table of 2017 does not have: geocentric position (m), SEFD (Jy)."""
 
 
-def write_m87_2018(path: Path, frequency_hz: float = 227.1e9, source: str = "M87", mjd: int = 58229) -> Path:
-    """Write three hours of a ring at M87's place from 23 to 26 h, scans of 6 minutes, noise alone; return `path`."""
+def write_m87_2018(
+    path: Path,
+    frequency_hz: float = 227.1e9,
+    source: str = "M87",
+    mjd: int = 58229,
+    place: dict[str, float] = M87,
+    first_h: float = 23.0,
+) -> Path:
+    """Write a ring at `place` for 3 hours from `first_h` on, a row every 3 minutes, with noise alone; return `path`."""
     eht = eht_imaging()
     rows = [(code, *xyz, sefd, sefd, 0, 0, 0, 0, 0) for code, (*xyz, sefd) in STATIONS_2018.items()]
     array = eht.array.Array(np.array(rows, dtype=eht.const_def.DTARR))
     with contextlib.redirect_stdout(io.StringIO()):
         observation = array.obsdata(
-            M87["ra"], M87["dec"], frequency_hz, 2e9, 30.0, 180.0, 23.0, 26.0, mjd=mjd, tau=0.1, elevmin=10
+            place["ra"],
+            place["dec"],
+            frequency_hz,
+            2e9,
+            30.0,
+            180.0,
+            first_h,
+            first_h + 3,
+            mjd=mjd,
+            tau=0.1,
+            elevmin=10,
         )
         y, x = np.mgrid[:32, :32] - 15.5
         ring = np.exp(-(((np.hypot(x, y) - 5.2) / 2) ** 2)) * (1 + 0.5 * y / 15)
-        image = eht.image.Image(1.2 * ring / ring.sum(), 4e-6 / 206265, M87["ra"], M87["dec"], rf=frequency_hz, mjd=mjd)
+        image = eht.image.Image(
+            1.2 * ring / ring.sum(), 4e-6 / 206265, place["ra"], place["dec"], rf=frequency_hz, mjd=mjd
+        )
         simulated = image.observe_same(observation, ttype="direct", add_th_noise=True, seed=3, verbose=False)
         simulated.source = source
         simulated.save_uvfits(str(path))

@@ -288,7 +288,7 @@ def test_one_coordinate_alone_is_refused(tmp_path):
 def test_an_observation_of_another_kind_of_task_is_refused(tmp_path):
     file = tmp_path / "mine.yaml"
     text = (PROJECT / "config/sgra_2017.yaml").read_text()
-    file.write_text(text.replace("task: blackhole", "task: mri8"))
+    file.write_text(text.replace("task: sgra_2017", "task: mri8"))
     with pytest.raises(InputError, match="task mri8 of model mri"):
         eht.settings_of(load_config(file), "sgra_2017")
 

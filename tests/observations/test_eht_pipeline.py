@@ -10,6 +10,7 @@ from step.config.tasks import Scattering
 from step.errors import InputError
 from step.observations import eht
 from step.observations.uvfits import read_uvfits
+from step.physics.display import Brightness
 from step.physics.scattering import ensemble_kernel
 
 PROJECT = Path(__file__).parents[2]
@@ -29,9 +30,19 @@ def m87(tmp_path_factory) -> Path:
     return write_m87_2018(tmp_path_factory.mktemp("m87") / "M87 2018.UVFITS")
 
 
+RECIPES = {
+    "sgra_2017": ("SGRA", {"ra": 17.76112, "dec": -29.007797}, 8.0),
+    "m87_2017": ("M87", M87, 23.0),
+    "m87_2018": ("M87", M87, 23.0),
+    "quasar_3c279_2017": ("3C279", {"ra": 12.936435, "dec": -5.789312}, 23.0),
+}
+"""Name and place of the source of each observation in `config`, and the hour from which the array of 2018 sees it."""
+
+
 def settings(file: Path | tuple[Path, ...], **changes: object) -> eht.Settings:
     """Return the settings of the example of Sgr A*, but of M87 in `file`, from its first visibility on, 27 frames."""
     chosen = eht.settings_of(load_config(PROJECT / "config/sgra_2017.yaml"), "sgra_2017").model_dump()
+    chosen |= {"scattering": None, "snr_window_s": None, "systematic": 0.02, "refractive_noise_jy": 0.0}
     chosen |= {"file": file, "source": "M87", "start_utc_h": "file", "frames": 27, "cadence_s": 408.0}
     return eht.Settings(**chosen | {"array": PROJECT / "resources/eht2017.csv", "light_curve": "none"} | changes)
 
@@ -156,3 +167,23 @@ def test_one_polarisation_alone_is_read_where_the_file_has_it(tmp_path):
         parts.writeto(tmp_path / "stokes.uvfits")
     with pytest.raises(InputError, match=r"has no RR; set data\.polarisation to I"):
         read_uvfits(tmp_path / "stokes.uvfits", "RR")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_reads_a_file_of_its_source_and_refuses_another(name, tmp_path):
+    source, place, first_h = RECIPES[name]
+    config = load_config(PROJECT / "config/demo.yaml", PROJECT / f"config/{name}.yaml")
+    (observation,) = config.observations
+    file = write_m87_2018(tmp_path / "a.uvfits", source=source, place=place, first_h=first_h)
+    chosen = eht.settings_of(config, observation)
+    assert chosen.snr_window_s is not None
+    assert (chosen.scattering is not None) == (name == "sgra_2017")
+    values = chosen.model_dump() | {"file": file, "array": PROJECT / "resources/eht2017.csv"}
+    values |= {"start_utc_h": "file"} if name == "sgra_2017" else {}
+    measured, attributes = eht.read(eht.Settings(**values), Brightness(100.0, 10.0))
+    assert (measured["closure_phase_sigma"] > 0).sum() > 50
+    assert attributes["frame_times"][0] == pytest.approx(first_h, abs=0.5)
+    assert (measured["kernel"] < 0.99).any() == (name == "sgra_2017")
+    other = write_m87_2018(tmp_path / "b.uvfits", source="OJ287", place={"ra": 8.9, "dec": 20.1})
+    with pytest.raises(InputError, match="is of OJ287, the configuration means"):
+        eht.record(eht.Settings(**values | {"file": other}))
