@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from eht_observations import crescent, forward_model
+from eht_observations import N_PIXELS, crescent, forward_model
 from pydantic import ValidationError
 from scipy.optimize import minimize
 from step.config.tasks import Scattering
@@ -111,3 +111,33 @@ def test_the_gradient_has_the_kernel_in_it():
     step = 1e-6
     above, below = (model.negative_log_likelihood(video + s * direction, measured).item() for s in (step, -step))
     assert (gradient * direction).sum().item() == pytest.approx((above - below) / (2 * step), rel=1e-5)
+
+
+def ring(diameter_uas: float, width_uas: float, field_of_view_uas: float, n_frames: int = 8) -> torch.Tensor:
+    """Return a video (1, time, 1, y, x) of a lopsided ring that turns, `width_uas` wide at half maximum."""
+    y, x = (np.mgrid[:N_PIXELS, :N_PIXELS] - (N_PIXELS - 1) / 2) * field_of_view_uas / N_PIXELS
+    radial = np.exp(-4 * np.log(2) * ((np.hypot(x, y) - diameter_uas / 2) / width_uas) ** 2)
+    frames = np.stack([radial * (1 + 0.5 * np.cos(np.arctan2(y, x) - 0.3 * t)) for t in range(n_frames)])
+    return torch.from_numpy(2 * frames / frames.max() - 1)[None, :, None].float()
+
+
+def test_a_scattered_ring_is_found_with_the_kernel_and_is_too_wide_without():
+    model = forward_model(8, closure_covariance="full", scattering=SGRA, flux_weight=0.0)
+    view_uas = model.settings.field_of_view_uas
+    truth = (52.0, 10.0)
+    measured = model.measure(ring(*truth, view_uas), torch.Generator().manual_seed(3))
+    found = {}
+    for name, data in (("with", measured), ("without", measured | {"kernel": torch.ones_like(measured["kernel"])})):
+        misfits = {
+            (diameter, width): model.negative_log_likelihood(ring(diameter, width, view_uas), data).item()
+            for diameter in np.arange(48.0, 57.0, 1.0)
+            for width in np.arange(6.0, 21.0, 1.0)
+        }
+        best = min(misfits, key=misfits.__getitem__)
+        chi_squares = model.chi_squares(ring(*best, view_uas), data)
+        found[name] = (*best, chi_squares["log_closure_amplitude_full"].item())
+    assert found["with"][:2] == pytest.approx(truth, abs=1)
+    assert found["with"][2] < 1.3
+    # The kernel's own width, in quadrature: about 13 microarcseconds north-south and 22 east-west at 230 GHz.
+    assert found["without"][1] > truth[1] + 3
+    assert found["without"][2] > 1.5 * found["with"][2], found
