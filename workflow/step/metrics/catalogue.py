@@ -32,6 +32,9 @@ METRICS = OURS + AUTHORS
 OF_SOME_MEASUREMENTS = (closures.PHASES, closures.AMPLITUDES)
 """Columns next to these, of measurements that have such data."""
 
+OFFERED = ("normalised_cross_correlation",)
+"""Modules of the library that a study has among its metrics only where `evaluation.metrics` names them."""
+
 BY_NAME = {metric.name: metric for metric in (*METRICS, fvd.METRIC, *OF_SOME_MEASUREMENTS)}
 
 
