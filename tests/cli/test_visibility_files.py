@@ -33,7 +33,7 @@ observations:
       flag_stations: []
       average_s: 102.0
       systematic: 0.0
-      station_systematic: {}
+      station_systematic: {{}}
       refractive_noise_jy: 0.0
       uv_min: 0.0
       compact_flux_jy: null
