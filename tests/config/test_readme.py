@@ -9,8 +9,8 @@ from step.config.keys import DEMO_CONFIG, keys_as_markdown, tables
 from step.config.observations import CmrxreconData, EhtData, MeasuredData, Observation, Outside
 from step.config.sampling import sample_settings
 from step.config.study import BASE_CONFIG, load_config
-from step.sampling.samplers import build_sampler
 from step.config.tasks import Scattering
+from step.sampling.samplers import build_sampler
 
 PAPER = {  # domain: key below priors or data -> value, in the order of the paper's Table 3
     "blackhole": {
