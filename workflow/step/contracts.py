@@ -79,6 +79,25 @@ class PrecomputingModel(Protocol):
 
 
 @runtime_checkable
+class SeveralLayouts(Protocol):
+    """What a forward model offers besides the rest if real data may have other arrays than simulated ones."""
+
+    @property
+    def layouts(self) -> Sequence[Mapping[str, tuple[int | None, ...]]]:
+        """All layouts that it understands, as `ForwardModel.layout` has them, that one first."""
+        ...
+
+
+@runtime_checkable
+class NormalModel(Protocol):
+    """What a forward model offers besides the rest if it is linear: the curvature of its likelihood."""
+
+    def normal(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``J' J x`` of `video`, J being the derivative of the residuals; same shape, linear in `video`."""
+        ...
+
+
+@runtime_checkable
 class OutsideModel(Protocol):
     """What a forward model offers besides the rest if its data see more than the frame."""
 

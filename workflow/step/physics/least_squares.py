@@ -130,7 +130,7 @@ class LeastSquares(ABC):
         sampled = self.sampling(video)
         clean = self.forward(video, sampled)
         data = clean + self.noise_level * _noise_like(clean, generator)
-        return {self.kind: _measured(data, sampled), **sampled}
+        return {self.kind: self._measured(data, sampled), **sampled}
 
     def negative_log_likelihood(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``|| m (A(x) - y) ||^2 / (2 noise_level^2)``, shape (batch,), differentiable in `video`.
@@ -141,7 +141,7 @@ class LeastSquares(ABC):
             >>> round(physics.negative_log_likelihood(video, y).item(), 3)  # of 48 data
             24.0
         """
-        return _sum(self._squared_residual(video, measurement)) / (2 * self.noise_level**2)
+        return self._sum_of_squares(video, measurement) / (2 * self.noise_level**2)
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``m (A(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured.
@@ -159,7 +159,7 @@ class LeastSquares(ABC):
             >>> round(physics.misfit(video, y).item(), 3)
             0.01
         """
-        return _sum(self._squared_residual(video, measurement)) / self._n_measured(measurement)
+        return self._sum_of_squares(video, measurement) / self._n_measured(measurement)
 
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
         """Return the reduced chi-square of the measured data at the model's noise level, by `kind`, shape (batch,).
@@ -169,8 +169,8 @@ class LeastSquares(ABC):
             1.0
         """
         parts = 2 if measurement[self.kind].is_complex() else 1
-        squares = self._squared_residual(video, measurement) / (parts * self.noise_level**2)
-        return {self.kind: _sum(squares) / self._n_measured(measurement)}
+        squares = self._sum_of_squares(video, measurement) / (parts * self.noise_level**2)
+        return {self.kind: squares / self._n_measured(measurement)}
 
     def backprojection(self, measurement: Measurement) -> torch.Tensor:
         """Return the adjoint of the data (batch, time, channel, y, x).
@@ -182,29 +182,35 @@ class LeastSquares(ABC):
         return self.adjoint(measurement[self.kind], measurement)
 
     def _residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        return _measured(self.forward(video, measurement) - measurement[self.kind], measurement)
+        return self._measured(self.forward(video, measurement) - measurement[self.kind], measurement)
 
-    def _squared_residual(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        return squared(self._residual(video, measurement))
+    def _sum_of_squares(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``|| m (A(x) - y) ||^2``, shape (batch,)."""
+        squares = squared(self._residual(video, measurement))
+        return squares.sum(dim=tuple(range(1, squares.ndim)))
 
     def _n_measured(self, measurement: Measurement) -> torch.Tensor:
         """Return the number of measured data, real or complex, shape (batch,)."""
-        shape = measurement[self.kind].shape
-        mask = measurement.get("mask", torch.ones(shape[:2], dtype=torch.bool, device=measurement[self.kind].device))
-        return mask.flatten(1).sum(1) * math.prod(shape[mask.ndim :])
+        data = measurement[self.kind]
+        mask = self._mask_of(data, measurement)
+        if mask is None:
+            return torch.full(data.shape[:1], math.prod(data.shape[1:]), device=data.device)
+        return mask.flatten(1).sum(1) * (data.numel() // mask.numel())
+
+    def _mask_of(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor | None:
+        """Return the mask with as many axes as `data`, those that it lacks of length 1; None where all is measured."""
+        mask = measurement.get("mask")
+        return None if mask is None else mask.reshape(*mask.shape, *(1,) * (data.ndim - mask.ndim))
+
+    def _measured(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return `data` (batch, time, ...), 0 where the measurement has none."""
+        mask = self._mask_of(data, measurement)
+        return data if mask is None else mask * data
 
 
 def squared(values: torch.Tensor) -> torch.Tensor:
     """Return the squared magnitude of `values`, real or complex."""
     return values.real**2 + values.imag**2 if values.is_complex() else values**2
-
-
-def _measured(data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-    """Return `data` (batch, time, ...), 0 where the measurement has none."""
-    if "mask" not in measurement:
-        return data
-    mask = measurement["mask"]
-    return mask.reshape(*mask.shape, *(1,) * (data.ndim - mask.ndim)) * data
 
 
 def _noise_like(data: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -216,7 +222,3 @@ def _noise_like(data: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 def _real(values: torch.Tensor) -> torch.Tensor:
     return torch.view_as_real(values) if values.is_complex() else values
-
-
-def _sum(values: torch.Tensor) -> torch.Tensor:
-    return values.sum(dim=tuple(range(1, values.ndim)))

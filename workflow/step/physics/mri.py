@@ -1,6 +1,6 @@
 """Accelerated dynamic MRI with Cartesian sampling (Eqs. 14, 15)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -8,7 +8,8 @@ import torch
 from step.config.tasks import CartesianMriSettings as Settings
 from step.contracts import Measurement
 from step.errors import InputError
-from step.physics.fourier import fft2c, ifft2c
+from step.physics.coil_encoding import Encoding, encode, normal, squared_misfit
+from step.physics.fourier import fft2c, fit_rows, ifft2c, transform_readout
 from step.physics.least_squares import LeastSquares, squared
 from step.physics.masks import equispaced_mask
 from step.physics.outside import fit_level, line_basis
@@ -24,6 +25,8 @@ class Whitened(NamedTuple):
 class CartesianMri(LeastSquares):
     """``y_t = m_t F(x_t) + n``: phase-encode lines of each frame, with complex Gaussian noise.
 
+    Of several coils, ``y_{t,c} = m_t F(S_c x_t) + n``, each with its map S_c.
+
     Videos are (batch, time, 2, y, x), real and imaginary part. A measurement holds `kspace`, complex
     (batch, time, ky, kx), zero where nothing was measured, and `mask` (batch, time, ky), true where a line was, which
     may change from frame to frame. A scanner's ky may have fewer lines than the video has rows: the frame's edge is
@@ -32,6 +35,11 @@ class CartesianMri(LeastSquares):
     real and imaginary part, in units of the video; where `outside_fitted` (batch, time) is true that is a profile
     whose level in each frame is the one that makes the video's residual most likely. Both mean nothing, and are 0,
     where the lines are not more than the rows.
+
+    With several coils the measurement holds `coil_maps` besides, complex (batch, time, coil, y, x), y as many as ky,
+    and `kspace` is (batch, time, coil, ky, kx), its noise white and alike in all coils. Where the maps' sum of squares
+    is 1 or less the operator's norm is too. Frames and coils are evaluated a few at a time, so that memory for coil
+    images is bounded. `mask` may be (batch, time, ky, kx) where lines are measured in part.
 
     Examples:
         >>> physics = step.CartesianMri.equispaced(rows=16, acceleration=4, acs_lines=4, noise_level=0.1)
@@ -45,17 +53,45 @@ class CartesianMri(LeastSquares):
         >>> scanner = step.CartesianMri.equispaced(rows=24, acceleration=4, acs_lines=4, noise_level=0.1)
         >>> scan = scanner.measure(torch.zeros(1, 3, 2, 24, 16), seed=0)
         >>> scan = scan | {"outside_scale": torch.full((1, 3, 16), 0.2)}
+
+        Two coils, one of which sees the left, the other one the right:
+
+        >>> maps = torch.zeros(2, 16, 16, dtype=torch.complex64)
+        >>> maps[0, :, :8], maps[1, :, 8:] = 1, 1
+        >>> coils = step.CartesianMri(physics.mask, noise_level=0.1, coil_maps=maps)
+        >>> of_coils = coils.measure(video, seed=0)
+        >>> of_coils["kspace"].shape, of_coils["coil_maps"].shape
+        (torch.Size([1, 3, 2, 16, 16]), torch.Size([1, 3, 2, 16, 16]))
     """
 
     kind = "kspace"
 
-    def __init__(self, mask: torch.Tensor, noise_level: float, n_columns: int | None = None):
-        """Simulate the lines where `mask` (ky,) is true; noise of std `noise_level` per real and imaginary part.
+    def __init__(
+        self,
+        mask: torch.Tensor,
+        noise_level: float,
+        n_columns: int | None = None,
+        coil_maps: torch.Tensor | None = None,
+    ):
+        """Simulate the lines where `mask` is true; noise of std `noise_level` per real and imaginary part.
 
-        Frames have as many rows as `mask` has lines. Lines have `n_columns` samples, any number if it is not given.
+        `mask` is (ky,), or (time, ky) where it changes; frames have as many rows as it has lines. Lines have
+        `n_columns` samples, any number if it is not given. `coil_maps` (coil, y, x), complex, are those of simulated
+        measurements; None is one coil that sees all alike. Real data bring their own masks and maps. Raises
+        `InputError` for maps of another size.
         """
-        super().__init__((2, len(mask), n_columns), noise_level)
+        n_rows = mask.shape[-1]
+        if coil_maps is not None:
+            if coil_maps.ndim != 3 or coil_maps.shape[1] != n_rows or n_columns not in (None, coil_maps.shape[2]):
+                raise InputError(
+                    f"coil maps of {tuple(coil_maps.shape)} do not fit {n_rows} lines of {n_columns or 'any number of'}"
+                    " samples; give them as (coil, y, x), y as many as lines, x as many as samples"
+                )
+            n_columns = coil_maps.shape[2]
+        super().__init__((2, n_rows, n_columns), noise_level)
+        self.n_rows = n_rows
         self.mask = mask
+        self.coil_maps = coil_maps
 
     @classmethod
     def equispaced(
@@ -85,46 +121,110 @@ class CartesianMri(LeastSquares):
         """
         n_columns = self.frame_shape[2]
         lines = {"kspace": (None, n_columns), "mask": (None,)}
+        if self.coil_maps is not None:
+            lines = {"kspace": (None, None, n_columns), "mask": (None,), "coil_maps": (None, None, n_columns)}
         return lines | {"outside_scale": (n_columns,), "outside_fitted": ()}
 
+    @property
+    def layouts(self) -> Sequence[Mapping[str, tuple[int | None, ...]]]:
+        """All the layouts that are understood, that of simulated measurements first: one coil or several.
+
+        The mask is one of lines, or one of their samples.
+
+        Examples:
+            >>> [(len(layout["kspace"]), len(layout["mask"])) for layout in physics.layouts]
+            [(2, 1), (2, 2), (3, 1), (3, 2)]
+        """
+        n_columns = self.frame_shape[2]
+        found = [self.layout]
+        for coils in ({}, {"coil_maps": (None, None, n_columns)}):
+            kspace = (None, None, n_columns) if coils else (None, n_columns)
+            for mask in ((None,), (None, n_columns)):
+                layout = {**self.layout, "kspace": kspace, "mask": mask}
+                layout.pop("coil_maps", None)
+                found += [] if layout | coils == self.layout else [layout | coils]
+        return found
+
     def sampling(self, video: torch.Tensor) -> Measurement:
-        """Return the mask of every frame, (batch, time, ky), and that nothing is outside.
+        """Return the mask of every frame, (batch, time, ky), the coils' maps if there are, and that nothing is outside.
+
+        Raises `InputError` for a video of another number of frames than the mask has.
 
         Examples:
             >>> sorted(physics.sampling(video))
             ['mask', 'outside_fitted', 'outside_scale']
         """
-        return {
-            "mask": self.mask.to(video.device).expand(*video.shape[:2], len(self.mask)).clone(),
+        if self.mask.ndim == 2 and len(self.mask) != video.shape[1]:
+            raise InputError(
+                f"the video has {video.shape[1]} frames, the mask {len(self.mask)}; give one line mask for each frame"
+            )
+        sampled = {
+            "mask": self.mask.to(video.device).expand(*video.shape[:2], self.n_rows).clone(),
             "outside_scale": torch.zeros((*video.shape[:2], video.shape[-1]), device=video.device),
             "outside_fitted": torch.zeros(video.shape[:2], dtype=torch.bool, device=video.device),
         }
+        if self.coil_maps is not None:
+            # Of the video's precision, and one memory for all frames.
+            maps = self.coil_maps.to(video.device, _complex_of(video.dtype))
+            sampled["coil_maps"] = maps.expand(*video.shape[:2], *maps.shape)
+        return sampled
 
     def forward(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``F(x)`` (batch, time, ky, kx), of as many lines as the measurement's mask has (Eq. 14).
+
+        With several coils it is ``F(S_c x)`` (batch, time, coil, ky, kx).
 
         Examples:
             >>> physics.forward(video, y).shape, physics.forward(video, scan).shape
             (torch.Size([1, 3, 16, 16]), torch.Size([1, 3, 24, 16]))
         """
-        return fft2c(fit_rows(_complex(video), measurement["mask"].shape[-1]))
+        image = fit_rows(_complex(video), measurement["mask"].shape[2])
+        return fft2c(measurement["coil_maps"] * image[:, :, None] if "coil_maps" in measurement else image)
 
     def adjoint(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the zero-filled reconstruction (batch, time, 2, y, x) of the k-space `data` (batch, time, ky, kx).
+
+        Several coils, `data` (batch, time, coil, ky, kx), are combined by their maps' conjugates.
 
         Examples:
             >>> physics.adjoint(scan["kspace"], scan).shape
             torch.Size([1, 3, 2, 16, 16])
         """
-        image = fit_rows(ifft2c(data), len(self.mask))
-        return torch.view_as_real(image).movedim(-1, 2).contiguous()
+        if "coil_maps" in measurement:
+            maps = measurement["coil_maps"]
+            # Coil by coil, so that one coil's images exist at a time.
+            image = torch.stack([maps[:, :, 0].conj() * ifft2c(data[:, :, 0])]).sum(0)
+            for coil in range(1, maps.shape[2]):
+                image = image + maps[:, :, coil].conj() * ifft2c(data[:, :, coil])
+        else:
+            image = ifft2c(data)
+        return _as_channels(fit_rows(image, self.n_rows))
+
+    def normal(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``A' A x / noise_level^2`` (batch, time, 2, y, x), the likelihood's curvature times `video`.
+
+        A has the mask and the maps of `measurement`.
+
+        Examples:
+            >>> ahead = torch.autograd.functional.jvp(lambda x: coils.residuals(x, of_coils), video, video + 1)[1]
+            >>> curvature = ((video + 1) * coils.normal(video + 1, of_coils)).sum()
+            >>> torch.allclose(curvature, ahead.square().sum())
+            True
+        """
+        if "coil_maps" in measurement:
+            image = fit_rows(_complex(video), measurement["mask"].shape[2])
+            product = normal(image, self._encoding(measurement, video.dtype))
+            return _as_channels(fit_rows(product, self.n_rows)) / self.noise_level**2
+        lines = self._measured(self.forward(video, measurement), measurement)
+        return self.adjoint(lines, measurement) / self.noise_level**2
 
     def precompute(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
         """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
 
         Where there are more lines than rows that is, per frame, `outside_lines` (batch, time, line, x), the measured
         lines in the basis of `step.physics.outside.line_basis`, `outside_rows` (batch, time, line, y) and
-        `outside_gain` (batch, time, line). Components that a mask lacks are 0.
+        `outside_gain` (batch, time, line). Components that a mask lacks are 0. With several coils it is their
+        `step.physics.coil_encoding.Encoding`: `encoded_maps`, `encoded_mask` and `encoded_kspace`.
 
         Examples:
             >>> physics.precompute(y, torch.float32) is y
@@ -132,11 +232,14 @@ class CartesianMri(LeastSquares):
             >>> physics.precompute(scan, torch.float32)["outside_rows"].shape
             torch.Size([1, 3, 9, 16])
         """
+        if "coil_maps" in measurement:
+            encoding = self._encoding(measurement, dtype)
+            return {**measurement, **{f"encoded_{name}": array for name, array in encoding._asdict().items()}}
         if not self._has_outside(measurement):
             return measurement
-        mask, kind = measurement["mask"], torch.complex(*torch.empty(2, 0, dtype=dtype)).dtype
+        mask, kind = measurement["mask"], _complex_of(dtype)
         distinct, place = mask.flatten(0, 1).unique(dim=0, return_inverse=True)
-        bases = [line_basis(lines, len(self.mask)) for lines in distinct]
+        bases = [line_basis(lines, self.n_rows) for lines in distinct]
         of_frame = {}
         for name, number in (("lines", kind), ("rows", kind), ("gain", dtype)):
             parts = [getattr(basis, name).to(mask.device, number) for basis in bases]
@@ -237,7 +340,30 @@ class CartesianMri(LeastSquares):
         return squared(residual * (1 - self.noise_level**2 / variance)).sum(dim=(1, 2, 3)) / total
 
     def _has_outside(self, measurement: Measurement) -> bool:
-        return measurement["mask"].shape[-1] > len(self.mask)
+        return measurement["mask"].shape[2] > self.n_rows and "coil_maps" not in measurement
+
+    def _mask_of(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor | None:
+        mask = measurement["mask"]
+        mask = mask[:, :, None] if "coil_maps" in measurement else mask
+        return mask.reshape(*mask.shape, *(1,) * (data.ndim - mask.ndim))
+
+    def _sum_of_squares(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        if "coil_maps" not in measurement:
+            return super()._sum_of_squares(video, measurement)
+        image = fit_rows(_complex(video), measurement["mask"].shape[2])
+        return squared_misfit(image, self._encoding(measurement, video.dtype))
+
+    def _encoding(self, measurement: Measurement, dtype: torch.dtype) -> Encoding:
+        """Return what `precompute` found, or find it; raises `InputError` for maps that do not fit the k-space."""
+        if "encoded_maps" in measurement:
+            return Encoding(*(measurement[f"encoded_{name}"] for name in Encoding._fields))
+        kspace, maps = measurement["kspace"], measurement["coil_maps"]
+        if maps.shape != kspace.shape:
+            raise InputError(
+                f"coil maps of {tuple(maps.shape)} do not fit k-space of {tuple(kspace.shape)}, both (batch, time,"
+                " coil, y, x); give a map for each coil, of as many rows as there are lines"
+            )
+        return encode(kspace, measurement["mask"], maps, dtype)
 
     def _whitened(self, video: torch.Tensor, measurement: Measurement) -> Whitened:
         """Return the residual's components and their variances; of components that a mask lacks, 0 and the noise's."""
@@ -248,21 +374,6 @@ class CartesianMri(LeastSquares):
         level = fit_level(squared(residual.detach()) / 2, outside, self.noise_level**2)
         level = torch.where(prepared["outside_fitted"], level, torch.ones_like(level))
         return Whitened(residual, self.noise_level**2 + level[..., None, None] * outside)
-
-
-def fit_rows(image: torch.Tensor, n_rows: int) -> torch.Tensor:
-    """Return `image` (..., y, x) cut or filled with zeros to `n_rows` rows; index ``n // 2`` stays the centre."""
-    missing = n_rows - image.shape[-2]
-    if missing == 0:
-        return image
-    before = n_rows // 2 - image.shape[-2] // 2
-    return torch.nn.functional.pad(image, (0, 0, before, missing - before))
-
-
-def transform_readout(kspace: torch.Tensor) -> torch.Tensor:
-    """Return the columns (..., ky, x) of `kspace` (..., ky, kx): the readout's inverse transform, orthonormal."""
-    # Each line as an image of one row, so that the transform over both axes is one along kx.
-    return ifft2c(kspace[..., None, :])[..., 0, :]
 
 
 def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: float | None) -> CartesianMri:
@@ -279,3 +390,13 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
 
 def _complex(video: torch.Tensor) -> torch.Tensor:
     return torch.complex(video[:, :, 0], video[:, :, 1])
+
+
+def _as_channels(image: torch.Tensor) -> torch.Tensor:
+    """Return complex images (batch, time, y, x) as videos (batch, time, 2, y, x)."""
+    return torch.view_as_real(image).movedim(-1, 2).contiguous()
+
+
+def _complex_of(dtype: torch.dtype) -> torch.dtype:
+    """Return the complex type whose parts are of the real `dtype`."""
+    return torch.complex(*torch.empty(2, 0, dtype=dtype)).dtype
