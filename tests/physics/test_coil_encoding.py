@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from step.contracts import ForwardModel, LeastSquaresModel, NormalModel, PrecomputingModel
+from step.contracts import CurvatureModel, ForwardModel, LeastSquaresModel, PrecomputingModel
 from step.errors import InputError
 from step.physics import coil_encoding
 from step.physics.coil_encoding import encode
 from step.physics.forward_models import check_measurement
 from step.physics.masks import equispaced_mask
 from step.physics.mri import CartesianMri
+from step.sampling.pixel_space import sample_video
 
 FRAMES, LINES, COLUMNS = 3, 16, 12
 NOISE = 0.2
@@ -75,7 +76,7 @@ def test_one_coil_that_sees_all_alike_is_the_model_without_coils():
     truth, video = (normal_numbers(seed, 2, FRAMES, 2, LINES, COLUMNS) for seed in (1, 2))
     of_coil, alone = with_coil.measure(truth, seed=0), without.measure(truth, seed=0)
     assert torch.equal(of_coil["kspace"][:, :, 0], alone["kspace"])
-    for name in ("negative_log_likelihood", "misfit", "residuals", "normal"):
+    for name in ("negative_log_likelihood", "misfit", "residuals"):
         assert torch.allclose(getattr(with_coil, name)(video, of_coil), getattr(without, name)(video, alone)), name
     assert torch.allclose(with_coil.backprojection(of_coil), without.backprojection(alone))
     chi_squares = [
@@ -99,8 +100,8 @@ def test_likelihood_gradient_and_curvature_are_those_of_the_residuals(blocks, in
     assert torch.allclose(torch.autograd.grad(likelihood.sum(), video)[0], transposed(residuals)[0])
     direction = normal_numbers(4, *video.shape)
     ahead = torch.func.jvp(lambda x: forward.residuals(x, measurement), (video,), (direction,))[1]
-    assert isinstance(forward, NormalModel)
-    assert torch.allclose(forward.normal(direction, given), transposed(ahead)[0])
+    assert isinstance(forward, CurvatureModel)
+    assert torch.allclose(forward.curvature(video.detach(), given)(direction), transposed(ahead)[0])
 
 
 def test_the_gradient_is_that_of_the_likelihood_of_each_item_by_its_factor():
@@ -123,6 +124,25 @@ def test_the_likelihood_is_a_sum_over_chunks_of_frames_of_what_was_precomputed()
         for part in (slice(0, 2), slice(2, 3))
     ]
     assert torch.allclose(sum(parts), forward.negative_log_likelihood(video, measurement))
+
+
+def test_pixel_space_samples_of_coils_are_exact_after_enough_conjugate_gradients():
+    """Their mean and covariance are those of a Gaussian, found by solving for every pixel of a small frame."""
+    lines, columns, spread, n = 6, 1, 0.7, 20000
+    coil_maps = torch.view_as_complex(normal_numbers(8, 3, lines, columns, 2)) / 3
+    forward = CartesianMri(equispaced_mask(lines, 3, 2), NOISE, coil_maps=coil_maps)
+    measurement = forward.measure(normal_numbers(1, 1, 1, 2, lines, columns), seed=0)
+    centre = normal_numbers(2, 1, 1, 2, lines, columns)
+    jacobian = torch.func.jacrev(lambda x: forward.residuals(x, measurement))(centre).reshape(-1, 2 * lines)
+    precision = jacobian.T @ jacobian + torch.eye(2 * lines) / spread**2
+    mean = centre.flatten() - torch.linalg.solve(precision, jacobian.T @ forward.residuals(centre, measurement)[0])
+    many = {name: array.expand(n, *array.shape[1:]) for name, array in measurement.items()}
+    one_generator = [torch.Generator().manual_seed(3)] * n
+    samples = sample_video(forward, centre.expand(n, -1, -1, -1, -1), many, spread, 2 * lines + 2, one_generator)
+    root = torch.linalg.cholesky(precision)
+    white = (samples.flatten(1) - mean) @ root
+    assert white.mean(0).abs().max() < 5 / n**0.5
+    assert (white.T @ white / n - torch.eye(2 * lines)).abs().max() < 8 / n**0.5
 
 
 @pytest.mark.parametrize("n_coils", [1, 4, 8])

@@ -4,7 +4,7 @@ Axes are named throughout the library: videos are ``(batch, time, channel, y, x)
 ``(batch, time, latent_channel, latent_y, latent_x)``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -89,11 +89,11 @@ class SeveralLayouts(Protocol):
 
 
 @runtime_checkable
-class NormalModel(Protocol):
-    """What a forward model offers besides the rest if it is linear: the curvature of its likelihood."""
+class CurvatureModel(Protocol):
+    """What a least-squares model offers besides the rest if it knows its likelihood's curvature without residuals."""
 
-    def normal(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return ``J' J x`` of `video`, J being the derivative of the residuals; same shape, linear in `video`."""
+    def curvature(self, video: torch.Tensor, measurement: Measurement) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return the function that multiplies videos by ``J' J``, J the derivative of the residuals at `video`."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Accelerated dynamic MRI with Cartesian sampling (Eqs. 14, 15)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -13,13 +13,14 @@ from step.physics.fourier import fft2c, fit_rows, ifft2c, transform_readout
 from step.physics.least_squares import LeastSquares, squared
 from step.physics.masks import equispaced_mask
 from step.physics.outside import fit_level, line_basis
+from step.physics.outside_coils import combine_components, components_of, outside_of, precompute_outside
 
 
 class Whitened(NamedTuple):
     """The residual of k-space with more lines than the frame has rows, in components without correlation."""
 
-    residual: torch.Tensor  # (batch, time, line, x), complex
-    variance: torch.Tensor  # (batch, time, line, x), of real and imaginary part: noise and outside
+    residual: torch.Tensor  # (batch, time, component, x), complex
+    variance: torch.Tensor  # (batch, time, component, x), of real and imaginary part: noise and outside
 
 
 class CartesianMri(LeastSquares):
@@ -190,33 +191,36 @@ class CartesianMri(LeastSquares):
             >>> physics.adjoint(scan["kspace"], scan).shape
             torch.Size([1, 3, 2, 16, 16])
         """
-        if "coil_maps" in measurement:
-            maps = measurement["coil_maps"]
-            # Coil by coil, so that one coil's images exist at a time.
-            image = torch.stack([maps[:, :, 0].conj() * ifft2c(data[:, :, 0])]).sum(0)
-            for coil in range(1, maps.shape[2]):
-                image = image + maps[:, :, coil].conj() * ifft2c(data[:, :, coil])
-        else:
-            image = ifft2c(data)
+        image = self._combined(data, measurement) if "coil_maps" in measurement else ifft2c(data)
         return _as_channels(fit_rows(image, self.n_rows))
 
-    def normal(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
-        """Return ``A' A x / noise_level^2`` (batch, time, 2, y, x), the likelihood's curvature times `video`.
+    def curvature(self, video: torch.Tensor, measurement: Measurement) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return the function that multiplies a video by ``J' J``, J the derivative of the residuals at `video`.
 
-        A has the mask and the maps of `measurement`.
+        With several coils no residuals are made for it: it is ``sum_c conj(S_c) F' m' m F S_c / noise_level^2``, a few
+        frames and coils at a time.
 
         Examples:
-            >>> ahead = torch.autograd.functional.jvp(lambda x: coils.residuals(x, of_coils), video, video + 1)[1]
-            >>> curvature = ((video + 1) * coils.normal(video + 1, of_coils)).sum()
-            >>> torch.allclose(curvature, ahead.square().sum())
+            >>> product = coils.curvature(video, of_coils)(video + 1)
+            >>> ahead = coils.residuals(video + 1, of_coils) - coils.residuals(video, of_coils)
+            >>> torch.allclose(((video + 1) * product).sum(), ahead.square().sum())
             True
         """
-        if "coil_maps" in measurement:
-            image = fit_rows(_complex(video), measurement["mask"].shape[2])
-            product = normal(image, self._encoding(measurement, video.dtype))
-            return _as_channels(fit_rows(product, self.n_rows)) / self.noise_level**2
-        lines = self._measured(self.forward(video, measurement), measurement)
-        return self.adjoint(lines, measurement) / self.noise_level**2
+        if "coil_maps" not in measurement:
+            return super().curvature(video, measurement)
+        prepared = measurement if "encoded_maps" in measurement else self.precompute(measurement, video.dtype)
+        encoding, n_lines = self._encoding(prepared, video.dtype), measurement["mask"].shape[2]
+        variance = self._whitened(video, prepared).variance if self._has_outside(prepared) else None
+
+        def product(direction: torch.Tensor) -> torch.Tensor:
+            image = _complex(direction)
+            result = fit_rows(normal(fit_rows(image, n_lines), encoding), self.n_rows)
+            if variance is not None:
+                seen = (prepared["outside_rows"] @ image.mT[..., None])[..., 0].mT
+                result = result - combine_components(seen * (1 - self.noise_level**2 / variance), prepared)
+            return _as_channels(result) / self.noise_level**2
+
+        return product
 
     def precompute(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
         """Return `measurement` with what the likelihood of any video of `dtype` needs of it, computed once.
@@ -224,7 +228,8 @@ class CartesianMri(LeastSquares):
         Where there are more lines than rows that is, per frame, `outside_lines` (batch, time, line, x), the measured
         lines in the basis of `step.physics.outside.line_basis`, `outside_rows` (batch, time, line, y) and
         `outside_gain` (batch, time, line). Components that a mask lacks are 0. With several coils it is their
-        `step.physics.coil_encoding.Encoding`: `encoded_maps`, `encoded_mask` and `encoded_kspace`.
+        `step.physics.coil_encoding.Encoding`: `encoded_maps`, `encoded_mask` and `encoded_kspace`, and, where there is
+        something outside, what `step.physics.outside_coils.precompute_outside` returns.
 
         Examples:
             >>> physics.precompute(y, torch.float32) is y
@@ -233,8 +238,7 @@ class CartesianMri(LeastSquares):
             torch.Size([1, 3, 9, 16])
         """
         if "coil_maps" in measurement:
-            encoding = self._encoding(measurement, dtype)
-            return {**measurement, **{f"encoded_{name}": array for name, array in encoding._asdict().items()}}
+            return self._precompute_coils(measurement, dtype)
         if not self._has_outside(measurement):
             return measurement
         mask, kind = measurement["mask"], _complex_of(dtype)
@@ -270,9 +274,9 @@ class CartesianMri(LeastSquares):
         """
         if not self._has_outside(measurement):
             return super().negative_log_likelihood(video, measurement)
-        residual, variance = self._whitened(video, measurement)
-        log_determinant = (variance / self.noise_level**2).log().sum(dim=(2, 3)) * measurement["outside_fitted"]
-        return (squared(residual) / (2 * variance)).sum(dim=(1, 2, 3)) + log_determinant.sum(dim=1)
+        whitened = self._whitened(video, measurement)
+        of_level = (whitened.variance / self.noise_level**2).log().sum(dim=(2, 3)) * measurement["outside_fitted"]
+        return self._half_squares(video, whitened, measurement) + of_level.sum(dim=1)
 
     def residuals(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``(m F(x) - y) / noise_level`` (batch, datum), real and imaginary parts; 0 where none is measured.
@@ -286,6 +290,8 @@ class CartesianMri(LeastSquares):
         """
         if not self._has_outside(measurement):
             return super().residuals(video, measurement)
+        if "coil_maps" in measurement:
+            return self._residuals_of_coils(video, measurement)
         residual, variance = self._whitened(video, measurement)
         return torch.view_as_real(residual / variance.sqrt()).flatten(1)
 
@@ -317,9 +323,8 @@ class CartesianMri(LeastSquares):
         """
         if not self._has_outside(measurement):
             return super().chi_squares(video, measurement)
-        residual, variance = self._whitened(video, measurement)
-        squares = squared(residual) / (2 * variance)
-        return {"kspace": squares.sum(dim=(1, 2, 3)) / self._n_measured(measurement)}
+        squares = self._half_squares(video, self._whitened(video, measurement), measurement)
+        return {"kspace": squares / self._n_measured(measurement)}
 
     def outside_energy(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return the energy of the measured lines that comes from outside the frame, as a share of all, (batch,).
@@ -333,19 +338,32 @@ class CartesianMri(LeastSquares):
             >>> 0 < physics.outside_energy(video, scan).item() < 1
             True
         """
-        total = squared(measurement["kspace"]).sum(dim=(1, 2, 3))
+        total = squared(measurement["kspace"]).flatten(1).sum(1)
         if not self._has_outside(measurement):
             return torch.zeros_like(total)
         residual, variance = self._whitened(video, measurement)
         return squared(residual * (1 - self.noise_level**2 / variance)).sum(dim=(1, 2, 3)) / total
 
     def _has_outside(self, measurement: Measurement) -> bool:
-        return measurement["mask"].shape[2] > self.n_rows and "coil_maps" not in measurement
+        if "encoded_maps" in measurement:
+            return "outside_rows" in measurement
+        more_lines = measurement["mask"].shape[2] > self.n_rows
+        # Of one coil, data that state an outside of 0 have always gone the way of others.
+        return more_lines and ("coil_maps" not in measurement or bool(measurement["outside_scale"].any()))
 
     def _mask_of(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor | None:
         mask = measurement["mask"]
         mask = mask[:, :, None] if "coil_maps" in measurement else mask
         return mask.reshape(*mask.shape, *(1,) * (data.ndim - mask.ndim))
+
+    def _combined(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return ``sum_c conj(S_c) F' y_c`` (batch, time, y, x) of the whole field of view."""
+        # Coil by coil, so that one coil's images exist at a time.
+        coils = zip(measurement["coil_maps"].unbind(2), data.unbind(2), strict=True)
+        image = torch.zeros_like(data[:, :, 0])
+        for maps, kspace in coils:
+            image = image + maps.conj() * ifft2c(kspace)
+        return image
 
     def _sum_of_squares(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         if "coil_maps" not in measurement:
@@ -368,12 +386,51 @@ class CartesianMri(LeastSquares):
     def _whitened(self, video: torch.Tensor, measurement: Measurement) -> Whitened:
         """Return the residual's components and their variances; of components that a mask lacks, 0 and the noise's."""
         prepared = measurement if "outside_rows" in measurement else self.precompute(measurement, video.dtype)
-        residual = prepared["outside_rows"] @ _complex(video) - prepared["outside_lines"]
-        scale = prepared["outside_scale"].to(video.dtype)
-        outside = prepared["outside_gain"][..., None] * scale[..., None, :].square()
+        image, scale = _complex(video), prepared["outside_scale"].to(video.dtype)[..., None, :]
+        if "coil_maps" in measurement:
+            residual, gain = components_of(image, prepared), prepared["outside_gain"]
+        else:
+            residual = prepared["outside_rows"] @ image - prepared["outside_lines"]
+            gain = prepared["outside_gain"][..., None]
+        outside = gain * scale.square()
         level = fit_level(squared(residual.detach()) / 2, outside, self.noise_level**2)
         level = torch.where(prepared["outside_fitted"], level, torch.ones_like(level))
         return Whitened(residual, self.noise_level**2 + level[..., None, None] * outside)
+
+    def _half_squares(self, video: torch.Tensor, whitened: Whitened, measurement: Measurement) -> torch.Tensor:
+        """Return half the sum of squares (batch,) of the residual in units of its errors."""
+        of_components = (squared(whitened.residual) / (2 * whitened.variance)).sum(dim=(1, 2, 3))
+        if "coil_maps" not in measurement:
+            return of_components
+        # All but the components has noise alone.
+        rest = self._sum_of_squares(video, measurement) - squared(whitened.residual).sum(dim=(1, 2, 3))
+        return of_components + rest / (2 * self.noise_level**2)
+
+    def _precompute_coils(self, measurement: Measurement, dtype: torch.dtype) -> Measurement:
+        encoding = self._encoding(measurement, dtype)
+        prepared = {**measurement, **{f"encoded_{name}": array for name, array in encoding._asdict().items()}}
+        if self._has_outside(measurement):
+            mask, maps = measurement["mask"], measurement["coil_maps"]
+            if mask.ndim > 3:
+                raise InputError(
+                    f"k-space has {mask.shape[2]} lines, some measured in part, and the frame {self.n_rows} rows: what "
+                    "is outside cannot be integrated out; state an outside of scale 0, or leave out such lines"
+                )
+            zero_filled = self._combined(self._measured(measurement["kspace"], measurement), measurement).to(
+                _complex_of(dtype)
+            )
+            prepared |= precompute_outside(mask, maps, zero_filled, self.n_rows)
+        return prepared
+
+    def _residuals_of_coils(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
+        """Return the residuals that have noise alone, and next to them the components that have the outside too."""
+        prepared = measurement if "outside_rows" in measurement else self.precompute(measurement, video.dtype)
+        residual, variance = self._whitened(video, prepared)
+        n_lines = measurement["mask"].shape[2]
+        image = fit_rows(_complex(video), n_lines) - outside_of(residual, prepared, n_lines, self.n_rows)
+        lines = self._measured(fft2c(prepared["coil_maps"] * image[:, :, None]) - prepared["kspace"], prepared)
+        parts = [lines / self.noise_level, residual / variance.sqrt()]
+        return torch.cat([torch.view_as_real(part).flatten(1) for part in parts], dim=1)
 
 
 def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: float | None) -> CartesianMri:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 import torch
 
 from step.config.tasks import PixelSpace
-from step.contracts import LeastSquaresModel, Measurement
+from step.contracts import CurvatureModel, LeastSquaresModel, Measurement
 from step.errors import InputError
 from step.frames import by_frames
+from step.physics.least_squares import curvature_of
 from step.progress import track
 from step.sampling.mcmc import sample_noise
 from step.sampling.posterior import LatentLikelihood
@@ -75,7 +76,8 @@ def sample_video(
 
     Perturb and optimise: with J the residuals' derivative, H = J^T J + 1 / spread^2 and standard normal n1 and n2, the
     solution of ``H d = -J^T (r + n1) + n2 / spread`` is distributed as x - centre is. `iterations` of conjugate
-    gradients solve it; as many as H has different eigenvalues do so exactly, which for Cartesian k-space is two.
+    gradients solve it; as many as H has different eigenvalues do so exactly, which for Cartesian k-space of one coil is
+    two. Several coils need more: a dozen or two.
     """
 
     def residuals(video: torch.Tensor) -> torch.Tensor:
@@ -85,10 +87,13 @@ def sample_video(
     at_centre, transposed = torch.func.vjp(residuals, centre)  # type: ignore[misc]
     disturbed = at_centre + sample_noise(at_centre, generators)
     right = sample_noise(centre, generators) / spread - transposed(disturbed)[0]
+    if isinstance(model, CurvatureModel):
+        product = model.curvature(centre, measurement)
+    else:
+        product = curvature_of(residuals, centre)
 
     def curvature(direction: torch.Tensor) -> torch.Tensor:
-        forward = torch.func.jvp(residuals, (centre,), (direction,))[1]
-        return transposed(forward)[0] + direction / spread**2
+        return product(direction) + direction / spread**2
 
     return centre + conjugate_gradients(curvature, right, iterations)
 
