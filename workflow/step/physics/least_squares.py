@@ -13,6 +13,8 @@ import torch
 from step.contracts import Measurement
 from step.physics.measuring import batch_of, generator_of
 
+Product = Callable[[torch.Tensor], torch.Tensor]
+
 
 class LeastSquares(ABC):
     """``y_t = m_t (A(x_t) + n)``, n white and Gaussian: a subclass gives `forward`, A, and `adjoint`, its transpose.
@@ -152,7 +154,7 @@ class LeastSquares(ABC):
         """
         return _real(self._residual(video, measurement)).flatten(1) / self.noise_level
 
-    def curvature(self, video: torch.Tensor, measurement: Measurement) -> Callable[[torch.Tensor], torch.Tensor]:
+    def curvature(self, video: torch.Tensor, measurement: Measurement) -> Product:
         """Return the function that multiplies videos by ``J' J``, J being the derivative of the residuals at `video`.
 
         Examples:
@@ -217,9 +219,7 @@ class LeastSquares(ABC):
         return data if mask is None else mask * data
 
 
-def curvature_of(
-    residuals: Callable[[torch.Tensor], torch.Tensor], video: torch.Tensor
-) -> Callable[[torch.Tensor], torch.Tensor]:
+def curvature_of(residuals: Callable[[torch.Tensor], torch.Tensor], video: torch.Tensor) -> Product:
     """Return the function that multiplies videos by ``J' J``, J being the derivative of `residuals` at `video`."""
     # torch's annotation has a third, auxiliary, return value too, which is not asked for here.
     _, transposed = torch.func.vjp(residuals, video)  # type: ignore[misc]
@@ -230,6 +230,26 @@ def curvature_of(
         return result
 
     return product
+
+
+def conjugate_gradients(product: Product, right: torch.Tensor, iterations: int) -> torch.Tensor:
+    """Return x after `iterations` towards ``product(x) = right``, from 0, for each item of the batch.
+
+    `product` is linear, symmetric and positive definite. It stops where the residual is as small as rounding.
+    """
+    axes = tuple(range(1, right.ndim))
+    solution, residual = torch.zeros_like(right), right
+    direction, squared = residual, residual.square().sum(axes, keepdim=True)
+    smallest = squared * torch.finfo(right.dtype).eps ** 2
+    for _ in range(iterations):
+        if (squared <= smallest).all():
+            break
+        image = product(direction)
+        length = squared / (direction * image).sum(axes, keepdim=True)
+        solution, residual = solution + length * direction, residual - length * image
+        before, squared = squared, residual.square().sum(axes, keepdim=True)
+        direction = residual + squared / before * direction
+    return solution
 
 
 def squared(values: torch.Tensor) -> torch.Tensor:

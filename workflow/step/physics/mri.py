@@ -3,17 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 
 from step.config.tasks import CartesianMriSettings as Settings
+from step.config.tasks import CoilArray
 from step.contracts import Measurement
 from step.errors import InputError
 from step.physics.coil_encoding import Encoding, encode, normal, squared_misfit
+from step.physics.coil_maps import align_phase, estimate_maps
 from step.physics.fourier import fft2c, fit_rows, ifft2c, transform_readout
 from step.physics.least_squares import LeastSquares, squared
-from step.physics.masks import equispaced_mask
+from step.physics.masks import equispaced_mask, line_masks
 from step.physics.outside import fit_level, line_basis
 from step.physics.outside_coils import combine_components, components_of, outside_of, precompute_outside
+from step.physics.receivers import sample_coil_ring
 
 
 class Whitened(NamedTuple):
@@ -73,13 +77,15 @@ class CartesianMri(LeastSquares):
         noise_level: float,
         n_columns: int | None = None,
         coil_maps: torch.Tensor | None = None,
+        maps_are_estimated: bool = False,
     ):
         """Simulate the lines where `mask` is true; noise of std `noise_level` per real and imaginary part.
 
         `mask` is (ky,), or (time, ky) where it changes; frames have as many rows as it has lines. Lines have
         `n_columns` samples, any number if it is not given. `coil_maps` (coil, y, x), complex, are those of simulated
-        measurements; None is one coil that sees all alike. Real data bring their own masks and maps. Raises
-        `InputError` for maps of another size.
+        measurements; None is one coil that sees all alike. If `maps_are_estimated`, a simulated measurement holds maps
+        that are made from its own data instead, as those of a scan are. Real data bring their own masks and maps.
+        Raises `InputError` for maps of another size.
         """
         n_rows = mask.shape[-1]
         if coil_maps is not None:
@@ -93,6 +99,7 @@ class CartesianMri(LeastSquares):
         self.n_rows = n_rows
         self.mask = mask
         self.coil_maps = coil_maps
+        self.maps_are_estimated = maps_are_estimated
 
     @classmethod
     def equispaced(
@@ -169,6 +176,28 @@ class CartesianMri(LeastSquares):
             maps = self.coil_maps.to(video.device, _complex_of(video.dtype))
             sampled["coil_maps"] = maps.expand(*video.shape[:2], *maps.shape)
         return sampled
+
+    def measure(
+        self, video: torch.Tensor | np.ndarray, generator: torch.Generator | None = None, *, seed: int | None = None
+    ) -> Measurement:
+        """Return the simulated noisy measurement of `video` (batch, time, 2, y, x), or of one without its batch.
+
+        It has `kspace` and what `sampling` returns. Estimated maps have the true ones' common phase, which no data
+        tell from the object's: with another one the video's phase would not be the measured one's. Raises `InputError`
+        as `step.LeastSquares.measure`, and where too few central lines are measured to estimate maps.
+
+        Examples:
+            >>> estimating = step.CartesianMri(physics.mask, 0.1, coil_maps=maps, maps_are_estimated=True)
+            >>> torch.equal(estimating.measure(video + 1, seed=0)["coil_maps"][0, 0], maps)
+            False
+        """
+        measurement = super().measure(video, generator, seed=seed)
+        if self.coil_maps is None or not self.maps_are_estimated:
+            return measurement
+        parts = zip(measurement["kspace"], measurement["mask"], measurement["coil_maps"], strict=True)
+        found = [align_phase(estimate_maps(kspace, mask), maps[0]) for kspace, mask, maps in parts]
+        n_frames = measurement["mask"].shape[1]
+        return {**measurement, "coil_maps": torch.stack(found)[:, None].expand(-1, n_frames, -1, -1, -1)}
 
     def forward(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``F(x)`` (batch, time, ky, kx), of as many lines as the measurement's mask has (Eq. 14).
@@ -438,11 +467,23 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
 
     `noise_level` replaces the settings' own where the likelihood assumes another one than the measurement has.
     """
-    _, channels, n_lines, n_columns = shape
+    n_frames, channels, n_lines, n_columns = shape
     if channels != 2:
         raise InputError(f"the mri measurement needs 2 channels (real, imaginary), the videos have {channels}")
-    mask = equispaced_mask(n_lines, settings.acceleration, settings.acs_lines)
-    return CartesianMri(mask, settings.noise_level if noise_level is None else noise_level, n_columns)
+    masks = line_masks(n_frames, n_lines, settings.acceleration, settings.acs_lines, settings.pattern)
+    level = settings.noise_level if noise_level is None else noise_level
+    coils = settings.coils
+    maps = None if coils is None else _coil_maps(coils, n_lines, n_columns)
+    return CartesianMri(masks, level, n_columns, maps, coils is not None and coils.maps == "estimated")
+
+
+def _coil_maps(coils: CoilArray, n_rows: int, n_columns: int) -> torch.Tensor:
+    """Return the simulated maps (coil, y, x), complex64."""
+    pixel_mm = coils.field_of_view_mm / n_columns
+    y_mm, x_mm = ((np.arange(n) - n // 2) * pixel_mm for n in (n_rows, n_columns))
+    around = (coils.count, coils.distance_mm, coils.reach_mm, coils.phase_slope_rad)
+    maps = sample_coil_ring(y_mm[:, None], x_mm[None], *around, np.random.default_rng(coils.seed))
+    return torch.from_numpy(maps.astype(np.complex64))
 
 
 def _complex(video: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The measurement's part of a sample in the space of videos instead of latents: no derivative of the decoder."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -9,12 +9,10 @@ from step.config.tasks import PixelSpace
 from step.contracts import CurvatureModel, LeastSquaresModel, Measurement
 from step.errors import InputError
 from step.frames import by_frames
-from step.physics.least_squares import curvature_of
+from step.physics.least_squares import conjugate_gradients, curvature_of
 from step.progress import track
 from step.sampling.mcmc import sample_noise
 from step.sampling.posterior import LatentLikelihood
-
-Product = Callable[[torch.Tensor], torch.Tensor]
 
 DECODED_IN_PIXEL_SPACE = 2
 """Decoded videos of one sample; as many are encoded."""
@@ -96,23 +94,3 @@ def sample_video(
         return product(direction) + direction / spread**2
 
     return centre + conjugate_gradients(curvature, right, iterations)
-
-
-def conjugate_gradients(product: Product, right: torch.Tensor, iterations: int) -> torch.Tensor:
-    """Return x after `iterations` towards ``product(x) = right``, from 0, for each item of the batch.
-
-    `product` is linear, symmetric and positive definite. It stops where the residual is as small as rounding.
-    """
-    axes = tuple(range(1, right.ndim))
-    solution, residual = torch.zeros_like(right), right
-    direction, squared = residual, residual.square().sum(axes, keepdim=True)
-    smallest = squared * torch.finfo(right.dtype).eps ** 2
-    for _ in range(iterations):
-        if (squared <= smallest).all():
-            break
-        image = product(direction)
-        length = squared / (direction * image).sum(axes, keepdim=True)
-        solution, residual = solution + length * direction, residual - length * image
-        before, squared = squared, residual.square().sum(axes, keepdim=True)
-        direction = residual + squared / before * direction
-    return solution
