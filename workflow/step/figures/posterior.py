@@ -103,7 +103,7 @@ def frames_with_data(measurement: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.any(measurement["sigma"] > 0, axis=1)
     if "mask" in measurement:
         mask = measurement["mask"]
-        return mask.reshape(len(mask), -1).any(axis=1)
+        return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
     return np.ones(len(next(iter(measurement.values()))), bool)
 
 
