@@ -19,8 +19,7 @@ from step.io.matlab_kspace import (
     read_slice,
     variable_name,
 )
-from step.physics.fourier import fft2c, ifft2c
-from step.physics.mri import fit_rows, transform_readout
+from step.physics.fourier import fft2c, fit_rows, ifft2c, transform_readout
 from step.physics.outside import estimate_outside
 
 log = logging.getLogger(__name__)

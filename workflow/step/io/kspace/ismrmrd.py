@@ -43,8 +43,6 @@ NO_IMAGE = {
 """Flags, as they count from 1, of acquisitions that are no lines of the image."""
 
 SAME_PLACE_MM = 0.1
-NOISE_FLOOR = 2
-"""Noise samples for each coil, at least: with fewer the covariance cannot be inverted."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def read(path: Path, selection: Selection) -> KspaceSlice:
         variable="data",
         kspace=kspace,
         mask=mask,
-        noise=None if noise is None else noise / counts,
+        noise=None if noise is None else noise / np.float32(counts**0.5),
         geometry=geometry,
         frame_times_s=_frame_times(heads[rows], time_axis, encoding),
         patient=encoding.patient,
@@ -383,7 +381,7 @@ def _read_data(file: h5py.File, heads: np.ndarray, rows: np.ndarray, remedy: str
 def _read_noise(
     file: h5py.File, heads: np.ndarray, noise_rows: np.ndarray, rows: np.ndarray, path: Path, remedy: str
 ) -> np.ndarray | None:
-    """Return the covariance (coil, coil) of noise at the readouts' bandwidth, None without noise scans."""
+    """Return the samples (coil, sample) of noise at the readouts' bandwidth, None where there are no noise scans."""
     if not len(noise_rows):
         return None
     samples = np.concatenate([data for _, data in _read_data(file, heads, noise_rows, remedy)], axis=1)
@@ -391,17 +389,11 @@ def _read_noise(
         raise InputError(
             f"noise scans have {samples.shape[0]} coils, lines {heads[rows]['active_channels'][0]}: {path}; {remedy}"
         )
-    if samples.shape[1] < NOISE_FLOOR * samples.shape[0]:
-        raise InputError(
-            f"{samples.shape[1]} samples of noise for {samples.shape[0]} coils are too few for a covariance: {path}; "
-            f"{remedy}"
-        )
-    samples = samples.astype(np.complex128)
     # White noise has a variance in proportion to the bandwidth, the inverse of the time a sample takes.
     of_noise, of_lines = heads["sample_time_us"][noise_rows[0]], heads["sample_time_us"][rows[0]]
     ratio = float(of_noise / of_lines) if of_noise > 0 and of_lines > 0 else 1.0
     logger.info("%s: %d samples of noise, bandwidth %.3g of the readout's", path, samples.shape[1], 1 / ratio)
-    return ratio * (samples @ samples.conj().T) / samples.shape[1]
+    return np.float32(ratio**0.5) * samples
 
 
 # --- where and when

@@ -15,7 +15,6 @@ NAMES = {
     "kspace": "complex (slice, time, coil, ky, kx), or one slice (time, coil, ky, kx); the zero frequency at n // 2",
     "mask": "(ky,), (time, ky), (ky, kx) or (time, ky, kx), above 0 where measured; else zeros were not measured",
     "noise": "complex (coil, sample), measured without signal at the bandwidth of the readouts",
-    "noise_covariance": "complex (coil, coil), of complex noise, in place of `noise`",
     "pixel_mm": "sides of a pixel of the whole matrix along ky and kx, mm, or one number for both",
     "thickness_mm": "of the slice, mm",
     "centre_mm": "of the pixel n // 2 of both axes, (3,) or (slice, 3), mm towards left, posterior, superior",
@@ -111,22 +110,12 @@ def _header(path: Path, name: str, remedy: str) -> tuple[tuple[int, ...], np.dty
 
 
 def _noise(arrays: dict[str, np.ndarray], path: Path) -> np.ndarray | None:
-    if "noise" in arrays and "noise_covariance" in arrays:
-        raise InputError(f"{path} has noise and noise_covariance; keep one of them")
-    for name in ("noise", "noise_covariance"):
-        if name in arrays and (arrays[name].ndim != 2 or arrays[name].dtype.kind not in "fc"):
-            raise InputError(
-                f"{name} has type {arrays[name].dtype} and shape {arrays[name].shape}: {path}; it is {NAMES[name]}"
-            )
-    if "noise_covariance" in arrays:
-        covariance = arrays["noise_covariance"].astype(np.complex128)
-        if covariance.shape[0] != covariance.shape[1] or not np.allclose(covariance, covariance.conj().T):
-            raise InputError(f"noise_covariance, {covariance.shape}, is not Hermitian: {path}; correct it")
-        return covariance
     if "noise" not in arrays:
         return None
-    samples = arrays["noise"].astype(np.complex128)
-    return samples @ samples.conj().T / samples.shape[1]
+    noise = arrays["noise"]
+    if noise.dtype.kind != "c":
+        raise InputError(f"noise has type {noise.dtype} and shape {noise.shape}: {path}; it is {NAMES['noise']}")
+    return noise.astype(np.complex64)
 
 
 def _geometry(arrays: dict[str, np.ndarray], number: int, n_slices: int, path: Path) -> Geometry:

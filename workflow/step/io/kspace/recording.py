@@ -13,21 +13,23 @@ from step.io.geometry import Geometry
 MAX_SLICE_BYTES = 16 * 2**30
 """All frames and coils of one slice; this much is no cardiac cine."""
 
+NOISE_FLOOR = 2
+"""Noise samples for each coil, at least: with fewer the covariance cannot be inverted."""
+
 
 @dataclass(frozen=True)
 class KspaceSlice:
     """One slice, all frames and coils, as a scanner measured it.
 
     `kspace` has its zero frequency at index ``n // 2`` of ky and kx, ky the whole matrix of phase encoding; it is zero
-    where nothing was measured. `noise` is the covariance of its complex noise, ``E[n n^H]``, where the file has noise
-    scans.
+    where nothing was measured. `noise` are samples of its noise, of the readouts' bandwidth, where the file has them.
     """
 
     path: Path
     variable: str  # what it is called in the file
     kspace: np.ndarray  # (coil, time, ky, kx), complex64
     mask: np.ndarray  # (time, ky), bool
-    noise: np.ndarray | None = None  # (coil, coil), complex128
+    noise: np.ndarray | None = None  # (coil, sample), complex64
     geometry: Geometry = field(default_factory=Geometry)  # of the whole matrix's pixels
     frame_times_s: np.ndarray | None = None  # (time,)
     patient: str = ""  # as the file has it
@@ -74,14 +76,15 @@ def check_slice(found: KspaceSlice) -> None:
     if not np.isfinite(found.kspace).all():
         raise InputError(f"{found.variable} has values that are not finite: {path}; leave it out")
     if found.noise is not None:
-        if found.noise.shape != (shape[0], shape[0]):
-            raise InputError(f"noise is of {found.noise.shape[0]} coils, k-space of {shape[0]}: {path}; leave it out")
-        levels = np.linalg.eigvalsh(found.noise)
-        if not np.isfinite(levels).all() or levels[0] <= 0:
+        if found.noise.ndim != 2 or found.noise.shape[0] != shape[0]:
+            raise InputError(f"noise has shape {found.noise.shape}, k-space {shape[0]} coils: {path}; leave it out")
+        if found.noise.shape[1] < NOISE_FLOOR * shape[0]:
             raise InputError(
-                f"the covariance of the noise has an eigenvalue of {levels[0]:.3g}, all must be above 0 (are there "
-                f"fewer noise samples than coils?): {path}; leave the noise out of the file"
+                f"{found.noise.shape[1]} samples of noise for {shape[0]} coils are too few for a covariance: {path}; "
+                "leave the noise out of the file"
             )
+        if not np.isfinite(found.noise).all():
+            raise InputError(f"the noise has values that are not finite: {path}; leave it out of the file")
     times = found.frame_times_s
     if times is not None and (
         times.shape != (shape[1],) or not np.isfinite(times).all() or (np.diff(times) <= 0).any()
