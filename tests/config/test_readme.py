@@ -6,7 +6,7 @@ import pytest
 import yaml
 from step.__main__ import main
 from step.config.keys import DEMO_CONFIG, keys_as_markdown, tables
-from step.config.observations import CmrxreconData, EhtData, MeasuredData, Observation, Outside
+from step.config.observations import CmrxreconData, EhtData, KspaceData, MeasuredData, Observation, Outside
 from step.config.study import BASE_CONFIG, load_config
 
 PAPER = {  # domain: key below priors or data -> value, in the order of the paper's Table 3
@@ -134,7 +134,11 @@ def test_every_key_of_the_study_is_listed(study):
 
 def test_the_keys_of_measured_data_are_listed():
     listed = {key.path[2:] for table in tables() for key in table.keys if key.path[0] == "observations"}
-    of_data = {("data", name) for section in (EhtData, CmrxreconData, MeasuredData) for name in section.model_fields}
+    of_data = {
+        ("data", name)
+        for section in (EhtData, CmrxreconData, KspaceData, MeasuredData)
+        for name in section.model_fields
+    }
     of_data = of_data - {("data", "outside")} | {("data", "outside", name) for name in Outside.model_fields}
     assert listed == {(name,) for name in Observation.model_fields if name != "data"} | of_data
 
