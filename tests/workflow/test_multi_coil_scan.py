@@ -1,4 +1,4 @@
-"""A scanner's file of several coils, prospectively undersampled, to samples, mean, spread, NIfTI and DICOM in one command."""
+"""A scanner's undersampled file of several coils, to samples, mean, spread, NIfTI and DICOM in one command."""
 
 import json
 

@@ -90,6 +90,24 @@ def read_pixels(path: Path) -> np.ndarray:
     return pixels.astype(np.float32) * (1.0 if slope is None else slope) + (intercept or 0.0)
 
 
+def read_frame(path: Path, number: int, slope: float, intercept: float) -> np.ndarray:
+    """Return the frame `number` (y, x) of a multi-frame DICOM file, float32, rescaled; the others are not decoded.
+
+    Raises `InputError` as `read_pixels`.
+    """
+    from pydicom.pixels import pixel_array
+
+    _check_grey(read_header(path, ("PhotometricInterpretation",)), path)
+    undecodable: tuple[type[Exception], ...] = (*_pydicom_errors(), RuntimeError)
+    try:
+        pixels = pixel_array(path, index=number)
+    except undecodable as error:
+        raise InputError(f"cannot decode frame {number} of {path}: {_one_line(error)}; {REMEDY}") from None
+    if pixels.ndim != 2:
+        raise InputError(f"pixels have shape {pixels.shape}, one grey image is expected: {path}; {REMEDY}")
+    return pixels.astype(np.float32) * slope + intercept
+
+
 def _read(path: Path, tags: Sequence[Tag] | None = None) -> "FileDataset":
     """Return the whole file, or of its header the elements `tags`."""
     from pydicom import dcmread
