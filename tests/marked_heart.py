@@ -23,11 +23,15 @@ OBLIQUE = Geometry(
 
 
 def marks_of(geometry: Geometry) -> dict[str, np.ndarray]:
-    """Return where the marks (3,) lie, LPS in mm: each axis in the slice's plane, from the slice's centre."""
+    """Return where the marks (3,) lie, LPS in mm: each axis in the slice's plane, from the slice's centre.
+
+    An axis across the slice has no mark.
+    """
     places = {}
     for name, axis in AXES.items():
         in_plane = axis - (axis @ geometry.normal) * geometry.normal
-        places[name] = np.array(geometry.centre_mm) + DISTANCE_MM * in_plane / np.linalg.norm(in_plane)
+        if np.linalg.norm(in_plane) > 0.1:
+            places[name] = np.array(geometry.centre_mm) + DISTANCE_MM * in_plane / np.linalg.norm(in_plane)
     return places
 
 
