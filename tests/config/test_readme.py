@@ -97,7 +97,7 @@ def test_the_masks_of_the_paper_stand_in_the_configuration(study, task):
 
 
 @pytest.mark.parametrize(
-    "name", ["demo.yaml", "intermediate.yaml", "cine_archive.yaml", "train_cine.yaml", "acdc.yaml"]
+    "name", ["demo.yaml", "intermediate.yaml", "cine_archive.yaml", "train_cine.yaml", "acdc.yaml", "ocmr.yaml"]
 )
 def test_a_file_laid_over_the_study_adds_no_key(name):
     study, above = (yaml.safe_load(path.read_text()) for path in (BASE_CONFIG, BASE_CONFIG.with_name(name)))

@@ -85,10 +85,10 @@ def read(settings: KspaceSettings, brightness: "Brightness | None") -> tuple[dic
     `noise_level`, their standard deviation per real and imaginary part in units of the video. `brightness` is not used.
     Raises `InputError` where the file is damaged, contradicts itself, or lacks what the settings ask for.
     """
+    from step.domains.mri.kspace_slices import combine, find_maps, fit_matrix, keep_lines, whiten_slice
     from step.io.kspace.files import read_kspace
     from step.io.kspace.recording import Selection
     from step.observations.kspace_lines import check_centre, fit_readout
-    from step.observations.kspace_slices import combine, find_maps, fit_matrix, keep_lines, whiten_slice
 
     raw = read_kspace(
         settings.file,
@@ -187,8 +187,8 @@ def _outside(
     kspace: np.ndarray, mask: np.ndarray, maps: np.ndarray | None, settings: KspaceSettings
 ) -> tuple[np.ndarray, float | None]:
     """Return the standard deviation (x,) outside the frame and its share of the energy, None if not estimated."""
+    from step.domains.mri.kspace_slices import profile_outside
     from step.observations.kspace_lines import scale_outside
-    from step.observations.kspace_slices import profile_outside
 
     n_lines, n_rows = kspace.shape[2], settings.resolution
     if maps is None or n_lines <= n_rows or settings.outside.scale != "estimate":
