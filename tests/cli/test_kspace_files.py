@@ -275,7 +275,7 @@ def with_two_coils(folder: Path) -> None:
         (with_a_mask_without_central_lines, "72 of 216 lines with data, all frames counted, are not in the mask"),
         (with_an_asymmetric_echo, "line 0 in part, 80 of 96 samples"),
         (with_swapped_axes, "it is constant along ky: store mask and k-space with ky before kx"),
-        (with_its_origin_at_the_corner, "at the edge of ky and 0% in the middle"),
+        (with_its_origin_at_the_corner, f"{VARIABLE} has 100% of its energy at the edge of ky and 0% in the middle"),
         (with_a_value_that_is_not_finite, "slice 0 has values that are not finite"),
         (with_real_and_imaginary_part_apart, "it holds ['kspace_single_sub04_imag', 'kspace_single_sub04_real']"),
         (as_of_2024, "it holds ['kus']"),

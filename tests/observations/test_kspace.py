@@ -13,6 +13,7 @@ from marked_heart import compare, draw, find_marks, marks_of, places_of_affine, 
 from step.config.study import Config, load_config
 from step.errors import InputError
 from step.io.geometry import Geometry
+from step.io.tables import read_table
 from step.observations.kspace import Settings, export, files, read, settings_of
 from step.physics.forward_models import check_measurement, to_tensors
 from step.physics.mri import CartesianMri
@@ -174,13 +175,13 @@ def test_marks_of_the_patient_stay_where_they_are_from_ismrmrd_to_nifti_and_dico
 def test_the_exported_dicom_has_the_values_times_and_patient_of_the_scan(tmp_path):
     scan = Scan(n_lines=48, n_samples=96)
     asked = settings(scan.write(tmp_path / "scan.h5"), crop=48)
-    _, attributes = read(asked, None)
+    measurement, attributes = read(asked, None)
     video = np.random.default_rng(0).random((FRAMES, 2, 48, 48), np.float32)
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        export(asked, {"mean": video, "std": video}, {}, attributes, tmp_path / name)
+        export(asked, {"mean": video, "std": video}, measurement, attributes, tmp_path / name)
         assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
-            *("mean.dcm", "mean.nii.gz", "std.dcm", "std.nii.gz")
+            *("mean.dcm", "mean.nii.gz", "residuals.csv", "std.dcm", "std.nii.gz")
         ]
     assert (tmp_path / "one/mean.dcm").read_bytes() == (tmp_path / "two/mean.dcm").read_bytes()
     image = pydicom.dcmread(tmp_path / "one/mean.dcm")
@@ -199,6 +200,29 @@ def test_the_exported_dicom_has_the_values_times_and_patient_of_the_scan(tmp_pat
     # 16 lines of 2.8 ms a frame.
     np.testing.assert_allclose(delays, 16 * 2.8 * np.arange(FRAMES))
     assert nibabel.load(tmp_path / "one/mean.nii.gz").header.get_zooms()[3] == pytest.approx(16 * 2.8e-3)
+
+
+@pytest.mark.parametrize("n_coils", [1, 3])
+def test_residuals_are_those_of_each_coil_frame_and_line(tmp_path, n_coils):
+    scan = Scan(n_lines=48, n_samples=48, n_coils=n_coils, noise=0.0)
+    np.savez(tmp_path / "scan.npz", kspace=undersampled(scan))
+    asked = settings(tmp_path / "scan.npz", crop=48, noise_level=0.1)
+    measurement, attributes = read(asked, None)
+    video = np.random.default_rng(0).random((FRAMES, 2, 48, 48), np.float32)
+    export(asked, {"mean": video}, measurement, attributes, tmp_path)
+    rows = read_table(tmp_path / "residuals.csv")
+    assert len(rows) == scan.mask.sum() * n_coils
+    frame, coil, line = 1, n_coils - 1, int(np.flatnonzero(scan.mask[1])[5])
+    (row,) = [row for row in rows if (row["coil"], row["frame"], row["ky"]) == (str(coil), str(frame), str(line))]
+    image = video[frame, 0] + 1j * video[frame, 1]
+    if n_coils > 1:
+        image = image * measurement["coil_maps"][frame, coil]
+        measured = measurement["kspace"][frame, coil, line]
+    else:
+        measured = measurement["kspace"][frame, line]
+    expected = np.square(np.abs(to_kspace(image)[line] / 48 - measured)).mean() / 2
+    assert float(row["mean_square"]) == pytest.approx(expected, rel=1e-4)
+    assert float(row["chi_square"]) == pytest.approx(expected / 0.1**2, rel=1e-4)
 
 
 def test_a_scan_that_says_nothing_of_its_place_leaves_as_a_secondary_capture(tmp_path):

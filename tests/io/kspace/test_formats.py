@@ -244,6 +244,7 @@ def test_matlab_with_a_mask_in_a_file_of_its_own(tmp_path, old, axes):
         ({"mask": np.ones((LINES, SAMPLES))}, "no variables of k-space"),
         ({"kspace": full(), "kus": full()}, "2 variables of k-space (kspace, kus)"),
         ({"one": full(), "other": full()}, "2 variables of k-space (one, other)"),
+        ({"kspace_real": full().real, "kspace_imag": full().imag}, "no variables of k-space"),
         ({"kspace": np.abs(full())}, "kspace has type float"),
         ({"kspace": full()[0, 0]}, "kspace has shape (3, 10, 12), it should be ('time', 'slice'"),
         ({"kspace_single_full": full()}, "it should be ('time', 'slice', 'ky', 'kx')"),

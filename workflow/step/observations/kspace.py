@@ -1,7 +1,7 @@
 """k-space of one coil or several, from a scanner's file to a measurement, and videos back as NIfTI and DICOM."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,11 +135,13 @@ def export(
 ) -> None:
     """Write each of `videos` (time, 2, y, x) as ``<name>.nii.gz`` and as ``<name>.dcm`` into `folder`.
 
-    Values are magnitudes in the raw file's units; both say where the slice lies, if the raw file does.
+    Values are magnitudes in the raw file's units; both say where the slice lies, if the raw file does. How the mean
+    fits the data is written to ``residuals.csv``, line by line.
     """
     from step.io.dicom_images import write_dicom_magnitudes
     from step.io.geometry import Geometry
     from step.io.nifti import write_magnitudes
+    from step.io.tables import write_table
 
     scale, geometry = float(attributes["scale"]), Geometry.from_attributes(attributes)
     times = np.asarray(attributes["frame_times"])
@@ -149,6 +151,33 @@ def export(
     write_magnitudes(folder, videos, scale, "raw units", pixel_mm, frame_s, geometry)
     patient, source = str(attributes["patient"]), str(attributes["source"])
     write_dicom_magnitudes(folder, videos, scale, geometry, times if is_timed else None, patient, source)
+    if "mean" in videos:
+        level = attributes.get("noise_level", settings.noise_level)
+        write_table(folder / "residuals.csv", list(_residual_rows(videos["mean"], measurement, level)))
+
+
+def _residual_rows(
+    video: np.ndarray, measurement: Mapping[str, np.ndarray], noise_level: float | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the mean square of ``F(S_c x) - y`` of each coil, frame and measured line, per real and imaginary part.
+
+    `chi_square` is that over the noise's variance, empty where the noise is unknown. What is outside the frame counts
+    as residual.
+    """
+    import torch
+
+    from step.physics.forward_models import to_tensors
+    from step.physics.mri import CartesianMri
+
+    n_rows, n_columns = video.shape[2:]
+    model = CartesianMri(torch.ones(n_rows, dtype=torch.bool), 1.0, n_columns)
+    expected = model.forward(torch.from_numpy(np.array(video, np.float32))[None], to_tensors(dict(measurement)))[0]
+    squares = np.square(np.abs(expected.numpy() - measurement["kspace"])).mean(axis=-1) / 2
+    squares = squares if squares.ndim == 3 else squares[:, None]  # (time, coil, ky)
+    for frame, line in np.argwhere(measurement["mask"]):
+        for coil, square in enumerate(squares[frame, :, line]):
+            chi_square = square / noise_level**2 if noise_level else ""
+            yield {"coil": coil, "frame": frame, "ky": line, "mean_square": square, "chi_square": chi_square}
 
 
 def _check_frames(raw: "KspaceSlice", frames: np.ndarray) -> None:

@@ -215,14 +215,14 @@ def check_centre(kspace: np.ndarray, name: str, path: Path) -> None:
     `kspace` is (time, ky, kx), called `name` in the file `path`.
     """
     energy = np.abs(kspace) ** 2
-    for axis, name in ((1, "ky"), (2, "kx")):
+    for axis, called in ((1, "ky"), (2, "kx")):
         along = energy.sum(axis=tuple({0, 1, 2} - {axis}), dtype=np.float64)
         n = len(along)
         distance = np.abs(np.arange(n) - n // 2)
         middle, edge = along[distance <= n // EDGE_SHARE].sum(), along[distance >= n // 2 - n // EDGE_SHARE].sum()
         if edge > CORNER_EXCESS * middle:
             raise InputError(
-                f"{name} has {edge / along.sum():.0%} of its energy at the edge of {name} and "
+                f"{name} has {edge / along.sum():.0%} of its energy at the edge of {called} and "
                 f"{middle / along.sum():.0%} in the middle, where the zero frequency should be: {path}; "
                 "apply fftshift to k-space and mask"
             )

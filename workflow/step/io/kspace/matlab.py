@@ -31,7 +31,7 @@ from step.io.matlab_kspace import (
 
 logger = logging.getLogger(__name__)
 
-KSPACE_NAME = re.compile(r"(kspace(_single)?(_full|_sub\d+)?|kus)(_[A-Za-z0-9]+)?", re.IGNORECASE)
+KSPACE_NAME = re.compile(r"kspace(_single)?(_full|_sub\d+)?|kus", re.IGNORECASE)
 MASK_NAME = re.compile(r"mask\w*", re.IGNORECASE)
 AXES = {len(axes): axes for axes in (SINGLE_COIL, MULTI_COIL)}
 OTHER_MASK = "name the mask of the same scan"
