@@ -114,9 +114,8 @@ def test_coils_of_a_scanner_become_a_measurement_that_fits_the_forward_model_and
     np.testing.assert_allclose(pixel, [330 / 53, 600 / 96])
     truth = draw_frames(Geometry.from_attributes(attributes))
     tensors = to_tensors(measurement)
-    explained = model.misfit(truth, tensors) / model.misfit(torch.zeros_like(truth), tensors)
-    # The rest is noise and the error of the estimated maps.
-    assert float(explained) < 0.1
+    # 1 with known maps; the rest is the error of the estimated ones.
+    assert 0.9 < float(model.chi_squares(truth, tensors)["kspace"]) < 1.3
 
 
 def draw_frames(geometry: Geometry, side: int = 48) -> torch.Tensor:
@@ -331,7 +330,7 @@ def asymmetric(folder: Path) -> dict:
     ("spoil", "says"),
     [
         (with_another_mask, "lines of the mask are zero in k-space, all frames counted"),
-        (without_the_centre, "0 lines about the centre are measured in any frame, coil maps need 6"),
+        (without_the_centre, "coil maps need 4 central lines or more, and the frames together have 0 in a row"),
         (with_too_few_frames, "kspace has 3 frames, the observation needs 4"),
         (with_another_pixel, "has pixels of 2 mm, the observation's data.pixel_mm is 1.5"),
         (from_the_corner, "in the middle, where the zero frequency should be"),

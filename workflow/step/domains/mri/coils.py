@@ -18,24 +18,24 @@ def combine_coils(images: torch.Tensor) -> torch.Tensor:
     return (coil_maps(images.mean(0)).conj() * images).sum(1)
 
 
-def coil_maps(images: torch.Tensor, n_lines: int = CALIBRATION_LINES) -> torch.Tensor:
+def coil_maps(images: torch.Tensor) -> torch.Tensor:
     """Return the maps (coil, y, x) of time-averaged coil images (coil, y, x), of unit root sum of squares.
 
     Low-resolution images are ``object * sensitivity``. Divided by their root sum of squares they still carry
     the object's phase, which would then vanish from the combined image; the phase of a virtual coil, the one
-    combination of coils with the most energy, takes it out of the maps again. The `n_lines` central lines are used.
+    combination of coils with the most energy, takes it out of the maps again.
     """
-    smooth = _low_resolution(images, n_lines)
+    smooth = _low_resolution(images)
     magnitude = smooth.abs().square().sum(0).sqrt()
     phase = torch.angle(_virtual_coil(smooth))
     return smooth / magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny) * torch.polar(torch.ones_like(phase), -phase)
 
 
-def _low_resolution(images: torch.Tensor, n_lines: int) -> torch.Tensor:
+def _low_resolution(images: torch.Tensor) -> torch.Tensor:
     n_y, n_x = images.shape[-2:]
     # Equal resolution along both axes: the readout is oversampled, so the same band has more samples along
     # kx.
-    windows = (_centre_window(n, min(n, round(n_lines * n / n_y)), images.device) for n in (n_y, n_x))
+    windows = (_centre_window(n, min(n, round(CALIBRATION_LINES * n / n_y)), images.device) for n in (n_y, n_x))
     along_y, along_x = windows
     return ifft2c(fft2c(images) * along_y[:, None] * along_x)
 

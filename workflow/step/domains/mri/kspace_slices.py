@@ -6,16 +6,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from step.domains.mri.coils import CALIBRATION_LINES, coil_maps
 from step.errors import InputError
 from step.io.kspace.recording import KspaceSlice, measured_lines
+from step.physics.coil_maps import estimate_maps
 from step.physics.fourier import ifft2c
 from step.physics.prewhitening import whiten, whitening_of
 
 log = logging.getLogger(__name__)
-
-FEWEST_CALIBRATION_LINES = 6
-"""Lines about the centre of k-space, all frames together, below which maps have no shape."""
 
 
 def keep_lines(raw: KspaceSlice) -> KspaceSlice:
@@ -98,23 +95,15 @@ def whiten_slice(raw: KspaceSlice) -> tuple[KspaceSlice, float | None]:
 def find_maps(kspace: np.ndarray, raw: KspaceSlice) -> np.ndarray:
     """Return the maps (coil, y, x) of coils with `kspace` (coil, time, ky, kx), sampled where `raw.mask` says.
 
-    They come from the average over time of the lines about the centre that any frame has, without a gap: calibration
-    lines, or those of frames whose lines interleave. Raises `InputError` where these are too few.
+    They come from the central lines that any frame has, as `step.physics.coil_maps` explains. Raises `InputError`,
+    naming the file, where these are too few.
     """
-    counts = raw.mask.sum(axis=0)
-    n = len(counts)
-    offsets = np.abs(np.arange(n) - n // 2)
-    gaps = offsets[counts == 0]
-    half = int(gaps.min()) - 1 if len(gaps) else n // 2
-    width = min(n, 2 * half + 1)
-    if width < FEWEST_CALIBRATION_LINES:
-        raise InputError(
-            f"{max(width, 0)} lines about the centre are measured in any frame, coil maps need "
-            f"{FEWEST_CALIBRATION_LINES}: {raw.path}; take a scan with calibration lines, or with lines that interleave"
-        )
-    average = kspace.sum(axis=1) / np.maximum(counts, 1)[:, None]
-    log.info("%s: maps of %d coils from %d central lines", raw.path, len(kspace), min(width, CALIBRATION_LINES))
-    return coil_maps(ifft2c(torch.from_numpy(average.astype(np.complex64))), min(width, CALIBRATION_LINES)).numpy()
+    try:
+        maps = estimate_maps(torch.from_numpy(kspace.swapaxes(0, 1)), torch.from_numpy(raw.mask))
+    except InputError as error:
+        raise InputError(f"{error}: {raw.path}") from None
+    log.info("%s: maps of %d coils from the lines about the centre that any frame has", raw.path, len(kspace))
+    return maps.numpy()
 
 
 def combine(kspace: np.ndarray, maps: np.ndarray | None) -> np.ndarray:
