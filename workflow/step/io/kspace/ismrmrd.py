@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -180,11 +181,19 @@ def _read_heads(file: h5py.File, remedy: str) -> np.ndarray:
     if not data.size:
         raise InputError(f"{file.filename}: dataset/data has no acquisition; {remedy}")
     try:
-        return data.fields("head")[:]
+        return _heads_of(file.filename, Path(file.filename).stat().st_mtime_ns)
     except OSError as error:
         raise InputError(
             f"cannot read the headers of {file.filename}: {' '.join(str(error).split())}; copy it again or {remedy}"
         ) from None
+
+
+@lru_cache(maxsize=1)  # the slices of a file are read one after the other
+def _heads_of(path: str, modified_ns: int) -> np.ndarray:
+    with h5py.File(path) as file:
+        data = file[GROUP]["data"]
+        # Whole acquisitions: of a part of their fields HDF5 keeps the memory of the samples that it does not give.
+        return np.concatenate([data[start : start + BLOCK]["head"] for start in range(0, data.size, BLOCK)])
 
 
 def _has_flag(heads: np.ndarray, flag: int) -> np.ndarray:
