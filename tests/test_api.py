@@ -11,6 +11,7 @@ import step
 import torch
 import yaml
 from astropy.io import fits
+from one_coil import PAPERS_LINES
 from step.cli import sample as sample_stage
 from step.config.methods import FrameNoise, Method
 from step.config.sampling import SampleSettings
@@ -98,7 +99,9 @@ def test_samples_are_those_of_the_command_line_bit_for_bit(folder, tmp_path, mea
         domain="mri",
         architecture="unet",
         method=Method(prior="joint", noise=FrameNoise(source="independent"), sampler="daps"),
-        measurement=MeasurementOfDomain(model="mri", acceleration=4, acs_lines=4, noise_level=0.02, geometry={}),
+        measurement=MeasurementOfDomain(
+            model="mri", acceleration=4, acs_lines=4, noise_level=0.02, geometry={}, **PAPERS_LINES
+        ),
         sampler=step.daps(prior).settings,
         own=None,
     )

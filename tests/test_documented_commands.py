@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 import yaml
 from documented_code import blocks
@@ -120,12 +122,19 @@ def planner(tmp_path_factory) -> Path:
     (folder / "mine.yaml").write_text(mine.replace("/data/", "data/"))
     data = yaml.safe_load(scan)["observations"]["my_scan"]["data"]
     cine = "data/CMRxRecon2023/Cine/TrainingSet/FullSample/P{:03d}/cine_sax.mat"
-    names = [data["kspace"], data["mask"], "data/cine/sax_20x.npz", "data/eht/sgra_2017.uvfits"]
+    names = [data["file"], "data/cine/sax_20x.npz", "data/eht/sgra_2017.uvfits"]
+    names += [f"data/ocmr/{name}_1_5T.h5" for name in ("fs_0001", "fs_0002", "fs_0003", "fs_0004", "us_0084")]
     names += [cine.format(number) for number in range(1, 30)]
     names += [f"data/grmhd/{kind}/flow{number}.h5" for kind in ("movies", "images/set") for number in range(60)]
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
+    for number in (1, 101, 102, 103, 104):
+        # Of NIfTI files the headers are read, which say whether there are frames.
+        place = folder / f"data/acdc/{'testing' if number > 100 else 'training'}/patient{number:03d}"
+        place.mkdir(parents=True)
+        cine = nibabel.Nifti1Image(np.zeros((4, 4, 1, 12), np.int16), np.eye(4))
+        nibabel.save(cine, place / f"patient{number:03d}_4d.nii.gz")
     tuned = folder / "results/demo/blackhole/tuning/tuned.yaml"
     tuned.parent.mkdir(parents=True)
     tuned.write_text("tasks: {blackhole: {sampler: {mcmc: {damping: 0.7}}}}\n")

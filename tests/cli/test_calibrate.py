@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from one_coil import PAPERS_LINES
 from step.cli import calibrate, summarise
 from step.config.calibration import Judgement
 from step.config.settings import dump_settings, parse_settings
@@ -19,7 +20,9 @@ from step.physics.forward_models import build_forward_model
 
 SHAPE = (4, 2, 16, 16)  # time, channel, y, x
 N_VIDEOS, N_SAMPLES = 6, 5
-MEASUREMENT = MeasurementOfDomain(model="mri", acceleration=2, acs_lines=4, noise_level=0.1, geometry={})
+MEASUREMENT = MeasurementOfDomain(
+    model="mri", acceleration=2, acs_lines=4, noise_level=0.1, geometry={}, **PAPERS_LINES
+)
 SETTINGS = calibrate.Settings(
     seed=0,
     measurement=MEASUREMENT,

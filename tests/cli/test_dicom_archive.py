@@ -132,7 +132,7 @@ def empty(folder: Path) -> None:
     ("write", "says"),
     [
         (repeated, "24 images at one place of series 1 have 12 different TriggerTimes"),
-        (multi_frame, "12 frames in one DICOM file, one is expected"),
+        (multi_frame, "12 frames in one DICOM file without functional groups"),
         (bright_as_dark, "PhotometricInterpretation is 'MONOCHROME1', bright stored as dark"),
         (bad_number, "NumberOfFrames is '1A', not a number"),
         (cut_short, "less than expected"),

@@ -50,7 +50,7 @@ def test_a_table_has_the_methods_and_then_the_references_of_its_task(files):
         "vae",
     ]
     of_hearts = ["zero_filled", "total_variation", "low_rank_sparse", "static", "vae"]
-    assert files.references == [*of_hearts, "dirty", "regularised_maximum_likelihood"]
+    assert files.references == [*of_hearts, "sense", "dirty", "regularised_maximum_likelihood"]
     assert files.references_arguments("blackhole") == [
         "--references",
         "dirty",

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from step.__main__ import main
 from step.config.keys import DEMO_CONFIG, keys_as_markdown, tables
-from step.config.observations import CmrxreconData, EhtData, MeasuredData, Observation, Outside
+from step.config.observations import CmrxreconData, EhtData, KspaceData, MeasuredData, Observation, Outside
 from step.config.sampling import sample_settings
 from step.config.study import BASE_CONFIG, load_config
 from step.config.tasks import Scattering
@@ -99,7 +99,9 @@ def test_the_masks_of_the_paper_stand_in_the_configuration(study, task):
     assert shared(study["tasks"][task]["measurement"], MASKS[task]) == MASKS[task]
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "intermediate.yaml", "cine_archive.yaml", "train_cine.yaml"])
+@pytest.mark.parametrize(
+    "name", ["demo.yaml", "intermediate.yaml", "cine_archive.yaml", "train_cine.yaml", "acdc.yaml", "ocmr.yaml"]
+)
 def test_a_file_laid_over_the_study_adds_no_key(name):
     study, above = (yaml.safe_load(path.read_text()) for path in (BASE_CONFIG, BASE_CONFIG.with_name(name)))
     assert keys_of(above) - keys_of(study) == set()
@@ -151,7 +153,11 @@ def test_every_key_of_the_study_is_listed(study):
 
 def test_the_keys_of_measured_data_are_listed():
     listed = {key.path[2:] for table in tables() for key in table.keys if key.path[0] == "observations"}
-    of_data = {("data", name) for section in (EhtData, CmrxreconData, MeasuredData) for name in section.model_fields}
+    of_data = {
+        ("data", name)
+        for section in (EhtData, CmrxreconData, KspaceData, MeasuredData)
+        for name in section.model_fields
+    }
     of_data = of_data - {("data", "outside")} | {("data", "outside", name) for name in Outside.model_fields}
     of_data = of_data - {("data", "station_systematic")} | {("data", "station_systematic", "<station>")}
     assert listed == {(name,) for name in Observation.model_fields if name != "data"} | of_data

@@ -17,7 +17,7 @@ def changed(config: Config, **changes: object) -> Config:
 
 
 @pytest.mark.parametrize("stage", [simulate, ingest, prepare, split])
-@pytest.mark.parametrize("source", ["cmrxrecon", "cine_archive", "simulation"])
+@pytest.mark.parametrize("source", ["cmrxrecon", "kspace_archive", "cine_archive", "simulation"])
 def test_settings_survive_the_way_through_the_command_line(config, stage, source):
     settings = stage.select(changed(config, source=source), "mri")
     assert parse_settings(dump_settings(settings), stage.Settings) == settings

@@ -6,6 +6,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from one_coil import PAPERS_LINES
 from step.cli.stages import open_stage
 from step.config.study import load_config
 from step.config.tasks import MeasurementOfDomain
@@ -163,7 +164,7 @@ def test_another_forward_model_and_a_missing_truth_are_refused(settings, truth, 
     write_measurement(tmp_path / "video000.h5", measurement, {})
     with pytest.raises(InputError, match=r"no file .*truths/video000\.h5"):
         _run(settings, tmp_path)
-    mri = {"model": "mri", "acceleration": 2, "acs_lines": 4, "noise_level": 0.1, "geometry": {}}
+    mri = {"model": "mri", "acceleration": 2, "acs_lines": 4, "noise_level": 0.1, "geometry": {}, **PAPERS_LINES}
     heart = np.zeros((2, 2, 8, 8), np.float32)
     write_measurement(tmp_path / "video000.h5", {"mask": np.ones((2, 8))}, {})
     write_truth(tmp_path / "truths/video000.h5", heart, {})

@@ -1,7 +1,8 @@
 """The picture of the sampling masks (the paper's Fig. 9)."""
 
 import numpy as np
-from step.figures.masks import plot_masks, write_mask_data
+from step.config.study import load_config
+from step.figures.masks import plot_masks, select, write_mask_data
 from step.io.tables import read_table
 from step.physics.masks import equispaced_mask
 
@@ -34,3 +35,26 @@ def test_the_data_next_to_the_picture_are_the_masks(tmp_path):
     measured = np.array([int(row["measured"]) for row in rows if row["mask"] == "mri6"], bool)
     assert np.array_equal(measured, MASKS["mri6"])
     assert [row["ky"] for row in rows[:2]] == ["-96", "-95"]
+
+
+def test_lines_that_change_are_plotted_over_time_and_have_frames_in_the_table(tmp_path):
+    changing = np.eye(6, 16, dtype=bool)
+    masks = {"still": MASKS["mri8"][:16], "changing": changing}
+    still, moving = plot_masks(masks).axes
+    assert np.array_equal(moving.images[0].get_array(), changing.T)
+    assert moving.get_title().splitlines()[1] == "1 of 16 lines measured per frame"
+    assert still.get_xlabel().startswith("frequency encoding kx")
+    write_mask_data(masks, tmp_path / "masks.csv")
+    rows = [row for row in read_table(tmp_path / "masks.csv") if row["mask"] == "changing"]
+    measured = np.array([int(row["measured"]) for row in rows], bool).reshape(6, 16)
+    assert np.array_equal(measured, changing)
+    assert [row["frame"] for row in rows[15:17]] == ["0", "1"]
+
+
+def test_the_masks_of_a_study_are_those_of_its_tasks_and_not_of_tasks_that_no_target_has():
+    config = load_config()
+    assert [task.task for task in select(config, "mri").tasks] == ["mri8", "mri6"]
+    alone = config.model_copy(update={"targets": config.targets.model_copy(update={"all": ("mri8_coils",)})})
+    assert [task.task for task in select(alone, "mri").tasks] == ["mri8_coils"]
+    nothing = config.model_copy(update={"targets": config.targets.model_copy(update={"all": ("blackhole",)})})
+    assert len(select(nothing, "mri").tasks) == 4

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
+from one_coil import PAPERS_LINES
 from step.cli.stages import open_stage
 from step.config.settings import dump_settings, parse_settings
 from step.config.study import load_config
@@ -22,7 +23,9 @@ STAGE = open_stage("plot samples")
 SHAPE = (5, 2, 16, 16)  # time, channel, y, x
 N_SAMPLES = 10
 NOISE = 0.1
-MEASUREMENT = MeasurementOfDomain(model="mri", acceleration=2, acs_lines=4, noise_level=NOISE, geometry={})
+MEASUREMENT = MeasurementOfDomain(
+    model="mri", acceleration=2, acs_lines=4, noise_level=NOISE, geometry={}, **PAPERS_LINES
+)
 OBSERVED = {
     "frame_times": 0.05 * np.arange(5),
     "frame_time_unit": "s",

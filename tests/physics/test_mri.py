@@ -1,5 +1,6 @@
 import pytest
 import torch
+from one_coil import PAPERS_LINES
 from step.config.tasks import MeasurementOfDomain
 from step.contracts import ForwardModel
 from step.errors import InputError
@@ -104,7 +105,7 @@ def test_misfit_of_the_truth_is_twice_the_noise_variance_in_the_papers_conventio
 
 def test_the_module_is_found_by_name_and_offers_the_contract():
     settings = MeasurementOfDomain(
-        model="mri", acceleration=4, acs_lines=4, noise_level=0.1, geometry={"cadence_s": 1.0}
+        model="mri", acceleration=4, acs_lines=4, noise_level=0.1, geometry={"cadence_s": 1.0}, **PAPERS_LINES
     )
     forward = build_forward_model(settings, (3, 2, 16, 12), noise_level=0.7)
     assert isinstance(forward, ForwardModel)

@@ -206,6 +206,35 @@ rule plot_coverage:
         " --measurement {params.measurement:q} --data {output.data:q} --output {params.pictures:q}"
 
 
+rule plot_sampling:
+    input:
+        RESULTS / "{task}/measurements",
+    output:
+        report(
+            RESULTS / "{task}/figures/sampling.png",
+            caption="../report/sampling.rst",
+            category="Pictures",
+            labels={"of": "{task}", "what": "lines and coils"},
+        ),
+        RESULTS / "{task}/figures/sampling.pdf",
+        data=RESULTS / "{task}/figures/sampling.npz",
+    log:
+        RESULTS / "logs/{task}/figures/sampling.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot sampling", task=w.task),
+        code=code("plot sampling"),
+    shell:
+        "python -m step plot sampling --settings {params.settings:q} --log {log:q}"
+        " --measurement {params.measurement:q} --data {output.data:q} --output {params.pictures:q}"
+
+
 rule plot_dirty:
     input:
         measurements=RESULTS / "{task}/measurements",

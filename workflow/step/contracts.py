@@ -4,7 +4,7 @@ Axes are named throughout the library: videos are ``(batch, time, channel, y, x)
 ``(batch, time, latent_channel, latent_y, latent_x)``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -75,6 +75,25 @@ class PrecomputingModel(Protocol):
 
         All the model's methods take it in place of `measurement`, of videos of `dtype`, with the same result.
         """
+        ...
+
+
+@runtime_checkable
+class SeveralLayouts(Protocol):
+    """What a forward model offers besides the rest if real data may have other arrays than simulated ones."""
+
+    @property
+    def layouts(self) -> Sequence[Mapping[str, tuple[int | None, ...]]]:
+        """All layouts that it understands, as `ForwardModel.layout` has them, that one first."""
+        ...
+
+
+@runtime_checkable
+class CurvatureModel(Protocol):
+    """What a least-squares model offers besides the rest if it knows its likelihood's curvature without residuals."""
+
+    def curvature(self, video: torch.Tensor, measurement: Measurement) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return the function that multiplies videos by ``J' J``, J the derivative of the residuals at `video`."""
         ...
 
 

@@ -104,7 +104,7 @@ def test_a_bad_npz_ends_in_one_clear_line_and_leaves_nothing_behind(tmp_path, se
 
 
 def test_an_empty_archive_says_what_it_should_hold(tmp_path, settings):
-    with pytest.raises(InputError, match=r"no \.npz or DICOM files under .*data\.mri\.root"):
+    with pytest.raises(InputError, match=r"no \.npz, 4D NIfTI or DICOM files under .*data\.mri\.root"):
         run(tmp_path, tmp_path / "raw.h5", settings, "a")
 
 

@@ -35,12 +35,13 @@ def test_the_zero_frequency_is_read_from_the_middle_of_the_array(tmp_path, full_
     np.testing.assert_allclose(read(tmp_path / "raw")[0].image, 1, atol=1e-6)
 
 
-def test_multi_coil_files_give_one_image_per_slice(tmp_path):
+@pytest.mark.parametrize("name", [MULTI, "kspace"])
+def test_multi_coil_files_give_one_image_per_slice(tmp_path, name):
     y, x = np.mgrid[:24, :32] / 24
     image = np.exp(-((y - 0.5) ** 2 + (x - 0.6) ** 2) / 0.05) * np.linspace(1, 2, 12)[:, None, None]
     maps = np.exp(1j * np.arange(10)[:, None, None] * (0.1 + 0.2 * y)) / np.sqrt(10)
     folder = tmp_path / "raw/MultiCoil/TrainingSet/FullSample/P001"
-    write_mat(folder / "cine_lax.mat", MULTI, to_kspace((image[:, None] * maps)[:, None]))
+    write_mat(folder / "cine_lax.mat", name, to_kspace((image[:, None] * maps)[:, None]))
     (sequence,) = read(tmp_path / "raw")
     assert sequence.source == "TrainingSet-P001-lax-00"
     np.testing.assert_allclose(np.abs(sequence.image), image, atol=0.01)
@@ -153,7 +154,7 @@ def with_a_damaged_chunk(path: Path) -> None:
     [
         (cut_short, "cut short"),
         (not_hdf5, "not HDF5"),
-        (without_variable, "no variable kspace_single_full or kspace_full; it holds ['kspace_single_sub04']"),
+        (without_variable, "no variable kspace_single_full or kspace_full or kspace; it holds ['kspace_single_sub04']"),
         (with_an_axis_too_many, "kspace_single_full has shape (12, 2, 1, 6, 8)"),
         (of_integers, "has type int16"),
         (of_real_numbers, "has type float32"),

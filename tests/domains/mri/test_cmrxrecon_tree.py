@@ -51,6 +51,17 @@ def test_undersampled_files_masks_and_other_scans_are_left_out(tmp_path):
     assert [file for *_, file in names(tmp_path)] == ["TrainingSet/FullSample/P001/cine_sax.mat"]
 
 
+def test_the_same_number_at_two_centres_or_scanners_is_two_patients(tmp_path):
+    tree = "MultiCoil/Cine/TrainingSet/FullSample"
+    for place in ("Center001/UIH_30T_umr780", "Center001/Siemens_15T_Avanto", "Center002/UIH_30T_umr780"):
+        touch(tmp_path, f"{tree}/{place}/P001/cine_sax.mat")
+    assert [subject for subject, *_ in names(tmp_path)] == [
+        "TrainingSet-Center001-Siemens_15T_Avanto-P001",
+        "TrainingSet-Center001-UIH_30T_umr780-P001",
+        "TrainingSet-Center002-UIH_30T_umr780-P001",
+    ]
+
+
 def test_the_same_number_in_two_sets_is_two_patients(tmp_path):
     touch(tmp_path, *(f"{s}/FullSample/P001/cine_sax.mat" for s in ("TrainingSet", "TestSet", "ValidationSet")))
     assert {subject for subject, *_ in names(tmp_path)} == {

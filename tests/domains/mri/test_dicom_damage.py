@@ -112,7 +112,7 @@ def cut_to(n_bytes: int) -> Callable[[Path], None]:
         (edited(lambda dataset: setattr(dataset, "PixelData", dataset.PixelData * 2)), "pixels have shape (2, 6, 8)"),
         (set_tags(PhotometricInterpretation="MONOCHROME1"), "is 'MONOCHROME1', bright stored as dark"),
         (set_tags(PhotometricInterpretation="PALETTE COLOR"), "is 'PALETTE COLOR', MONOCHROME2 is needed"),
-        (set_tags(NumberOfFrames=12), "12 frames in one DICOM file, one is expected"),
+        (set_tags(NumberOfFrames=12), "12 frames in one DICOM file without functional groups"),
         (set_tags(Rows=0), "cannot decode"),
         (edited(lambda dataset: delattr(dataset, "Rows")), "cannot decode"),
         (edited(lambda dataset: delattr(dataset, "PixelData")), "cannot decode"),

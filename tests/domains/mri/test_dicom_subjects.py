@@ -146,7 +146,7 @@ def test_files_that_are_no_images_are_counted_and_named(tmp_path, log):
     (tmp_path / "a/VERSION").touch()
     (tmp_path / "a/._I0001.dcm").write_bytes(b"left by the system that copied it")
     assert names(tmp_path) == {"heart": ["a"]}
-    assert f"neither .npz nor DICOM, left out: 3, such as {tmp_path / 'a/._I0001.dcm'}" in log.text
+    assert f"neither .npz nor NIfTI nor DICOM, left out: 3, such as {tmp_path / 'a/._I0001.dcm'}" in log.text
     assert f"DICOM without an image, left out: 2, such as {tmp_path / 'DICOMDIR'}" in log.text
 
 

@@ -34,6 +34,15 @@ class LowRankSparse(Section):
     iterations: Count = Field(description="proximal gradient steps")
 
 
+class Sense(Section):
+    """Regularised least squares of each frame by conjugate gradients, unfolded by coil maps (linear measurements)."""
+
+    weight: NonNegative = Field(
+        description="weight of half the squared video against half the squared residual, in units of the data's errors"
+    )
+    iterations: Count = Field(description="iterations of conjugate gradients")
+
+
 class RegularisedMaximumLikelihood(Section):
     """Regularised maximum likelihood imaging of closures (black hole), of all frames at once.
 
@@ -95,6 +104,7 @@ class RegularisedMaximumLikelihood(Section):
 OURS: dict[str, type[Section]] = {
     "total_variation": TotalVariation,
     "low_rank_sparse": LowRankSparse,
+    "sense": Sense,
     "regularised_maximum_likelihood": RegularisedMaximumLikelihood,
 }
 """The `Settings` of the modules of `step.classical`, known without importing these."""

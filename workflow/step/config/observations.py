@@ -115,11 +115,35 @@ class CmrxreconData(Section):
     frame_s: Positive | None = Field(description="time between frames, s, null if unknown; for the export")
 
 
+class KspaceData(Section):
+    """k-space of one coil or several, in a file of any format that is read; the format is told by its content."""
+
+    format: Literal["kspace"] = Field(description="the module `step.observations.kspace`")
+    file: Path = Field(
+        description="ISMRMRD (`.h5`), MATLAB (`.mat`, any version), BART (`.cfl` next to its `.hdr`) or numpy (`.npz`)"
+    )
+    mask: Path | None = Field(
+        description="its sampling mask, where that is a file of its own, of the same format; null: the file says what "
+        "was measured, or lines of zeros were not"
+    )
+    slice: Annotated[int, Field(ge=0)] = Field(description="number of the slice, from 0")
+    of: dict[Literal["phase", "repetition", "contrast", "set"], Annotated[int, Field(ge=0)]] = Field(
+        description="of ISMRMRD, which number to use of a counter that has several, `{repetition: 0}` say; else `{}`"
+    )
+    first_frame: Annotated[int, Field(ge=0)] = Field(description="number of the first frame to use, from 0")
+    outside: Outside
+    pixel_mm: Positive | None = Field(
+        description="side of a raw pixel, mm, of files that do not say it (all but ISMRMRD and numpy); null if unknown"
+    )
+    frame_s: Positive | None = Field(description="time between frames, s; null: as the file says, or unknown")
+
+
 AnyData = Annotated[
     Annotated[EhtData, Tag("[eht]")]
     | Annotated[CmrxreconData, Tag("[cmrxrecon]")]
+    | Annotated[KspaceData, Tag("[kspace]")]
     | Annotated[MeasuredData, Tag("[other]")],
-    section_tag([("eht",), ("cmrxrecon",)], "format"),
+    section_tag([("eht",), ("cmrxrecon",), ("kspace",)], "format"),
 ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from step.config.files import StudyFiles
 from step.config.study import Config
+from step.config.tasks import CartesianMriSettings
 
 # What there is to see of a measurement itself, by its model.
 PICTURES_OF_MODEL = {"vlbi": ["figures/coverage.png", "figures/dirty.png"]}
@@ -165,7 +166,13 @@ class Targets:
         return figures | {"figure7": [*figures["figure7"], *curves]}
 
     def _pictures_of_measurement(self, task: str) -> list[str]:
-        return PICTURES_OF_MODEL.get(self.config.tasks[task].measurement.model, [])
+        measurement = self.config.tasks[task].measurement
+        pictures = PICTURES_OF_MODEL.get(measurement.model, [])
+        if isinstance(measurement, CartesianMriSettings) and (
+            measurement.coils is not None or measurement.pattern.kind != "equispaced"
+        ):
+            return [*pictures, "figures/sampling.png"]
+        return pictures
 
     def _pictures_of_tasks(self, domain: str) -> list[str]:
         tasks = [task for task in self.config.tasks.values() if task.domain == domain]

@@ -38,8 +38,39 @@ class Measurement(OpenSection):
     )
 
 
+class LinePattern(Section):
+    """Which lines each frame measures, besides the central ones; all kinds measure about as many."""
+
+    kind: Literal["equispaced", "interleaved", "random", "variable_density"] = Field(
+        description="`equispaced`: every R-th, the same in all frames (the paper's); `interleaved`: every R-th, one "
+        "line further in each frame, so that R frames measure all; `random`: others in each frame; "
+        "`variable_density`: the same, the more the nearer to the centre"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(description="of the random kinds: the same lines for every video")
+    decay: NonNegative = Field(
+        description="of `variable_density`: power with which the density of lines falls towards the edge of k-space"
+    )
+
+
+class CoilArray(Section):
+    """Simulated receiver coils around the chest, on a circle about the middle of the frame."""
+
+    count: Count = Field(description="number of coils")
+    field_of_view_mm: Positive = Field(description="width of the frame, mm")
+    distance_mm: Positive = Field(description="of each coil from the middle, mm")
+    reach_mm: Positive = Field(description="standard deviation of the Gaussian that each coil sees about itself, mm")
+    phase_slope_rad: NonNegative = Field(
+        description="standard deviation of the slope of each coil's phase over 100 mm, along y and along x, rad"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(description="of angles and phases: the same coils for every video")
+    maps: Literal["known", "estimated"] = Field(
+        description="what the measurement holds: the true maps, or those that are estimated from the lines that are "
+        "measured, averaged over time, as of a scan (Walsh's method)"
+    )
+
+
 class CartesianMriSettings(Section):
-    """Cartesian k-space sampling with one mask for all frames (Eqs. 14, 15)."""
+    """Cartesian k-space sampling, of one coil or several (Eqs. 14, 15)."""
 
     model: Literal["mri"] = Field(description="the module `step.physics.mri`")
     acceleration: Count = Field(description="R: every R-th phase-encode line is measured")
@@ -50,6 +81,8 @@ class CartesianMriSettings(Section):
         description="standard deviation of the noise added to real and imaginary part of each measured "
         "sample, in units of the video, orthonormal FFT"
     )
+    pattern: LinePattern
+    coils: CoilArray | None = Field(description="null: one coil that sees all alike, as in the paper")
 
 
 class Scattering(Section):

@@ -289,7 +289,9 @@ def _measured(
 ) -> Coverage | np.ndarray | None:
     if "uv" in arrays and "cadence_s" in settings.geometry:
         return cover(arrays, settings.geometry["cadence_s"], source)
-    return arrays.get("mask")
+    # Where samples were measured, not lines: the lines that have any.
+    mask = arrays.get("mask")
+    return None if mask is None else np.asarray(mask.reshape(*mask.shape[:2], -1).any(axis=2))
 
 
 def _grid(

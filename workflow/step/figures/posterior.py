@@ -102,7 +102,8 @@ def frames_with_data(measurement: Mapping[str, np.ndarray]) -> np.ndarray:
     if "sigma" in measurement:
         return np.any(measurement["sigma"] > 0, axis=1)
     if "mask" in measurement:
-        return np.any(measurement["mask"], axis=1)
+        mask = measurement["mask"]
+        return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
     return np.ones(len(next(iter(measurement.values()))), bool)
 
 

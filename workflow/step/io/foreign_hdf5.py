@@ -1,5 +1,7 @@
 """Datasets of HDF5 files that others wrote, checked before anything of them is read."""
 
+from typing import Any, Protocol
+
 import h5py
 import numpy as np
 
@@ -37,9 +39,25 @@ def check_frame_size(dataset: h5py.Dataset, n_frames: int) -> None:
         )
 
 
-def read_part(
-    dataset: h5py.Dataset, index: tuple | int, what: str | None = None, remedy: str = "leave it out"
-) -> np.ndarray:
+class Stored(Protocol):
+    """A dataset of HDF5, or what is read as one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in its file."""
+        ...
+
+    @property
+    def file(self) -> Any:
+        """The file, which has a `filename`."""
+        ...
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """Read a part."""
+        ...
+
+
+def read_part(dataset: Stored, index: tuple | int, what: str | None = None, remedy: str = "leave it out") -> np.ndarray:
     """Return ``dataset[index]`` as an array; raises `InputError` where it is damaged.
 
     The error calls the part `what`, or by the dataset's name, and says that the file is to be copied again or `remedy`.

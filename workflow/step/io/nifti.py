@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 
 from step.io.atomic import whole_file
+from step.io.geometry import Geometry
 
 
 def write_magnitudes(
@@ -17,6 +18,7 @@ def write_magnitudes(
     units: str,
     pixel_mm: float | None,
     frame_s: float | None,
+    geometry: Geometry | None = None,
 ) -> list[Path]:
     """Write each of `videos` (time, channel, y, x) as ``NAME.nii.gz`` into `folder`, and return the files.
 
@@ -27,13 +29,18 @@ def write_magnitudes(
     for name, video in videos.items():
         magnitude = np.sqrt(np.square(video, dtype=np.float64).sum(axis=1)) / scale
         files.append(folder / f"{name}.nii.gz")
-        description = f"{name}: magnitude, {units}; orientation and thickness unknown"
-        write_nifti(files[-1], magnitude, pixel_mm, frame_s, description)
+        unknown = "" if geometry and geometry.is_placed else "; orientation and thickness unknown"
+        write_nifti(files[-1], magnitude, pixel_mm, frame_s, f"{name}: magnitude, {units}{unknown}", geometry)
     return files
 
 
 def write_nifti(
-    path: Path, images: np.ndarray, pixel_mm: float | None, frame_s: float | None, description: str
+    path: Path,
+    images: np.ndarray,
+    pixel_mm: float | None,
+    frame_s: float | None,
+    description: str,
+    geometry: Geometry | None = None,
 ) -> None:
     """Write real `images` (time, y, x) of one slice to `path` (`.nii.gz`), whole or not at all.
 
@@ -41,21 +48,25 @@ def write_nifti(
     frames; of what is None the header says that the unit is unknown, and the number is 1. `description` are at most
     79 characters of ASCII.
 
-    Where the patient lies is not known. The affine puts the middle of the image at the origin and lets x run to the
-    patient's left and y to the back, so that a viewer in radiological convention shows row 0 at the top and column 0 at
-    the left; its code says that it aligns the files with each other, not with an anatomy. The slice's thickness is not
-    known either; it is written as the side of a pixel.
+    Where `geometry` says where the slice lies in the patient, the affine is that, its codes say scanner coordinates,
+    and `pixel_mm` does not count. Else where the patient lies is not known: the affine puts the middle of the image at
+    the origin and lets x run to the patient's left and y to the back, so that a viewer in radiological convention shows
+    row 0 at the top and column 0 at the left; its code says that it aligns the files with each other, not with an
+    anatomy. The slice's thickness is not known either; it is written as the side of a pixel.
     """
-    pixel, frame = pixel_mm or 1.0, frame_s or 1.0
+    frame = frame_s or 1.0
     volume = np.ascontiguousarray(images.transpose(2, 1, 0)[:, :, None], np.float32)
-    affine = np.diag([-pixel, -pixel, pixel, 1.0])
-    # With the zero frequency at index n // 2 of an axis, that pixel is its middle.
-    affine[:2, 3] = [pixel * (n // 2) for n in volume.shape[:2]]
+    is_placed = geometry is not None and geometry.is_placed
+    if geometry is None or not is_placed:
+        # With the zero frequency at index n // 2 of an axis, that pixel is its middle.
+        geometry = Geometry().with_pixel(pixel_mm)
+    affine = geometry.affine((images.shape[1], images.shape[2]))
     image = nibabel.Nifti1Image(volume, affine)
-    image.header.set_zooms((pixel, pixel, pixel, frame))
-    image.header.set_xyzt_units("unknown" if pixel_mm is None else "mm", "unknown" if frame_s is None else "sec")
-    image.set_sform(affine, "aligned")
-    image.set_qform(None, "unknown")
+    image.header.set_zooms((*np.linalg.norm(affine[:3, :3], axis=0), frame))
+    has_unit = is_placed or pixel_mm is not None
+    image.header.set_xyzt_units("mm" if has_unit else "unknown", "unknown" if frame_s is None else "sec")
+    image.set_sform(affine, "scanner" if is_placed else "aligned")
+    image.set_qform(affine if is_placed else None, "scanner" if is_placed else "unknown")
     image.header["descrip"] = description
     # nibabel would choose the format by the suffix, which an unfinished file does not have; and it would write the
     # time into the compressed file, so that equal images gave different files.

@@ -1,6 +1,5 @@
 """k-space that was measured undersampled, in files as of CMRxRecon 2023: in as a measurement, out as NIfTI."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,8 +14,6 @@ from step.errors import InputError
 
 if TYPE_CHECKING:
     from step.physics.display import Brightness
-
-log = logging.getLogger(__name__)
 
 
 class KspaceSettings(CmrxreconData):
@@ -79,7 +76,15 @@ def read(settings: KspaceSettings, brightness: "Brightness | None") -> tuple[dic
     sequence, so that observations of different frames agree. `brightness` is not used. Raises
     `InputError` where the files are damaged, do not fit each other, or lack what the settings ask for.
     """
-    from step.observations.kspace_lines import fit_readout, keep_measured, peak, phase, read_kspace, read_mask
+    from step.observations.kspace_lines import (
+        fit_readout,
+        keep_measured,
+        peak,
+        phase,
+        read_kspace,
+        read_mask,
+        scale_outside,
+    )
 
     stop = settings.first_frame + settings.frames
     raw = read_kspace(settings.kspace, settings.slice, stop)
@@ -89,7 +94,7 @@ def read(settings: KspaceSettings, brightness: "Brightness | None") -> tuple[dic
     rotation = -phase(kspace, mask, raw) if settings.reference_phase else 0.0
     frames = np.arange(settings.first_frame, stop)
     kspace = (scale * np.exp(1j * rotation) * kspace).astype(np.complex64)
-    outside_scale, share = _outside(settings, kspace, mask)
+    outside_scale, share = scale_outside(kspace, mask, settings.resolution, settings.outside, settings.noise_level)
     more_lines = kspace.shape[1] > settings.resolution
     measurement = {
         "kspace": kspace[frames],
@@ -126,29 +131,3 @@ def export(
 
     scale = float(attributes["scale"])
     write_magnitudes(folder, videos, scale, "raw units", settings.pixel_mm, settings.frame_s)
-
-
-def _outside(settings: KspaceSettings, kspace: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float | None]:
-    """Return the standard deviation (x,) outside the frame and its share of the energy, None if it is not estimated.
-
-    `kspace` (time, ky, kx) is in units of the video, `mask` (time, ky). What is done goes to the log.
-    """
-    import torch
-
-    from step.physics.mri import transform_readout
-    from step.physics.outside import estimate_outside
-
-    n_lines, n_rows, scale = kspace.shape[1], settings.resolution, settings.outside.scale
-    if n_lines <= n_rows:
-        return np.zeros(n_rows), None
-    where = f"{n_lines} lines for {n_rows} rows: {n_lines - n_rows} rows of the field of view are outside the frame"
-    if scale != "estimate":
-        log.info("%s; standard deviation there as stated, %g", where, scale)
-        return np.full(n_rows, scale), None
-    if settings.noise_level is None:
-        raise InputError("outside.scale is estimate, which needs a noise_level, and that is null; state one of them")
-    columns = transform_readout(torch.from_numpy(kspace))
-    found = estimate_outside(columns, torch.from_numpy(mask), n_rows, settings.noise_level)
-    low, high = float(found.scale.min()), float(found.scale.max())
-    log.info("%s; standard deviation %.3g to %.3g, %.1f %% of the energy", where, low, high, 100 * found.share)
-    return found.scale.numpy(), found.share

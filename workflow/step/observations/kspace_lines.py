@@ -1,11 +1,13 @@
 """The phase-encode lines that a raw file and its sampling mask hold, as the forward model of MRI has them."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from step.config.observations import Outside
 from step.errors import InputError
 from step.io.foreign_hdf5 import read_part
 from step.io.matlab_kspace import (
@@ -17,8 +19,10 @@ from step.io.matlab_kspace import (
     read_slice,
     variable_name,
 )
-from step.physics.fourier import fft2c, ifft2c
-from step.physics.mri import fit_rows, transform_readout
+from step.physics.fourier import fft2c, fit_rows, ifft2c, transform_readout
+from step.physics.outside import estimate_outside
+
+log = logging.getLogger(__name__)
 
 SAMPLINGS = ("sub04", "sub08", "sub10", "full")
 
@@ -77,7 +81,7 @@ def read_kspace(path: Path, number: int, n_frames: int) -> RawSlice:
             )
         kspace = read_slice(dataset, number, path, OTHER_FILE)
     raw = RawSlice(path, name, kspace[:, 0] if AXES[name] == MULTI_COIL else kspace)
-    _check_centre(raw)
+    check_centre(raw.kspace, raw.variable, path)
     return raw
 
 
@@ -181,18 +185,45 @@ def phase(kspace: np.ndarray, mask: np.ndarray, raw: RawSlice) -> float:
     return float(np.angle(kspace[:, line, sample].sum(dtype=np.complex128)))
 
 
-def _check_centre(raw: RawSlice) -> None:
-    """Raise `InputError` where the zero frequency of `raw` is at an axis' edge, as transforms without shift have it."""
-    energy = np.abs(raw.kspace) ** 2
-    for axis, name in ((1, "ky"), (2, "kx")):
+def scale_outside(
+    kspace: np.ndarray, mask: np.ndarray, n_rows: int, outside: Outside, noise_level: float | None
+) -> tuple[np.ndarray, float | None]:
+    """Return the standard deviation (x,) outside the frame and its share of the energy, None if it is not estimated.
+
+    `kspace` (time, ky, kx) is in units of the video, whose frames have `n_rows` rows, `mask` (time, ky). What is done
+    goes to the log. Raises `InputError` where an estimate lacks the noise level.
+    """
+    n_lines, scale = kspace.shape[1], outside.scale
+    if n_lines <= n_rows:
+        return np.zeros(kspace.shape[2]), None
+    where = f"{n_lines} lines for {n_rows} rows: {n_lines - n_rows} rows of the field of view are outside the frame"
+    if scale != "estimate":
+        log.info("%s; standard deviation there as stated, %g", where, scale)
+        return np.full(kspace.shape[2], scale), None
+    if noise_level is None:
+        raise InputError("outside.scale is estimate, which needs a noise_level, and that is null; state one of them")
+    columns = transform_readout(torch.from_numpy(kspace))
+    found = estimate_outside(columns, torch.from_numpy(mask), n_rows, noise_level)
+    low, high = float(found.scale.min()), float(found.scale.max())
+    log.info("%s; standard deviation %.3g to %.3g, %.1f %% of the energy", where, low, high, 100 * found.share)
+    return found.scale.numpy(), found.share
+
+
+def check_centre(kspace: np.ndarray, name: str, path: Path) -> None:
+    """Raise `InputError` where the zero frequency is at an axis' edge, as transforms without shift have it.
+
+    `kspace` is (time, ky, kx), called `name` in the file `path`.
+    """
+    energy = np.abs(kspace) ** 2
+    for axis, called in ((1, "ky"), (2, "kx")):
         along = energy.sum(axis=tuple({0, 1, 2} - {axis}), dtype=np.float64)
         n = len(along)
         distance = np.abs(np.arange(n) - n // 2)
         middle, edge = along[distance <= n // EDGE_SHARE].sum(), along[distance >= n // 2 - n // EDGE_SHARE].sum()
         if edge > CORNER_EXCESS * middle:
             raise InputError(
-                f"{raw.variable} has {edge / along.sum():.0%} of its energy at the edge of {name} and "
-                f"{middle / along.sum():.0%} in the middle, where the zero frequency should be: {raw.path}; "
+                f"{name} has {edge / along.sum():.0%} of its energy at the edge of {called} and "
+                f"{middle / along.sum():.0%} in the middle, where the zero frequency should be: {path}; "
                 "apply fftshift to k-space and mask"
             )
 

@@ -10,7 +10,7 @@ import torch
 from step.config.sections import Section
 from step.config.study import check_section
 from step.config.tasks import MeasurementOfDomain
-from step.contracts import ForwardModel, OutsideModel
+from step.contracts import ForwardModel, OutsideModel, SeveralLayouts
 from step.errors import InputError
 from step.plugins import forward_model_name
 from step.progress import track
@@ -53,9 +53,12 @@ def check_measurement(
     Videos have the given `shape` (time, channel, y, x); the measurement is a batch.
     """
     found = {name: tuple(tensor.shape[1:]) for name, tensor in sorted(measurement.items())}
-    wanted = {name: (shape[0], *axes) for name, axes in sorted(forward_model.layout.items())}
-    if found.keys() != wanted.keys() or not all(_fits(found[name], wanted[name]) for name in found):
-        raise InputError(f"{source} holds {_in_words(found)}, the task measures {_in_words(wanted)}; measure it again")
+    layouts = forward_model.layouts if isinstance(forward_model, SeveralLayouts) else [forward_model.layout]
+    wanted = [{name: (shape[0], *axes) for name, axes in sorted(layout.items())} for layout in layouts]
+    if not any(_all_fit(found, layout) for layout in wanted):
+        # The layout that has the same arrays tells more of what is wrong; that of simulated measurements is the first.
+        nearest = next((layout for layout in wanted if layout.keys() == found.keys()), wanted[0])
+        raise InputError(f"{source} holds {_in_words(found)}, the task measures {_in_words(nearest)}; measure it again")
 
 
 def fit_to_data(
@@ -96,6 +99,10 @@ def energy_outside(
 def to_tensors(measurement: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """Return one video's measurement (arrays with leading axis time) as tensors with a batch axis of one."""
     return {name: torch.from_numpy(array)[None] for name, array in measurement.items()}
+
+
+def _all_fit(found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int | None, ...]]) -> bool:
+    return found.keys() == wanted.keys() and all(_fits(found[name], wanted[name]) for name in found)
 
 
 def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -19,3 +19,18 @@ def ifft2c(kspace: torch.Tensor) -> torch.Tensor:
     """Return the complex image (..., y, x) of `kspace` (..., ky, kx); inverse and adjoint of `fft2c`."""
     uncentred = torch.fft.ifftshift(kspace, dim=AXES)
     return torch.fft.fftshift(torch.fft.ifft2(uncentred, dim=AXES, norm="ortho"), dim=AXES)
+
+
+def fit_rows(image: torch.Tensor, n_rows: int) -> torch.Tensor:
+    """Return `image` (..., y, x) cut or filled with zeros to `n_rows` rows; index ``n // 2`` stays the centre."""
+    missing = n_rows - image.shape[-2]
+    if missing == 0:
+        return image
+    before = n_rows // 2 - image.shape[-2] // 2
+    return torch.nn.functional.pad(image, (0, 0, before, missing - before))
+
+
+def transform_readout(kspace: torch.Tensor) -> torch.Tensor:
+    """Return the columns (..., ky, x) of `kspace` (..., ky, kx): the readout's inverse transform, orthonormal."""
+    # Each line as an image of one row, so that the transform over both axes is one along kx.
+    return ifft2c(kspace[..., None, :])[..., 0, :]

@@ -40,7 +40,7 @@ class LineBasis(NamedTuple):
 
 def line_basis(mask: torch.Tensor, n_rows: int) -> LineBasis:
     """Return the basis for `mask` (ky,) and frames of `n_rows` rows, complex128, on the CPU."""
-    transform, inside = _measured_transform(mask, n_rows)
+    transform, inside = measured_transform(mask, n_rows)
     gain, vectors = torch.linalg.eigh(_covariance(transform, ~inside))
     to_lines = torch.zeros(len(transform), len(mask), dtype=transform.dtype)
     to_lines[:, mask.cpu()] = vectors.mH
@@ -90,7 +90,7 @@ def estimate_outside(columns: torch.Tensor, mask: torch.Tensor, n_rows: int, noi
     groups = []
     for lines in mask.unique(dim=0):
         frames = (mask == lines).all(dim=1)
-        transform, inside = _measured_transform(lines, n_rows)
+        transform, inside = measured_transform(lines, n_rows)
         measured = columns[frames][:, lines]
         second_moment = torch.einsum("tix,tjx->xij", measured, measured.conj()) / 2
         parts = torch.stack([_covariance(transform, ~inside), _covariance(transform, inside)])
@@ -106,6 +106,19 @@ def estimate_outside(columns: torch.Tensor, mask: torch.Tensor, n_rows: int, noi
     variance = _fit_variances(groups, knots, common.expand(2, len(knots)), noise, PRIOR_DATA) @ knots
     outside, frame = variance[0].sum() * (~inside).sum(), variance[1].sum() * inside.sum()
     return OutsideEstimate(variance[0].sqrt(), float(outside / (outside + frame)))
+
+
+def estimate_outside_of_coils(
+    columns: torch.Tensor, mask: torch.Tensor, n_rows: int, noise_level: float
+) -> OutsideEstimate:
+    """Return the same of several coils, `columns` (time, coil, ky, x), whose maps have a sum of squares of 1.
+
+    The maps are not used: summed over the coils, the data's second moments are nearly those of one that sees all
+    alike, since each map is smooth.
+    """
+    n_coils = columns.shape[1]
+    found = estimate_outside(columns.flatten(0, 1), mask.repeat_interleave(n_coils, dim=0), n_rows, noise_level)
+    return OutsideEstimate(found.scale * n_coils**0.5, found.share)
 
 
 def _fit_variances(
@@ -135,7 +148,7 @@ def _knots(n_columns: int) -> torch.Tensor:
     return (1 - (torch.arange(n_columns) - places[:, None]).abs() / spacing).clamp_min(0)
 
 
-def _measured_transform(mask: torch.Tensor, n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+def measured_transform(mask: torch.Tensor, n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``M F`` (line, y), complex128, over the field of view, and which of its rows the frame has (y,)."""
     n_lines = len(mask)
     place = torch.arange(n_lines) - n_lines // 2
@@ -146,11 +159,14 @@ def _measured_transform(mask: torch.Tensor, n_rows: int) -> tuple[torch.Tensor, 
 
 def _covariance(transform: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Return the covariance (line, line) of an image of variance 1 that is zero but in `rows` (y,)."""
-    n = transform.shape[1]
+    seen = transform[:, rows]
+    return seen @ stationary_covariance(transform.shape[1])[rows][:, rows].to(seen.dtype) @ seen.mH
+
+
+def stationary_covariance(n: int) -> torch.Tensor:
+    """Return K (y, y), float64, of a column of `n` rows: of variance 1, its power as the module says."""
     place = torch.arange(n)
     wavenumber = (place - n // 2).double()
     power = 1 / (1 + wavenumber**2)
     distance = (place[:, None] - place).double()
-    stationary = (power / power.sum() * torch.cos(2 * math.pi / n * distance[..., None] * wavenumber)).sum(-1)
-    seen = transform[:, rows]
-    return seen @ stationary[rows][:, rows].to(seen.dtype) @ seen.mH
+    return (power / power.sum() * torch.cos(2 * math.pi / n * distance[..., None] * wavenumber)).sum(-1)

@@ -1,19 +1,18 @@
 """The measurement's part of a sample in the space of videos instead of latents: no derivative of the decoder."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from step.config.tasks import PixelSpace
-from step.contracts import LeastSquaresModel, Measurement
+from step.contracts import CurvatureModel, LeastSquaresModel, Measurement
 from step.errors import InputError
 from step.frames import by_frames
+from step.physics.least_squares import conjugate_gradients, curvature_of
 from step.progress import track
 from step.sampling.mcmc import sample_noise
 from step.sampling.posterior import LatentLikelihood
-
-Product = Callable[[torch.Tensor], torch.Tensor]
 
 DECODED_IN_PIXEL_SPACE = 2
 """Decoded videos of one sample; as many are encoded."""
@@ -84,7 +83,8 @@ def sample_video(
 
     Perturb and optimise: with J the residuals' derivative, H = J^T J + 1 / spread^2 and standard normal n1 and n2, the
     solution of ``H d = -J^T (r + n1) + n2 / spread`` is distributed as x - centre is. `iterations` of conjugate
-    gradients solve it; as many as H has different eigenvalues do so exactly, which for Cartesian k-space is two.
+    gradients solve it; as many as H has different eigenvalues do so exactly, which for Cartesian k-space of one coil is
+    two. Several coils need more: a dozen or two.
     """
 
     def residuals(video: torch.Tensor) -> torch.Tensor:
@@ -94,29 +94,12 @@ def sample_video(
     at_centre, transposed = torch.func.vjp(residuals, centre)  # type: ignore[misc]
     disturbed = at_centre + sample_noise(at_centre, generators)
     right = sample_noise(centre, generators) / spread - transposed(disturbed)[0]
+    if isinstance(model, CurvatureModel):
+        product = model.curvature(centre, measurement)
+    else:
+        product = curvature_of(residuals, centre)
 
     def curvature(direction: torch.Tensor) -> torch.Tensor:
-        forward = torch.func.jvp(residuals, (centre,), (direction,))[1]
-        return transposed(forward)[0] + direction / spread**2
+        return product(direction) + direction / spread**2
 
     return centre + conjugate_gradients(curvature, right, iterations)
-
-
-def conjugate_gradients(product: Product, right: torch.Tensor, iterations: int) -> torch.Tensor:
-    """Return x after `iterations` towards ``product(x) = right``, from 0, for each item of the batch.
-
-    `product` is linear, symmetric and positive definite. It stops where the residual is as small as rounding.
-    """
-    axes = tuple(range(1, right.ndim))
-    solution, residual = torch.zeros_like(right), right
-    direction, squared = residual, residual.square().sum(axes, keepdim=True)
-    smallest = squared * torch.finfo(right.dtype).eps ** 2
-    for _ in range(iterations):
-        if (squared <= smallest).all():
-            break
-        image = product(direction)
-        length = squared / (direction * image).sum(axes, keepdim=True)
-        solution, residual = solution + length * direction, residual - length * image
-        before, squared = squared, residual.square().sum(axes, keepdim=True)
-        direction = residual + squared / before * direction
-    return solution

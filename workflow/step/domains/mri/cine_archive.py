@@ -1,4 +1,4 @@
-"""Archives of magnitude cines, .npz files or DICOM series, as complex image sequences.
+"""Archives of magnitude cines, .npz files, 4D NIfTI files or DICOM series, as complex image sequences.
 
 Whoever has images but no k-space can use these; each slice gets a smooth random phase that is constant over
 time.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from step.domains.mri.cine_nifti import holds_frames, is_nifti
 from step.domains.mri.cmrxrecon_tree import check_root
 from step.domains.mri.dicom_files import is_dicom
 from step.domains.mri.dicom_subjects import Owner, as_name, find_owners
@@ -25,24 +26,29 @@ logger = logging.getLogger(__name__)
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 REMEDY = "drop it with data.mri.exclude"
-WHERE_DATA = "set data.mri.root to a folder of .npz files with `img` (slice, frame, y, x) or of DICOM series"
+WHERE_DATA = (
+    "set data.mri.root to a folder of .npz files with `img` (slice, frame, y, x), of 4D NIfTI files or of DICOM series"
+)
 
 
 def find_archive(root: Path, exclude: Sequence[str]) -> dict[str, list[Path]]:
     """Return the files of each subject under `root`: each .npz is a subject, and so is each DICOM PatientID.
 
-    Of DICOM files only header fields are read; `dicom_subjects` says how their subjects are named. Files of neither
-    kind and DICOM files without an image are counted in the log. Raises `InputError` where there is
-    nothing to use, where a DICOM file cannot be read, and where two subjects would have one name.
+    A NIfTI file belongs to its folder, or is a subject where it lies in `root` itself. Of DICOM and NIfTI files only
+    header fields are read; `dicom_subjects` says how the former's subjects are named. Files of no such kind, DICOM
+    files without an image and NIfTI files without frames (labels, single phases) are counted in the log. Raises
+    `InputError` where there is nothing to use, where a file cannot be read, and where two subjects would have one name.
     """
     check_root(root, WHERE_DATA)
     paths = [path for path in walk_files(root) if not is_excluded(path.relative_to(root).as_posix(), exclude)]
     npz = {path: _owner_of_npz(root, path) for path in paths if _is_npz(path)}
-    dicom = [path for path in paths if path not in npz and is_dicom(path)]
-    owners = npz | find_owners(root, dicom)
-    _report_unused(paths, dicom, owners)
+    nifti = [path for path in paths if is_nifti(path)]
+    dicom = [path for path in paths if path not in npz and path not in nifti and is_dicom(path)]
+    cines = {path: _owner_of_nifti(root, path) for path in nifti if holds_frames(path)}
+    owners = npz | cines | find_owners(root, dicom)
+    _report_unused(paths, {"DICOM without an image": dicom, "NIfTI without frames": nifti}, owners)
     if not owners:
-        raise InputError(f"no .npz or DICOM files under {root}; {WHERE_DATA}")
+        raise InputError(f"no .npz, 4D NIfTI or DICOM files under {root}; {WHERE_DATA}")
     return _files_by_name([(path, owners[path]) for path in paths if path in owners])
 
 
@@ -66,11 +72,14 @@ def read_subject(
 
 def _read_slices(files: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
     from step.domains.mri.cine_dicom import read_dicom_slices
+    from step.domains.mri.cine_nifti import read_nifti_slices
     from step.domains.mri.cine_npz import read_npz_slices
 
     for path in filter(_is_npz, files):
         yield from ((path, magnitude) for magnitude in read_npz_slices(path))
-    yield from read_dicom_slices([path for path in files if not _is_npz(path)])
+    for path in filter(is_nifti, files):
+        yield from ((path, magnitude) for magnitude in read_nifti_slices(path))
+    yield from read_dicom_slices([path for path in files if not _is_npz(path) and not is_nifti(path)])
 
 
 def _check_slice(magnitude: np.ndarray, path: Path, n_frames: int) -> None:
@@ -88,16 +97,23 @@ def _owner_of_npz(root: Path, path: Path) -> Owner:
     return Owner(as_name(path.relative_to(root).with_suffix("").as_posix()), f"file {path}")
 
 
-def _report_unused(paths: Sequence[Path], dicom: Sequence[Path], owners: Mapping[Path, Owner]) -> None:
-    """Log how many files are not used; raise `InputError` for one that is DICOM by its name alone."""
-    without_image = [path for path in dicom if path not in owners]
-    others = sorted({*paths} - {*owners} - {*without_image})
+def _owner_of_nifti(root: Path, path: Path) -> Owner:
+    folder = path.parent
+    if folder == root:
+        return Owner(as_name(path.name.partition(".")[0]), f"file {path}")
+    return Owner(as_name(folder.relative_to(root).as_posix()), f"folder {folder}")
+
+
+def _report_unused(paths: Sequence[Path], kinds: Mapping[str, Sequence[Path]], owners: Mapping[Path, Owner]) -> None:
+    """Log how many files of each of `kinds` and others are unused; raise `InputError` for DICOM by its name alone."""
+    unused = {kind: [path for path in files if path not in owners] for kind, files in kinds.items()}
+    others = sorted({*paths} - {*owners} - {path for files in unused.values() for path in files})
     for path in others:
         # Names with a dot in front are left by systems that copy files, not by scanners.
         if path.suffix.lower() in DICOM_SUFFIXES and not path.name.startswith("."):
             state = "is no DICOM file" if path.stat().st_size else "is empty"
             raise InputError(f"{path} {state} despite its name; copy it again, or {REMEDY}")
-    for kind, files in {"neither .npz nor DICOM": others, "DICOM without an image": without_image}.items():
+    for kind, files in {"neither .npz nor NIfTI nor DICOM": others, **unused}.items():
         if files:
             logger.info("files that are %s, left out: %d, such as %s", kind, len(files), files[0])
 

@@ -1,16 +1,18 @@
-"""Magnitude cines in DICOM series, one image a file."""
+"""Magnitude cines in DICOM series, one image a file or many in enhanced ones."""
 
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from step.domains.mri.dicom_files import (
     REMEDY,
+    read_frame,
     read_header,
     read_number,
     read_numbers,
@@ -18,8 +20,12 @@ from step.domains.mri.dicom_files import (
     read_text,
     read_texts,
 )
+from step.domains.mri.dicom_frames import GROUPS, FrameGroups, frames_of, trigger_of
 from step.domains.mri.dicom_image_types import TYPE_TAGS, keep_magnitudes, read_component
 from step.errors import InputError
+
+if TYPE_CHECKING:
+    from pydicom import FileDataset
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +33,7 @@ TAGS = (
     *("SeriesInstanceUID", "SeriesNumber", "AcquisitionNumber", "InstanceNumber", "TriggerTime", "NumberOfFrames"),
     *("ImageOrientationPatient", "ImagePositionPatient", "SliceLocation"),
     *TYPE_TAGS,
+    *GROUPS,
 )
 # Far below the turn or the distance between two slices, far above what scanners round.
 SAME_DIRECTION = 1e-3
@@ -49,6 +56,8 @@ class Image:
     trigger_ms: float | None
     instance: float | None
     acquisition: float | None
+    frame: int | None = None  # of an enhanced file, from 0
+    rescale: tuple[float, float] = (1.0, 0.0)  # slope and intercept of that frame
 
     @property
     def order(self) -> tuple[float, Path]:
@@ -67,9 +76,9 @@ def read_dicom_slices(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]
     Raises `InputError` for files that cannot be decoded, frames of different sizes, values below zero, and
     slices or frames that cannot be told apart.
     """
-    magnitudes = keep_magnitudes(_read_image(path) for path in paths)
+    magnitudes = keep_magnitudes(image for path in paths for image in _read_images(path))
     for frames in _slices(magnitudes):
-        pixels = [read_pixels(frame.path) for frame in frames]
+        pixels = [_pixels_of(frame) for frame in frames]
         first = frames[0].path
         if len({image.shape for image in pixels}) > 1:
             raise InputError(f"frames of different sizes in the series of {first}; {REMEDY}")
@@ -79,11 +88,54 @@ def read_dicom_slices(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]
         yield first, cine
 
 
-def _read_image(path: Path) -> Image:
+def _read_images(path: Path) -> list[Image]:
+    """Return what the header of a file says of its image, or of each of its frames."""
     header = read_header(path, TAGS)
-    n_frames = read_number(header, "NumberOfFrames", path) or 1
-    if n_frames > 1:
-        raise InputError(f"{n_frames:.0f} frames in one DICOM file, one is expected: {path}; {REMEDY}")
+    n_frames = int(read_number(header, "NumberOfFrames", path) or 1)
+    whole = _read_image(header, path)
+    if n_frames == 1 and not header.get(GROUPS[1]):
+        return [whole]
+    return [_read_frame(frame, whole) for frame in frames_of(header, n_frames, path)]
+
+
+def _read_frame(frame: FrameGroups, whole: Image) -> Image:
+    """Return what the functional groups of a frame say of it, and its file where they say nothing."""
+    path = whole.path
+
+    def numbers(group: str, tag: str, count: int) -> tuple[float, ...] | None:
+        found = frame.group(group)
+        return None if found is None else read_numbers(found, tag, count, path)
+
+    def number(group: str, tag: str) -> float | None:
+        found = numbers(group, tag, 1)
+        return None if found is None else found[0]
+
+    kind = frame.group("MRImageFrameTypeSequence")
+    slope = number("PixelValueTransformationSequence", "RescaleSlope")
+    temporal = number("FrameContentSequence", "TemporalPositionIndex")
+    return replace(
+        whole,
+        image_type=whole.image_type if kind is None else read_texts(kind, "FrameType", path) or whole.image_type,
+        component=whole.component if kind is None else read_component(kind, path, "FrameType"),
+        orientation=numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6) or whole.orientation,
+        position=numbers("PlanePositionSequence", "ImagePositionPatient", 3) or whole.position,
+        trigger_ms=trigger_of(frame, path),
+        # Several files of a series each count their frames from 1.
+        instance=1e6 * (whole.instance or 0) + (frame.number if temporal is None else temporal),
+        acquisition=number("FrameContentSequence", "FrameAcquisitionNumber"),
+        frame=frame.number,
+        rescale=(
+            1.0 if slope is None else slope,
+            number("PixelValueTransformationSequence", "RescaleIntercept") or 0.0,
+        ),
+    )
+
+
+def _pixels_of(image: Image) -> np.ndarray:
+    return read_pixels(image.path) if image.frame is None else read_frame(image.path, image.frame, *image.rescale)
+
+
+def _read_image(header: "FileDataset", path: Path) -> Image:
     return Image(
         path=path,
         series=(int(read_number(header, "SeriesNumber", path) or 0), read_text(header, "SeriesInstanceUID", path)),

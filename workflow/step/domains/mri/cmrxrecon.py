@@ -1,4 +1,4 @@
-"""CMRxRecon 2023 files, MATLAB v7.3 k-space, as complex image sequences."""
+"""CMRxRecon files, MATLAB k-space, as complex image sequences."""
 
 from collections.abc import Iterator
 
@@ -20,8 +20,8 @@ from step.io.matlab_kspace import (
 from step.io.sequences import RawSequence
 from step.physics.fourier import ifft2c
 
-AXES = {"kspace_single_full": SINGLE_COIL, "kspace_full": MULTI_COIL}
-"""The variables that hold fully sampled k-space, and their axes."""
+AXES = {"kspace_single_full": (SINGLE_COIL,), "kspace_full": (MULTI_COIL,), "kspace": (MULTI_COIL, SINGLE_COIL)}
+"""The variables that hold fully sampled k-space, in 2025 the last one, and the axes that they may have."""
 
 REMEDY = "drop it with data.mri.exclude"
 
@@ -36,7 +36,8 @@ def read_raw_file(raw: RawFile, n_frames: int) -> Iterator[RawSequence]:
     """
     with open_matlab(raw.path) as file:
         dataset = find_variable(file, AXES, REMEDY)
-        check_kspace(dataset, AXES[variable_name(dataset)], raw.path, REMEDY)
+        axes = AXES[variable_name(dataset)]
+        check_kspace(dataset, next((one for one in axes if len(one) == dataset.ndim), axes[0]), raw.path, REMEDY)
         if dataset.shape[0] < n_frames:
             raise InputError(f"kspace has {dataset.shape[0]} frames, the study needs {n_frames}: {raw.path}; {REMEDY}")
         for number in range(dataset.shape[1]):

@@ -1,4 +1,4 @@
-"""Which files of a CMRxRecon 2023 download belong to which patient.
+"""Which files of a CMRxRecon download, 2023 to 2025, belong to which patient.
 
 Only names are looked at, no file is opened: the workflow asks for the patients each time it is planned.
 Downloads differ in case and folders (``ChallegeData``, ``cine``, a doubled ``SingleCoil/SingleCoil``), so
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from step.domains.mri.dicom_subjects import as_name
 from step.errors import InputError
 from step.io.raw_files import is_excluded, walk_files
 
@@ -75,7 +76,9 @@ def _recognise(root: Path, path: Path) -> RawFile | None:
         return None
     set_name = next((SETS[part] for part in reversed(folders) if part in SETS), "")
     coils = next((part for part in reversed(folders) if part in ("singlecoil", "multicoil")), "")
-    subject = subject_name(set_name, int(patient[1]))
+    # The challenge of 2025 counts patients anew in the folder of each centre and scanner.
+    within = path.absolute().parent.parts[len(folders) - folders[::-1].index("fullsample") : -1]
+    subject = "-".join(filter(None, (set_name, *map(as_name, within), subject_name("", int(patient[1])))))
     return RawFile(path, path.relative_to(root).as_posix(), subject, name[1].lower(), coils)
 
 

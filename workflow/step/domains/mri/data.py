@@ -36,9 +36,10 @@ class MriData(VideoFormat):
 
     module: Literal["mri"] = Field(description="the package `step.domains.mri`")
     channels: Literal[2] = Field(description="C, channels of a frame: real and imaginary part")
-    source: Literal["cmrxrecon", "cine_archive", "simulation"] = Field(
-        description="what lies under `root`: a CMRxRecon 2023 tree, an archive of magnitude cines (.npz or "
-        "DICOM), or a CMRxRecon tree that the workflow itself simulates"
+    source: Literal["cmrxrecon", "kspace_archive", "cine_archive", "simulation"] = Field(
+        description="what lies under `root`: a CMRxRecon tree (2023 to 2025), fully sampled k-space in other files "
+        "(ISMRMRD, MATLAB, BART, numpy), an archive of magnitude cines (.npz, "
+        "4D NIfTI or DICOM), or a CMRxRecon tree that the workflow itself simulates"
     )
     exclude: tuple[str, ...] = Field(description="glob patterns of files under `root` to leave out")
     views: tuple[Literal["sax", "lax"], ...] = Field(

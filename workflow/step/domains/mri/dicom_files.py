@@ -14,7 +14,8 @@ import numpy as np
 from step.errors import InputError
 
 if TYPE_CHECKING:
-    from pydicom import Dataset, FileDataset
+    from pydicom import DataElement, Dataset, FileDataset
+    from pydicom.dataelem import RawDataElement
 
 Tag = str | int  # keyword, or group and element of a private element
 Value = TypeVar("Value")
@@ -22,6 +23,8 @@ Value = TypeVar("Value")
 REMEDY = "drop it with data.mri.exclude"
 PREAMBLE_BYTES = 128
 SHOWN_CHARACTERS = 64
+BINARY = ("FD", "FL", "US", "UL", "SS", "SL", "UV", "SV")
+"""Value representations of numbers that are not text."""
 # The first element of a file without preamble: of its meta information (group 0002), or of a bare data set (0008).
 FIRST_ELEMENT = re.compile(
     rb"\x02\x00[\x00\x01\x02\x10]\x00(UL|OB|UI)"
@@ -90,6 +93,24 @@ def read_pixels(path: Path) -> np.ndarray:
     return pixels.astype(np.float32) * (1.0 if slope is None else slope) + (intercept or 0.0)
 
 
+def read_frame(path: Path, number: int, slope: float, intercept: float) -> np.ndarray:
+    """Return the frame `number` (y, x) of a multi-frame DICOM file, float32, rescaled; the others are not decoded.
+
+    Raises `InputError` as `read_pixels`.
+    """
+    from pydicom.pixels import pixel_array
+
+    _check_grey(read_header(path, ("PhotometricInterpretation",)), path)
+    undecodable: tuple[type[Exception], ...] = (*_pydicom_errors(), RuntimeError)
+    try:
+        pixels = pixel_array(path, index=number)
+    except undecodable as error:
+        raise InputError(f"cannot decode frame {number} of {path}: {_one_line(error)}; {REMEDY}") from None
+    if pixels.ndim != 2:
+        raise InputError(f"pixels have shape {pixels.shape}, one grey image is expected: {path}; {REMEDY}")
+    return pixels.astype(np.float32) * slope + intercept
+
+
 def _read(path: Path, tags: Sequence[Tag] | None = None) -> "FileDataset":
     """Return the whole file, or of its header the elements `tags`."""
     from pydicom import dcmread
@@ -112,7 +133,7 @@ def _convert(
     pydicom interprets an element when it is asked for, not when the file is read, so this is where it fails.
     """
     stored = header.get_item(tag)
-    if stored is None or stored.value is None or not _as_text(stored.value).strip():
+    if stored is None or stored.value is None or _is_blank(stored):
         return None
     try:
         with warnings.catch_warnings():
@@ -124,6 +145,16 @@ def _convert(
     except _pydicom_errors():
         name = tag if isinstance(tag, str) else f"element ({tag >> 16:04x},{tag & 0xFFFF:04x})"
         raise InputError(f"{name} is {_as_shown(stored.value)}, not {needed}: {path}; {REMEDY}") from None
+
+
+def _is_blank(stored: "DataElement | RawDataElement") -> bool:
+    """Return whether an element has no value; a binary zero is one, although its bytes are those of blanks."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
+    kind = stored.VR or (dictionary_VR(stored.tag) if dictionary_has_tag(stored.tag) else "UN")
+    if kind in BINARY and isinstance(stored.value, bytes):
+        return not stored.value
+    return not _as_text(stored.value).strip()
 
 
 def _check_grey(image: "FileDataset", path: Path) -> None:

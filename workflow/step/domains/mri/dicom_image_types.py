@@ -10,7 +10,7 @@ from step.domains.mri.dicom_files import REMEDY, read_number, read_text, read_te
 from step.errors import InputError
 
 if TYPE_CHECKING:
-    from pydicom import FileDataset
+    from pydicom import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -56,19 +56,19 @@ class TypedImage(Protocol):
 Image = TypeVar("Image", bound=TypedImage)
 
 
-def read_component(header: "FileDataset", path: Path) -> str:
+def read_component(header: "Dataset", path: Path, kind: str = "ImageType") -> str:
     """Return what an image shows of its complex values: ``magnitude``, ``phase``, ``velocity``, ``real``, ...
 
-    ComplexImageComponent says it, or GE's private element, or the third and fourth value of ImageType; an image
-    that says nothing is a magnitude.
+    ComplexImageComponent says it, or GE's private element, or the third and fourth value of the element `kind`; an
+    image that says nothing is a magnitude.
     """
-    if component := read_text(header, "ComplexImageComponent", path):
+    if (component := read_text(header, "ComplexImageComponent", path)) and component != "MIXED":
         return component.lower()
     if read_text(header, GE_CREATOR, path) == "GEMS_PARM_01":
         number = read_number(header, GE_COMPONENT, path)
         if number is not None and number in range(1, len(GE_COMPONENTS)):
             return GE_COMPONENTS[int(number)]
-    values = read_texts(header, "ImageType", path)[2:4]
+    values = read_texts(header, kind, path)[2:4]
     words = [word for value in values for word in value.upper().replace("_", " ").split()]
     return next((COMPONENT_WORDS[word] for word in words if word in COMPONENT_WORDS), "magnitude")
 

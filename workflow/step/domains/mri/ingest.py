@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from step.config.sections import Count, Section
-from step.domains.mri import cine_archive, cmrxrecon_tree
+from step.domains.mri import cine_archive, cmrxrecon_tree, kspace_archive
 from step.domains.mri.data import MriData
 from step.domains.mri.synthetic_phase import SeededPhase
 from step.errors import InputError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class IngestionSettings(Section):
     """What ingestion uses; `step.domains.mri.data.MriData` explains the values."""
 
-    layout: Literal["cmrxrecon", "cine_archive"]
+    layout: Literal["cmrxrecon", "cine_archive", "kspace_archive"]
     exclude: tuple[str, ...]
     views: tuple[Literal["sax", "lax"], ...]
     frames: Count
@@ -26,15 +26,18 @@ class IngestionSettings(Section):
 
 Settings = IngestionSettings
 
+ARCHIVES = {"cine_archive": cine_archive, "kspace_archive": kspace_archive}
+"""Sources whose files may be called anything, by their module."""
+
 
 def settings_of(data: MriData, seed: int) -> IngestionSettings:
     """Return what the ingestion of `data` uses, in a study of `seed`."""
     archive = data.source == "cine_archive"
     return IngestionSettings(
         # Simulated files are read as real ones are.
-        layout="cine_archive" if archive else "cmrxrecon",
+        layout="cmrxrecon" if data.source == "simulation" else data.source,
         exclude=data.exclude,
-        views=() if archive else data.views,
+        views=() if data.source in ARCHIVES else data.views,
         frames=data.frames,
         phase=SeededPhase(seed=seed, **data.synthetic_phase.model_dump()) if archive else None,
     )
@@ -55,8 +58,8 @@ def find_files(mri: MriData) -> dict[str, list[Path]]:
     """
     if mri.source == "simulation":
         return {subject: [] for subject in mri.simulated_subjects}
-    if mri.source == "cine_archive":
-        return cine_archive.find_archive(mri.root, mri.exclude)
+    if mri.source in ARCHIVES:
+        return ARCHIVES[mri.source].find_archive(mri.root, mri.exclude)
     files: dict[str, list[Path]] = {}
     for raw in cmrxrecon_tree.find_raw_files(mri.root, mri.exclude, mri.views):
         files.setdefault(raw.subject, []).append(raw.path)
@@ -75,6 +78,12 @@ def read_subjects(settings: IngestionSettings, root: Path, subjects: Iterable[st
         for subject in subjects:
             files = _files_of(subject, archive.get(subject, ()), root)
             yield from cine_archive.read_subject(root, subject, files, settings.frames, settings.phase)
+        return
+    if settings.layout == "kspace_archive":
+        archive = kspace_archive.find_archive(root, settings.exclude)
+        for subject in subjects:
+            files = _files_of(subject, archive.get(subject, ()), root)
+            yield from kspace_archive.read_subject(root, subject, files, settings.frames)
         return
     from step.domains.mri.cmrxrecon import read_raw_file
 

@@ -5,10 +5,12 @@ import torch
 
 from step.domains.mri.phantom.canvas import Grid
 from step.physics.fourier import fft2c
+from step.physics.receivers import sample_coil_ring
 
 N_COILS = 10
 COIL_DISTANCE_MM = 170
 COIL_REACH_MM = 130
+COIL_SLOPE_RAD = 0.5
 
 
 def sample_object_phase(grid: Grid, generator: np.random.Generator) -> np.ndarray:
@@ -29,13 +31,7 @@ def surface_shading(grid: Grid, reach_mm: float) -> np.ndarray:
 
 def sample_coil_maps(grid: Grid, generator: np.random.Generator) -> np.ndarray:
     """Return the sensitivities (coil, y, x) of coils around the chest; their root sum of squares is 1."""
-    around = 2 * np.pi * (np.arange(N_COILS) + generator.uniform()) / N_COILS
-    around = around[:, None, None]
-    y, x = grid.y - COIL_DISTANCE_MM * np.sin(around), grid.x - COIL_DISTANCE_MM * np.cos(around)
-    magnitude = np.exp(-(y**2 + x**2) / (2 * COIL_REACH_MM**2))
-    slopes = generator.normal(0, 0.5, (2, N_COILS, 1, 1)) / 100
-    phase = around + slopes[0] * grid.y + slopes[1] * grid.x
-    return magnitude * np.exp(1j * phase) / np.sqrt((magnitude**2).sum(0))
+    return sample_coil_ring(grid.y, grid.x, N_COILS, COIL_DISTANCE_MM, COIL_REACH_MM, COIL_SLOPE_RAD, generator)
 
 
 def to_kspace(image: np.ndarray, noise: float, generator: np.random.Generator) -> np.ndarray:
