@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
-from step.config.tasks import Annealing, Mcmc, Ode, Sampler
+from step.config.tasks import Mcmc, Ode, Sampler
 from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
 from step.diffusion.denoiser import score
 from step.diffusion.ode import solve_probability_flow
-from step.diffusion.schedule import rho_grid
 from step.progress import Progress
+from step.sampling.levels import annealing_levels, uses_pixel_space
 from step.sampling.mcmc import Gradient, sample_adapted_hamiltonian, sample_damped_hamiltonian
-from step.sampling.pixel_space import sample_in_pixel_space, uses_pixel_space
+from step.sampling.pixel_space import sample_in_pixel_space
 from step.sampling.posterior import Evaluation, LatentLikelihood
 
 Trace = dict[str, list[torch.Tensor]]
@@ -144,11 +144,6 @@ class PosteriorGivenNoisy:
     def pull(self, latent: torch.Tensor) -> torch.Tensor:
         """Return ``(c - z) / v``."""
         return (self._centre - latent) / self._variance
-
-
-def annealing_levels(annealing: Annealing) -> list[float]:
-    """Return the K noise levels sigma_0 > ... > sigma_{K-1}: the grid without its end, as the authors have it."""
-    return rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels, annealing.rho)[:-1]
 
 
 def step_size_at(k: int, sigma: float, sampler: Sampler) -> float:
