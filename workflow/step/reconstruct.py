@@ -19,11 +19,13 @@ from step.io.optical_flows import read_optical_flow_attributes, read_optical_flo
 from step.io.reconstructions import read_measurement
 from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 from step.sampling.batches import FixedBatches, arrange_batches
+from step.sampling.daps import Daps
 from step.sampling.evaluations import CountedPrior
 from step.sampling.noise.sources import build_noise_source
 from step.sampling.optical_flow import OpticalFlow
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
+from step.sampling.state import SamplingState
 from step.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -66,8 +68,11 @@ class Reconstructor:
         seed_of: Callable[[str, int], int],
         describe: str,
         place: int = 0,
+        state: SamplingState | None = None,
     ) -> Sampled:
         """Return the samples called `numbers` of each video of `measurements`, sampled together (Algorithm 1).
+
+        Where a `state` was left they go on from it, with the same numbers; a sampler that cannot begins anew.
 
         A measurement is a batch of one, and has a noise source under the name of its video. A sample depends on
         ``seed_of(video, number)`` and on nothing that is sampled with it; in its last bits it depends on the place of
@@ -89,12 +94,22 @@ class Reconstructor:
         sources = [noise_sources[video] for video, _ in placed]
         log.info("%s: %d videos x %d samples on %s", describe, len(videos), len(numbers), self.device)
         started = time.monotonic()
-        found = self.sampler.sample(counted, likelihood, sources, generators, self.device, f"sampling {describe}")
-        evaluations = (counted.decoder_evaluations / len(placed), counted.denoiser_evaluations / len(placed))
+
+        def tally() -> dict[str, float]:
+            used = {"decoder": counted.decoder_evaluations, "denoiser": float(counted.denoiser_evaluations)}
+            return used | {"seconds": time.monotonic() - started}
+
+        arguments = (counted, likelihood, sources, generators, self.device, f"sampling {describe}")
+        if state is not None and isinstance(self.sampler, Daps):
+            state.tally = tally
+            found = self.sampler.sample_on(*arguments, state)
+        else:
+            found = self.sampler.sample(*arguments)
         with torch.no_grad():
             latents = found.latents[batches.rows]
             decoded = video_by_video(lambda part: self.prior.decode(part).cpu(), latents, frames_per_chunk)
-        seconds = time.monotonic() - started
+        used = state.used() if state and state.tally is tally else tally()
+        evaluations, seconds = (used["decoder"] / len(placed), used["denoiser"] / len(placed)), used["seconds"]
         log.info("%.1f s, %.1f s per sample", seconds, seconds / len(pairs))
         rows = {video: slice(n * len(numbers), (n + 1) * len(numbers)) for n, video in enumerate(videos)}
         trace = {name: levels[batches.rows].cpu().numpy() for name, levels in found.trace.items()}
@@ -152,7 +167,12 @@ def read_problem(
 
 
 def sample_problem(
-    problem: Problem, settings: SampleSettings, videos: Sequence[str], numbers: Sequence[int], place: int = 0
+    problem: Problem,
+    settings: SampleSettings,
+    videos: Sequence[str],
+    numbers: Sequence[int],
+    place: int = 0,
+    state: SamplingState | None = None,
 ) -> Sampled:
     """Return the samples called `numbers` of each of `videos`, as the study has them: `Reconstructor.sample`.
 
@@ -171,6 +191,7 @@ def sample_problem(
         lambda video, number: derive_seed(settings.seed, settings.task, video, f"sample{number}"),
         settings.task,
         place,
+        state,
     )
 
 
