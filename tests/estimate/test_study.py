@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from step.__main__ import main
+from step.config.files import sample_numbers
+from step.config.plan import sampling_shards
 from step.config.study import BASE_CONFIG, load_config
 from step.errors import InputError
 from step.estimate import planning
@@ -126,12 +128,37 @@ def test_a_dry_run_says_in_one_line_what_its_jobs_take(dag, tmp_path, capsys):
 def test_stages_are_summed_and_what_is_not_known_is_said(dag):
     config = load_config(BASE_CONFIG)
     jobs = [*planned_jobs(dag), Job("tune", "tune", {"task": "mri8"}, (), True)]
+    jobs.append(Job("summarise", "nothing like it", {"task": "mri8"}, (), False))
     estimate = estimate_study(config, jobs, Machine("h200", read_unit_costs()), slots=2)
-    assert estimate.hours(True) == pytest.approx(152 / 3600, rel=0.1)  # one sample, of the image prior
+    searched = config.tuning.trials * 3
+    assert estimate.hours(True) == pytest.approx((1 + searched) * 152 / 3600, rel=0.01)  # of the image prior, and video
     text = "\n".join(as_lines(estimate))
     assert "1 not measured there, left out" in text
+    assert "1 by far smaller or other jobs" in text
     assert "NVIDIA H200" in text
     assert "1 jobs of stages that were not measured there left out" in in_one_line(estimate)
+
+
+def test_the_paper_s_sampling_takes_at_most_sixty_hours_of_a_gpu(work):
+    config, files = work.config, work.files
+    jobs = [
+        sampling(rule, task=task, method=method, shard=shard)
+        for rule, tasks, methods in (
+            ("sample", config.targets.all, config.methods),
+            ("sample_calibration", config.calibration.tasks, config.calibration.methods),
+        )
+        for task in tasks
+        for method in methods
+        for shard in sampling_shards(config, task)
+    ]
+    for name in config.targets.ablations:
+        points = range(len(config.ablations[name].values) - 1)  # the last is the study's own
+        shards = files.shards_of_ablation(name)
+        jobs += [sampling("sample_ablation", ablation=name, point=str(p), shard=s) for p in points for s in shards]
+    jobs += [sampling("sample_posterior", posterior="ring", shard=s) for s in sample_numbers(config.posteriors["ring"])]
+    assert len(jobs) == 540 + 80 + 60 + 10  # as snakemake plans
+    estimate = estimate_study(config, jobs, Machine("h200", read_unit_costs()), slots=8)
+    assert 50 < estimate.hours(True) <= 60
 
 
 def test_missing_raw_data_are_counted_as_simulated(tmp_path):

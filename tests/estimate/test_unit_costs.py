@@ -13,6 +13,7 @@ from step.estimate.unit_costs import (
     BEYOND,
     ESTIMATED,
     MEASURED,
+    Estimate,
     Machine,
     UnitCost,
     as_rows,
@@ -61,6 +62,15 @@ def test_of_one_amount_networks_are_in_proportion_and_all_else_is_marked():
     assert machine.estimate("modes", Work("mri", 1.5, MEGAPIXEL)).basis == MEASURED
 
 
+def test_networks_far_larger_than_the_measured_ones_and_others_are_as_fast_as_samples():
+    table = [cost("sample", 100, 20, unit=GFLOP), cost("generate", 0.1, 9, unit=GFLOP)]
+    machine = Machine("cpu", table)
+    assert machine.estimate("generate", Work("mri", 50, GFLOP)) == Estimate(9 + 10, BEYOND, "cpu 100")
+    assert machine.estimate("tune", Work("mri", 50, GFLOP)) == Estimate(10, BEYOND, "cpu 100")
+    assert machine.estimate("train", Work("mri video", 50, GFLOP)) == Estimate(10, BEYOND, "cpu 100")
+    assert Machine("cpu", table[1:]).estimate("tune", Work("mri", 50, GFLOP)).seconds is None
+
+
 def test_what_was_not_measured_is_not_known_and_other_domains_stand_in():
     machine = Machine("cpu", [cost("evaluate", 1, 5)])
     assert seconds(machine, "summarise", 1) is None
@@ -76,7 +86,7 @@ def test_a_gpu_s_machine_has_networks_of_its_own_and_the_processor_s_other_stage
     machine = Machine("h200", table)
     assert seconds(machine, "sample", 10, unit=GFLOP) == 1
     assert seconds(machine, "evaluate", 1) == 5
-    assert seconds(machine, "train", 10, unit=GFLOP) is None
+    assert seconds(machine, "optical_flow", 1) is None
     with pytest.raises(InputError, match="no unit costs of a machine 'abacus'; there are cpu, h200"):
         Machine("abacus", table)
 

@@ -21,7 +21,7 @@ class StageEstimate:
     jobs: int
     seconds: float  # of all together, those that are not known left out
     unknown: int  # jobs of a stage that was not measured on such a machine
-    beyond: int  # jobs far larger than the measured ones, which are counted as if they took as long
+    beyond: int  # jobs that were not measured, but far smaller ones or others
     sources: tuple[str, ...]  # what it is taken from; those that are no measurement say so
 
     @property
@@ -110,7 +110,7 @@ def in_one_line(estimate: StudyEstimate) -> str:
     ]
     parts += [f"{unknown:,} jobs of stages that were not measured there left out"] if unknown else []
     beyond = sum(stage.beyond for stage in estimate.stages)
-    parts += [f"{beyond:,} counted by far smaller ones"] if beyond else []
+    parts += [f"{beyond:,} counted by far smaller or other jobs"] if beyond else []
     return ", ".join(parts) + "; `step describe --costs` has the stages"
 
 
@@ -120,7 +120,7 @@ def as_lines(estimate: StudyEstimate) -> list[str]:
     lines = [f"{'stage':<{width}}  {'jobs':>6}  {'hours':>8}"]
     for stage in estimate.stages:
         remarks = [f"{stage.unknown:,} not measured there, left out"] if stage.unknown else []
-        remarks += [f"{stage.beyond:,} counted as a far smaller one: at least"] if stage.beyond else []
+        remarks += [f"{stage.beyond:,} by far smaller or other jobs"] if stage.beyond else []
         line = f"{stage.stage:<{width}}  {stage.jobs:>6,}  {stage.seconds / 3600:>8.3g}  {'; '.join(remarks)}"
         lines.append(line.rstrip())
     lines.append(f"{'together':<{width}}  {estimate.jobs:>6,}")

@@ -21,8 +21,11 @@ PROCESSOR = "cpu"
 ALIKE = 2.0
 """Amounts of work that differ by a smaller factor have no slope of their own: noise would decide it."""
 
+FAR = 100.0
+"""Networks that were measured with so many times fewer operations spent their time on something else: their start."""
+
 MEASURED, ESTIMATED, BEYOND = "measured", "estimated", "beyond"
-"""What an estimate rests on: a measurement, an estimate of another kind, or the measurement of a far smaller job."""
+"""What an estimate rests on: a measurement, an estimate of another kind, or jobs that were far smaller, or others."""
 
 
 @dataclass(frozen=True)
@@ -118,20 +121,32 @@ class Machine:
         """Return what a job of `stage` with so much `work` takes.
 
         A straight line through the two measured amounts of work nearest to it, never falling. Where there is one amount
-        alone, operations of networks are in proportion to it; a job of videos is taken to last as long as the measured
-        one, which is said to be `BEYOND` what was measured where it has more to do.
+        alone, operations of networks are in proportion to it; those of far more, or of a stage that was not measured,
+        are as fast as samples. Another job of videos is taken to last as long as the measured one. Both are said to be
+        `BEYOND` what was measured.
         """
         if not stage:
             return Estimate(0.0)
         rows = self._costs.get((stage, work.of)) or self._costs.get((stage, "*"))
         if not rows:
-            return Estimate(None)
+            return self._as_fast_as_samples(work) if stage in OF_NETWORKS else Estimate(None)
         points = _merged([(row.work, row.seconds) for row in rows])
         if len(points) == 1 and work.unit != GFLOP:
             basis = MEASURED if work.amount <= ALIKE * points[0][0] else BEYOND
             return Estimate(points[0][1], basis, rows[0].source)
+        if len(points) == 1 and work.amount > FAR * points[0][0]:
+            found = self._as_fast_as_samples(work)
+            return replace(found, seconds=points[0][1] + (found.seconds or 0.0))
         nearest = min(rows, key=lambda row: abs(row.work - work.amount))
         return Estimate(_along_line(points, work), nearest.basis, nearest.source)
+
+    def _as_fast_as_samples(self, work: Work) -> Estimate:
+        """Return what so many operations take in samples of the same domain; no seconds where none was measured."""
+        rows = self._costs.get(("sample", work.of.split(" ")[0])) or self._costs.get(("sample", "*"))
+        if not rows:
+            return Estimate(None)
+        largest = max(rows, key=lambda row: row.work)
+        return Estimate(work.amount * largest.seconds / largest.work, BEYOND, largest.source)
 
 
 def _merged(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
