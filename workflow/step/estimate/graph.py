@@ -51,7 +51,7 @@ def planned_jobs(dag: Any, all_of_them: bool = False) -> list[Job]:
     """
     chosen = set(dag.jobs if all_of_them else dag.needrun_jobs(exclude_finished=False))
     ordered: list[Any] = []
-    waiting, seen = [(job, False) for job in sorted(chosen, key=str)], set()
+    waiting, seen = [(job, False) for job in dag.jobs if job in chosen], set()
     while waiting:  # depth first, without recursion: chains of jobs are long
         job, is_ready = waiting.pop()
         if is_ready:
