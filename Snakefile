@@ -31,6 +31,7 @@ include: "workflow/rules/observations.smk"
 include: "workflow/rules/quantities.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/estimate.smk"
 
 
 # The first target, and so the default one; in a workflow that imports this one its own first target is.

@@ -53,6 +53,8 @@ RUN_BY = {
     "mkdocs build --strict": CHECKS,
     "export PYTHONPATH=workflow": DESCRIBES,
     "PYTHONPATH=workflow python -m step describe": DESCRIBES,
+    "PYTHONPATH=workflow python -m step describe --costs --config config/demo.yaml --target tour": PARSES,
+    "PYTHONPATH=workflow python -m step describe --costs --machine h200 --slots 20 --gpus 8": PARSES,
     "python -m step --help": PARSES,
     "python -m step sample --help": PARSES,
     "python -m step sample --config config/demo.yaml --task mri8 --method step_joint"
@@ -75,6 +77,7 @@ RUN_BY = {
     "snakemake --profile demo --configfile config/demo.yaml config/ocmr.yaml": PLANS,
     "snakemake --profile demo --configfile config/demo.yaml config/cine_archive.yaml config/train_cine.yaml": PLANS,
     "snakemake --profile demo --configfile config/demo.yaml results/demo/blackhole/tuning/tuned.yaml -- all": PLANS,
+    "snakemake -n tour --profile demo": PLANS,
     "snakemake -n --configfile mine.yaml --cores 8 results/mri8/metrics.csv": PLANS,
     "snakemake --cores 1 weights": WEIGHTS,
     "snakemake --cores 1 --forcerun fetch_weights -- weights": WEIGHTS,

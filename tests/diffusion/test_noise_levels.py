@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 from step.diffusion.denoiser import denoise_from_noise_prediction, score
+from step.diffusion.grids import rho_grid
 from step.diffusion.ode import solve_probability_flow
-from step.diffusion.schedule import LinearBetaSchedule, rho_grid
+from step.diffusion.schedule import LinearBetaSchedule
 
 SCHEDULE = LinearBetaSchedule(1000, 1e-4, 0.02)
 

@@ -14,8 +14,9 @@ from gaussians import (
 from step.config.study import load_config
 from step.config.tasks import Annealing, Likelihood, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.diffusion.denoiser import score
-from step.sampling.daps import PosteriorGivenNoisy, annealing_levels, sample_posterior, step_size_at
+from step.sampling.daps import PosteriorGivenNoisy, sample_posterior, step_size_at
 from step.sampling.evaluations import CountedPrior
+from step.sampling.levels import annealing_levels
 from step.sampling.mcmc import sample_damped_hamiltonian
 from step.sampling.noise.independent import IndependentNoise
 from step.sampling.posterior import LatentLikelihood

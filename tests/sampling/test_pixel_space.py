@@ -15,8 +15,9 @@ from step.config.tasks import PixelSpace
 from step.contracts import LeastSquaresModel
 from step.errors import InputError
 from step.sampling.daps import sample_posterior
+from step.sampling.levels import uses_pixel_space
 from step.sampling.noise.independent import IndependentNoise
-from step.sampling.pixel_space import conjugate_gradients, sample_in_pixel_space, uses_pixel_space
+from step.sampling.pixel_space import conjugate_gradients, sample_in_pixel_space
 from step.sampling.posterior import LatentLikelihood
 from test_daps import CPU, generators, one_measurement, sampler
 

@@ -5,9 +5,10 @@ import time
 import pytest
 import torch
 from accelerate import Accelerator
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from step.config.priors import Optimisation
 from step.errors import InputError, Interrupted
+from step.training import loop
 from step.training.loop import Objective, train
 from step.training.state import read_kept, remove_older_states
 
@@ -159,6 +160,47 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_no_state_of_it(tmp_pa
     with pytest.raises(FloatingPointError, match="the loss is nan at step 4 of 12"):
         fit(state_file, objective(nan_at=3))
     assert not state_file.exists()
+
+
+@pytest.fixture
+def reads(monkeypatch) -> list[int]:
+    """How many losses each reading brought: every fifth step, as where a device has to finish its work for one."""
+    found, reduce = [], Accelerator.reduce
+    monkeypatch.setattr(loop, "READ_EVERY", {"cpu": 5})
+
+    def counted(self, tensor, *arguments):
+        found.append(len(tensor) - 1)  # whether a stop was asked for is there too
+        return reduce(self, tensor, *arguments)
+
+    monkeypatch.setattr(Accelerator, "reduce", counted)
+    return found
+
+
+def test_losses_that_are_read_every_few_steps_are_those_of_every_step(tmp_path, reads, monkeypatch):
+    seldom, losses = fit(tmp_path / "seldom.safetensors", objective(), steps=600)
+    assert len(reads) == 120 + 50 - 10  # every fifth step, and every twelfth; every sixtieth is both
+    assert sum(reads) == 600
+    monkeypatch.setattr(loop, "READ_EVERY", {"cpu": 1})
+    always, losses_of_every_step = fit(tmp_path / "always.safetensors", objective(), steps=600)
+    assert torch.equal(seldom.weight, always.weight)
+    assert losses == losses_of_every_step
+
+
+def test_a_loss_that_is_read_later_is_named_by_its_step_and_no_state_is_kept_of_it(tmp_path, reads):
+    state_file = tmp_path / "state.safetensors"
+    with pytest.raises(FloatingPointError, match="the loss is nan at step 302 of 600"):
+        fit(state_file, objective(nan_at=301), optimisation(checkpoint_minutes=1e-9), steps=600)
+    assert load_file(state_file)["network.weight"].isfinite().all()
+
+
+def test_a_stop_between_two_readings_is_heeded_at_once_and_resumes_the_same(tmp_path, reads):
+    whole, losses = fit(tmp_path / "whole.safetensors", objective(), steps=600)
+    stopped = tmp_path / "stopped.safetensors"
+    with pytest.raises(Interrupted, match=r"stopped at step 30[23] of 600"):  # a batch is made a step ahead
+        fit(stopped, objective(stop_at=302), steps=600)
+    resumed, losses_of_resumed = fit(stopped, objective(), steps=600)
+    assert torch.equal(resumed.weight, whole.weight)
+    assert losses_of_resumed == losses
 
 
 def test_the_fit_learns_and_the_average_is_what_comes_back(tmp_path):

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 from step.cli.train import select
 from step.config.data import Augmentation
 from step.config.priors import Autoencoder
@@ -121,6 +122,29 @@ def test_flips_mirror_all_frames_of_a_video_alike():
     assert transforms[:, 0, 0].mean().abs() < 0.2
     assert transforms[:, 1, 1].mean().abs() < 0.2
     assert (transforms[:, :, :2].abs().sum(dim=(1, 2)) == 2).all()
+
+
+def test_flips_and_zooms_have_the_distribution_that_the_configuration_describes():
+    settings = Augmentation(flips=True, zoom=(0.8, 1.25), probability=0.3)
+    transforms = sample_transforms(20_000, settings, torch.Generator().manual_seed(1))
+    scale_x, scale_y = transforms[:, 0, 0], transforms[:, 1, 1]
+    quarters = [((scale_x.sign() == x) & (scale_y.sign() == y)).float().mean() for x in (-1, 1) for y in (-1, 1)]
+    assert torch.stack(quarters).numpy() == pytest.approx([0.25] * 4, abs=0.015)
+    assert torch.equal(scale_x.abs(), scale_y.abs())
+    zoomed = scale_x.abs() != 1
+    assert zoomed.float().mean() == pytest.approx(0.3, abs=0.015)
+    # Uniform in its logarithm, whatever the flips.
+    level = -(scale_x.abs()[zoomed].log()) / math.log(1.25)
+    assert kstest(level.numpy(), "uniform", args=(-1, 2)).pvalue > 0.01
+    assert torch.corrcoef(torch.stack([level, scale_x[zoomed].sign()]))[0, 1].abs() < 0.05
+
+
+def test_an_example_of_a_batch_is_transformed_as_it_is_alone():
+    videos = torch.randn(6, 3, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    transforms = sample_transforms(6, Augmentation(flips=True, zoom=(0.8, 1.25), probability=0.5), torch.Generator())
+    together = transform(videos, transforms, -1.0)
+    alone = [transform(videos[n : n + 1], transforms[n : n + 1], -1.0) for n in range(6)]
+    assert torch.equal(together, torch.cat(alone))
 
 
 def test_zoom_is_within_its_bounds_and_none_changes_nothing():

@@ -46,14 +46,14 @@ PICTURES |= {"plot_methods": 1, "plot_deltas": 1, "plot_priors": 1, "plot_autoen
 BLACK_HOLE_PICTURES = PICTURES | OF_MEASUREMENT
 DOMAIN_PICTURES = {"plot_losses": 4, "generate": 3, "plot_generated": 1}
 TABLES = {"table_methods": 2, "table_costs": 1, "table_training": 1}
-# A hundred samples of one black hole, ten a job; 19 of each test video by two methods, of which one is there already.
+# A hundred samples of one black hole, ten a job; two of each test video by two methods, of which one is there already.
 PICTURES_OF_POSTERIOR = {"plot_modes": 1, "plot_samples": 1, "plot_uncertainty": 1, "plot_quantities": 1}
 POSTERIOR = {"sample_posterior": 10, "summarise": 1, "modes": 1, "table_modes": 1, "quantities": 1}
 POSTERIOR |= PICTURES_OF_POSTERIOR
 CALIBRATION = {"sample_calibration": 2 * 20, "calibrate": 2, "plot_calibration": 1}
 CALIBRATION |= {"quantities_of_method": 2, "plot_quantities_of_methods": 1}
-# The prior after six numbers of epochs and after the last, which is the study's own and is sampled already.
-EPOCHS = {"sample_ablation": 6 * 20, "evaluate_ablation": 7, "tabulate_ablation": 1, "plot_ablation": 1}
+# Ten videos by the prior after six numbers of epochs; that after the last is the study's own and has sampled already.
+EPOCHS = {"sample_ablation": 6 * 10, "evaluate_ablation": 7, "tabulate_ablation": 1, "plot_ablation": 1}
 REPORT = {"run_summary": 1, "front_page": 1, "report_study": 1}
 TOUR_REPORT = {"run_summary": 1, "front_page": 1, "report_tour": 1}
 # The tour shows four methods, none of which has an optical flow.

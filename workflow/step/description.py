@@ -3,12 +3,12 @@
 Of data it reads the index alone, if the split has written it.
 """
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from step.config.plan import held_out_videos, sampling_shards
 from step.config.study import Config
+from step.sampling.levels import evaluations_per_sample
 
 if TYPE_CHECKING:
     from step.io.videos import VideoRecord
@@ -85,17 +85,8 @@ def _count_images(records: Sequence["VideoRecord"], frames: int) -> int:
 
 
 def _describe_task(config: Config, task: str) -> dict:
-    from step.sampling.daps import annealing_levels
-    from step.sampling.pixel_space import DECODED_IN_PIXEL_SPACE, uses_pixel_space
-
     settings = config.tasks[task]
-    sampler = settings.sampler
-    in_pixel_space = sum(uses_pixel_space(sigma, sampler.pixel_space) for sigma in annealing_levels(sampler.annealing))
-    chains = sampler.annealing.levels - in_pixel_space
-    gradients = sampler.mcmc.steps + (sampler.mcmc.algorithm == "adapted")  # which takes one where it starts, too
-    every = sampler.mcmc.prior_score_every
-    scores = gradients if every == 1 else math.ceil(sampler.mcmc.steps / every)
-    denoiser_in_mcmc = {"exact": chains * scores, "frozen": chains, "gaussian": 0}
+    evaluations = evaluations_per_sample(settings.sampler)
     n_shards = len(sampling_shards(config, task))
     n_methods, n_references = len(config.methods), len(settings.references)
     return {
@@ -104,9 +95,9 @@ def _describe_task(config: Config, task: str) -> dict:
         "test_videos": len(held_out_videos(config, settings.domain)),
         "samples_per_video": settings.samples,
         "evaluations_per_sample": {
-            "decoder": chains * gradients + DECODED_IN_PIXEL_SPACE * in_pixel_space,
-            "denoiser_ode": sampler.annealing.levels * sampler.ode.steps,
-            "denoiser_mcmc": denoiser_in_mcmc[sampler.mcmc.prior_score],
+            "decoder": evaluations.decoder,
+            "denoiser_ode": evaluations.denoiser_ode,
+            "denoiser_mcmc": evaluations.denoiser_mcmc,
         },
         "jobs": {
             "measure": 1,

@@ -27,11 +27,13 @@ from step.io.optical_flows import read_optical_flow_attributes, read_optical_flo
 from step.io.reconstructions import read_measurement
 from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 from step.sampling.batches import FilledBatches, FixedBatches, arrange_batches, divide
+from step.sampling.daps import Daps
 from step.sampling.evaluations import CountedPrior
 from step.sampling.noise.sources import build_noise_source
 from step.sampling.optical_flow import OpticalFlow
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
+from step.sampling.state import SamplingState
 from step.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -75,8 +77,11 @@ class Reconstructor:
         seed_of: Callable[[str, int], int],
         describe: str,
         place: int = 0,
+        state: SamplingState | None = None,
     ) -> Sampled:
         """Return the samples called `numbers` of each video of `measurements`, sampled together (Algorithm 1).
+
+        Where a `state` was left they go on from it, with the same numbers; a sampler that cannot begins anew.
 
         A measurement is a batch of one, and has a noise source under the name of its video. A sample depends on
         ``seed_of(video, number)`` and on nothing that is sampled with it; in its last bits it depends on the place of
@@ -87,15 +92,26 @@ class Reconstructor:
         pairs = [(video, number) for video in videos for number in numbers]
         log.info("%s: %d videos x %d samples on %s", describe, len(videos), len(numbers), self.device)
         started = time.monotonic()
+        counted = CountedPrior(self._batched())
+
+        def tally() -> dict[str, float]:
+            used = {"decoder": counted.decoder_evaluations, "denoiser": float(counted.denoiser_evaluations)}
+            return used | {"seconds": time.monotonic() - started}
+
+        if state is not None:
+            state.tally = tally
         if isinstance(self.sampler, ParticleSampler):
-            found, evaluations = self._sample_islands(measurements, noise_sources, pairs, seed_of, describe)
+            found, n_sampled = self._sample_islands(counted, measurements, noise_sources, pairs, seed_of, describe)
         else:
             places = [place + rank + number for rank in range(len(videos)) for number in numbers]
-            found, evaluations = self._sample_together(measurements, noise_sources, pairs, places, seed_of, describe)
+            found, n_sampled = self._sample_together(
+                counted, measurements, noise_sources, pairs, places, seed_of, describe, state
+            )
         with torch.no_grad():
             chunk = self.chunks.frames_per_chunk
             decoded = video_by_video(lambda part: self.prior.decode(part).cpu(), found.latents, chunk)
-        seconds = time.monotonic() - started
+        used = state.used() if state else tally()
+        evaluations, seconds = (used["decoder"] / n_sampled, used["denoiser"] / n_sampled), used["seconds"]
         log.info("%.1f s, %.1f s per sample", seconds, seconds / len(pairs))
         rows = {video: slice(n * len(numbers), (n + 1) * len(numbers)) for n, video in enumerate(videos)}
         trace = {name: levels.cpu().numpy() for name, levels in found.trace.items()}
@@ -111,37 +127,45 @@ class Reconstructor:
             denoiser_evaluations=evaluations[1],
         )
 
+    def _batched(self) -> FixedBatches:
+        """Return the prior as the sampler's batches need it: of one size, or filled up to it."""
+        batches = FilledBatches if isinstance(self.sampler, ParticleSampler) else FixedBatches
+        return batches(self.prior, self.chunks.videos_per_batch)
+
     def _sample_together(
         self,
+        counted: CountedPrior,
         measurements: Mapping[str, Measurement],
         noise_sources: Mapping[str, NoiseSource],
         pairs: Sequence[tuple[str, int]],
         places: Sequence[int],
         seed_of: Callable[[str, int], int],
         describe: str,
-    ) -> tuple[PosteriorSamples, tuple[float, float]]:
-        """Return what is found of `pairs` of video and number, in batches of one size, and evaluations per sample."""
-        size = self.chunks.videos_per_batch
-        batches = arrange_batches(places, size)
+        state: SamplingState | None,
+    ) -> tuple[PosteriorSamples, int]:
+        """Return what is found of `pairs` of video and number, in batches of one size, and how many were sampled.
+
+        There are more than `pairs` where batches are filled up.
+        """
+        batches = arrange_batches(places, self.chunks.videos_per_batch)
         placed = [pairs[row] for row in batches.order]
-        counted = CountedPrior(FixedBatches(self.prior, size))
-        found = self._call(counted, measurements, noise_sources, placed, seed_of, describe)
+        found = self._call(counted, measurements, noise_sources, placed, seed_of, describe, state)
         rows = batches.rows
-        evaluations = (counted.decoder_evaluations / len(placed), counted.denoiser_evaluations / len(placed))
         return PosteriorSamples(
             found.latents[rows],
             {name: levels[rows] for name, levels in found.trace.items()},
             None if found.log_weights is None else found.log_weights[rows],
-        ), evaluations
+        ), len(placed)
 
     def _sample_islands(
         self,
+        counted: CountedPrior,
         measurements: Mapping[str, Measurement],
         noise_sources: Mapping[str, NoiseSource],
         pairs: Sequence[tuple[str, int]],
         seed_of: Callable[[str, int], int],
         describe: str,
-    ) -> tuple[PosteriorSamples, tuple[float, float]]:
+    ) -> tuple[PosteriorSamples, int]:
         """Return the same, of a sampler whose samples of one measurement depend on each other, island by island.
 
         Islands begin at multiples of their size, so that a sample does not depend on the job that it is sampled in.
@@ -153,7 +177,6 @@ class Reconstructor:
                 f"samples {numbers[0]} to {numbers[-1]} are no whole islands of {size} particles; let the numbers of "
                 f"samples, and those of a job, be multiples of it, or change samplers.weighted.particles"
             )
-        counted = CountedPrior(FilledBatches(self.prior, self.chunks.videos_per_batch))
         islands = [pairs[row] for row in divide(len(pairs), size)]
         found = []
         for island in islands:
@@ -163,13 +186,12 @@ class Reconstructor:
             found.append(one if one.ancestors is None else replace(one, ancestors=one.ancestors + first))
         weights = [one.log_weights for one in found if one.log_weights is not None]
         ancestors = [one.ancestors for one in found if one.ancestors is not None]
-        evaluations = (counted.decoder_evaluations / len(pairs), counted.denoiser_evaluations / len(pairs))
         return PosteriorSamples(
             torch.cat([one.latents for one in found]),
             {name: _join_levels([one.trace[name] for one in found]) for name in found[0].trace},
             torch.cat(weights) if weights else None,
             torch.cat(ancestors) if ancestors else None,
-        ), evaluations
+        ), len(pairs)
 
     def _call(
         self,
@@ -179,8 +201,9 @@ class Reconstructor:
         pairs: Sequence[tuple[str, int]],
         seed_of: Callable[[str, int], int],
         describe: str,
+        state: SamplingState | None = None,
     ) -> PosteriorSamples:
-        """Return what the sampler finds of `pairs`, one batch."""
+        """Return what the sampler finds of `pairs`, one batch; from where `state` was left on, if it can go on."""
         together = {
             name: torch.cat([measurements[video][name] for video, _ in pairs]).to(self.device)
             for name in measurements[pairs[0][0]]
@@ -196,7 +219,10 @@ class Reconstructor:
         )
         generators = [torch.Generator().manual_seed(seed_of(*pair)) for pair in pairs]
         sources = [noise_sources[video] for video, _ in pairs]
-        return self.sampler.sample(prior, likelihood, sources, generators, self.device, f"sampling {describe}")
+        arguments = (prior, likelihood, sources, generators, self.device, f"sampling {describe}")
+        if state is not None and isinstance(self.sampler, Daps):
+            return self.sampler.sample_on(*arguments, state)
+        return self.sampler.sample(*arguments)
 
 
 def _join_levels(traces: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -249,7 +275,12 @@ def read_problem(
 
 
 def sample_problem(
-    problem: Problem, settings: SampleSettings, videos: Sequence[str], numbers: Sequence[int], place: int = 0
+    problem: Problem,
+    settings: SampleSettings,
+    videos: Sequence[str],
+    numbers: Sequence[int],
+    place: int = 0,
+    state: SamplingState | None = None,
 ) -> Sampled:
     """Return the samples called `numbers` of each of `videos`, as the study has them: `Reconstructor.sample`.
 
@@ -268,6 +299,7 @@ def sample_problem(
         lambda video, number: derive_seed(settings.seed, settings.task, video, f"sample{number}"),
         settings.task,
         place,
+        state,
     )
 
 

@@ -11,8 +11,8 @@ import torch
 from step.config.tasks import Sampler
 from step.contracts import ForwardModel, Measurement, NoiseSource, VideoPrior
 from step.diffusion.denoiser import score
+from step.diffusion.grids import rho_grid
 from step.diffusion.ode import solve_probability_flow
-from step.diffusion.schedule import rho_grid
 
 
 def sample_as_written_down(

@@ -1,10 +1,13 @@
 """Sample posterior videos given measurements, with one method (Algorithm 1)."""
 
 import argparse
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from step.config.sampling import SampleSettings, sample_settings
+from step.config.settings import dump_settings
 
 if TYPE_CHECKING:
     from step.reconstruct import Problem
@@ -65,14 +68,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: SampleSettings) -> None:
-    """Sample all measurements at once and write the reconstructions with their traces."""
+    """Sample all measurements at once and write the reconstructions with their traces.
+
+    A job that was stopped goes on from its last annealing level, in a file next to its output, which then vanishes.
+    """
     from step.io.reconstructions import Reconstruction, write_reconstructions
     from step.io.tables import write_table
     from step.reconstruct import cost_of, sample_problem
+    from step.sampling.state import SamplingState
 
     problem = read_files(arguments, settings)
     videos, numbers = list(problem.measurements), range(*arguments.samples)
-    sampled = sample_problem(problem, settings, videos, numbers, arguments.place)
+    state = SamplingState(arguments.output.parent / ".state" / f"{_job_key(arguments, settings)}.safetensors")
+    sampled = sample_problem(problem, settings, videos, numbers, arguments.place, state)
     reconstructions = [
         Reconstruction(
             video, sampled.samples[video], sampled.trace[video], sampled.log_weights[video], sampled.ancestors[video]
@@ -83,3 +91,35 @@ def run(arguments: argparse.Namespace, settings: SampleSettings) -> None:
     write_reconstructions(arguments.output, reconstructions, attributes | {"optical_flow": problem.optical_flow})
     if arguments.cost:
         write_table(arguments.cost, [cost_of(sampled, problem.device)])
+    state.remove()
+
+
+def _job_key(arguments: argparse.Namespace, settings: SampleSettings) -> str:
+    """Return a name for this job: another one as soon as settings, the files they name, code, weights or data differ.
+
+    No job ever goes on from what another one sampled.
+    """
+    import torch
+
+    from step.io.model_folders import file_digest, weights_digest
+    from step.provenance import code_digest
+
+    given = [*arguments.measurements, *([arguments.optical_flow] if arguments.optical_flow else [])]
+    named = [Path(value) for value in _texts_in(settings.model_dump(mode="json")) if Path(value).is_file()]
+    parts = [
+        dump_settings(settings),
+        code_digest("step.cli.sample", *modules(settings)),
+        *(weights_digest(folder) for folder in (arguments.autoencoder, arguments.denoiser)),
+        *(f"{file.stem} {file_digest(file)}" for file in [*given, *named]),
+        f"{arguments.samples} {arguments.place} {arguments.output.name} {torch.__version__}",
+    ]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _texts_in(values: object) -> Iterator[str]:
+    """Yield all texts among `values`, however deep in lists and mappings they lie."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, dict | list):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _texts_in(value)

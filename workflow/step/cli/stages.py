@@ -37,6 +37,7 @@ STAGES = (
     "tune",
     "tune_classical",
     "bench",
+    "unit_costs",
     "run_summary",
     "export",
 )

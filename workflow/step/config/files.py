@@ -102,7 +102,7 @@ class StudyFiles:
 
     def place_of_shard(self, task: str, shard: str) -> int:
         """Return the place of a sampling job's first video among the test videos."""
-        return self.tests(task).index(sampling_shards(self.config, task)[shard][0])
+        return list(sampling_shards(self.config, task)).index(shard) * self.config.tasks[task].videos_per_job
 
     def measurement_files(self, task: str, videos: Iterable[str]) -> list[Path]:
         """Return the files of some videos' measurements."""

@@ -1,5 +1,6 @@
 """Which jobs a study has: names of held-out videos, and who does what. Known before there is any data."""
 
+from functools import cache
 from math import ceil
 
 from step.config.study import Config
@@ -7,7 +8,7 @@ from step.config.study import Config
 
 def held_out_videos(config: Config, domain: str) -> list[str]:
     """Return the names of a domain's test videos, ``video000`` on."""
-    return [f"video{number:03d}" for number in range(config.video_format(domain).test_videos)]
+    return list(_video_names(config.video_format(domain).test_videos))
 
 
 def compared_method(config: Config) -> str:
@@ -32,4 +33,15 @@ def shards(names: list[str], per_job: int) -> dict[str, list[str]]:
 def sampling_shards(config: Config, task: str) -> dict[str, list[str]]:
     """Return the test videos of each sampling job of one method."""
     settings = config.tasks[task]
-    return shards(held_out_videos(config, settings.domain), settings.videos_per_job)
+    return dict(_shards_of_videos(config.video_format(settings.domain).test_videos, settings.videos_per_job))
+
+
+# Every job asks for them: made anew for each, planning would take the square of their number.
+@cache
+def _video_names(n_videos: int) -> tuple[str, ...]:
+    return tuple(f"video{number:03d}" for number in range(n_videos))
+
+
+@cache
+def _shards_of_videos(n_videos: int, per_job: int) -> dict[str, list[str]]:
+    return shards(list(_video_names(n_videos)), per_job)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 
 from step.diffusion.denoiser import Denoise
-from step.diffusion.schedule import rho_grid
+from step.diffusion.grids import rho_grid
 from step.progress import track
 
 

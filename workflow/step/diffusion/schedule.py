@@ -1,4 +1,4 @@
-"""Noise levels: of the variance-preserving training process, and of the samplers' grids."""
+"""Noise levels of the variance-preserving training process."""
 
 import math
 
@@ -41,9 +41,3 @@ class LinearBetaSchedule:
         """Return ``sqrt(abar_t) clean + sqrt(1 - abar_t) noise``, with one integer t per item of the batch."""
         alpha_bar = self.alpha_bar.to(clean)[t.to(clean.device)].reshape(-1, *[1] * (clean.ndim - 1))
         return alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
-
-
-def rho_grid(sigma_max: float, sigma_min: float, steps: int, rho: float) -> list[float]:
-    """Return steps + 1 noise levels from `sigma_max` down to `sigma_min`, evenly spaced in sigma^(1/rho)."""
-    start, end = sigma_max ** (1 / rho), sigma_min ** (1 / rho)
-    return [(start + i / steps * (end - start)) ** rho for i in range(steps + 1)]

@@ -1,20 +1,24 @@
 """Decoupled annealing posterior sampling (Algorithm 1)."""
 
 import itertools
+import logging
 import math
 from collections.abc import Sequence
 
 import torch
 
-from step.config.tasks import Annealing, Mcmc, Ode, Sampler
+from step.config.tasks import Mcmc, Ode, Sampler
 from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
 from step.diffusion.denoiser import score
 from step.diffusion.ode import solve_probability_flow
-from step.diffusion.schedule import rho_grid
 from step.progress import Progress
+from step.sampling.levels import annealing_levels, uses_pixel_space
 from step.sampling.mcmc import Gradient, sample_adapted_hamiltonian, sample_damped_hamiltonian
-from step.sampling.pixel_space import sample_in_pixel_space, uses_pixel_space
+from step.sampling.pixel_space import sample_in_pixel_space
 from step.sampling.posterior import Evaluation, LatentLikelihood
+from step.sampling.state import Reached, SamplingState
+
+log = logging.getLogger(__name__)
 
 Trace = dict[str, list[torch.Tensor]]
 
@@ -38,9 +42,24 @@ class Daps:
 
         Raises `TypeError` for another likelihood than `LatentLikelihood`, of which DAPS uses more than its gradient.
         """
+        return self.sample_on(prior, likelihood, noise_sources, generators, device, describe, None)
+
+    def sample_on(
+        self,
+        prior: VideoPrior,
+        likelihood: Likelihood,
+        noise_sources: Sequence[NoiseSource],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        describe: str,
+        state: SamplingState | None,
+    ) -> PosteriorSamples:
+        """Return what `sample` does, from where `state` was left on, and keep it up to date."""
         if not isinstance(likelihood, LatentLikelihood):
             raise TypeError(f"DAPS needs a LatentLikelihood, this is a {type(likelihood).__name__}")
-        latents, trace = sample_posterior(prior, likelihood, noise_sources, generators, self.settings, device, describe)
+        latents, trace = sample_posterior(
+            prior, likelihood, noise_sources, generators, self.settings, device, describe, state
+        )
         return PosteriorSamples(latents, {name: torch.stack(levels, dim=1) for name, levels in trace.items()})
 
 
@@ -57,24 +76,31 @@ def sample_posterior(
     sampler: Sampler,
     device: torch.device,
     describe: str = "sampling",
+    state: SamplingState | None = None,
 ) -> tuple[torch.Tensor, Trace]:
     """Return one posterior latent per generator (batch, time, latent_channel, latent_y, latent_x), and the trace.
 
     Item i of the batch is sampled with ``noise_sources[i]`` and ``generators[i]`` given item i of the likelihood's
     measurement, and does not depend on the rest of the batch. The trace holds, per annealing level, `sigma` and
-    `misfit` of every item. Raises `FloatingPointError` where a latent stops being finite.
+    `misfit` of every item. It goes on from where `state` was left, with the same numbers. Raises `FloatingPointError`
+    where a latent stops being finite.
     """
 
     def noise() -> torch.Tensor:
         pairs = zip(noise_sources, generators, strict=True)
         return torch.stack([source.noise(prior.latent_shape, generator) for source, generator in pairs]).to(device)
 
-    trace: Trace = {"sigma": [], "misfit": []}
     sigmas = [*annealing_levels(sampler.annealing), 0.0]
-    noisy = sigmas[0] * noise()
-    step_sizes = [math.sqrt(sampler.mcmc.step_size_squared)] * len(generators)  # of algorithm `adapted`, carried along
-    progress = Progress(describe, len(sigmas) - 1, "level")
-    for k, sigma in enumerate(progress.through(sigmas[:-1])):
+    reached = state.read(generators, device) if state else None
+    if reached is None:
+        first = math.sqrt(sampler.mcmc.step_size_squared)
+        reached = Reached(0, sigmas[0] * noise(), [first] * len(generators), {"sigma": [], "misfit": []})
+    else:
+        log.info("%s: going on after level %d of %d", describe, reached.levels, len(sigmas) - 1)
+    done, noisy, trace = reached.levels, reached.noisy, reached.trace
+    step_sizes = reached.step_sizes  # of algorithm `adapted`, carried along
+    progress = Progress(describe, len(sigmas) - 1, "level", done)
+    for k, sigma in enumerate(progress.through(sigmas[done:-1]), start=done):
         clean = solve(prior, noisy, sigma, sampler.ode)
         place = f"{describe}: a latent is not finite at annealing level {k + 1} of {len(sigmas) - 1}"
         clean, video, step_sizes = sample_level(
@@ -84,6 +110,8 @@ def sample_posterior(
         trace["misfit"].append(likelihood.misfit(video))
         progress.note(sigma=sigma, misfit=trace["misfit"][-1].mean().item())
         noisy = clean + sigmas[k + 1] * noise()
+        if state:
+            state.write(Reached(k + 1, noisy, step_sizes, trace), generators)
     return noisy, trace
 
 
@@ -168,11 +196,6 @@ class PosteriorGivenNoisy:
     def pull(self, latent: torch.Tensor) -> torch.Tensor:
         """Return ``(c - z) / v``."""
         return (self._centre - latent) / self._variance
-
-
-def annealing_levels(annealing: Annealing) -> list[float]:
-    """Return the K noise levels sigma_0 > ... > sigma_{K-1}: the grid without its end, as the authors have it."""
-    return rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels, annealing.rho)[:-1]
 
 
 def step_size_at(k: int, sigma: float, sampler: Sampler) -> float:

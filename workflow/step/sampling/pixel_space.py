@@ -14,14 +14,6 @@ from step.progress import track
 from step.sampling.mcmc import sample_noise
 from step.sampling.posterior import LatentLikelihood
 
-DECODED_IN_PIXEL_SPACE = 2
-"""Decoded videos of one sample; as many are encoded."""
-
-
-def uses_pixel_space(sigma: float, pixel_space: PixelSpace) -> bool:
-    """Return whether the annealing level `sigma` is sampled in pixel space."""
-    return pixel_space.above_sigma is not None and sigma > pixel_space.above_sigma
-
 
 def sample_in_pixel_space(
     likelihood: LatentLikelihood,

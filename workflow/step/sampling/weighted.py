@@ -41,7 +41,8 @@ from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
 from step.frames import by_frames
 from step.particles import effective_size, resample_systematically
 from step.progress import Progress
-from step.sampling.daps import annealing_levels, sample_level, solve
+from step.sampling.daps import sample_level, solve
+from step.sampling.levels import annealing_levels
 from step.sampling.mcmc import sample_uniform
 from step.sampling.posterior import LatentLikelihood
 from step.seeds import derive_seed

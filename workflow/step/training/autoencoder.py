@@ -9,7 +9,7 @@ from step.config.priors import Autoencoder, AutoencoderTraining
 from step.models.autoencoder import FrameAutoencoder, PosteriorSample, build_autoencoder
 from step.progress import track
 from step.seeds import derive_seed
-from step.training.batches import ImageSet, ShuffledBatches, sample_transforms, transform
+from step.training.batches import ImageSet, ShuffledBatches, place, sample_transforms, transform
 from step.training.loop import Objective, train
 from step.training.objectives import autoencoder_loss, mean_in_parts
 from step.training.state import History
@@ -47,8 +47,9 @@ def train_autoencoder(
         generator = torch.Generator().manual_seed(derive_seed(seed, "autoencoder", "step", step))
         transforms = sample_transforms(optimisation.batch_size, training.augmentation, generator)
         noise = torch.randn(optimisation.batch_size, *latent, generator=generator)
-        examples = images.read(order.batch(step)[rank::world])[:, None]
-        return transform(examples, transforms[rank::world], dark)[:, 0].to(device), noise[rank::world].to(device)
+        examples = place(images.read(order.batch(step)[rank::world])[:, None], device)
+        transformed = transform(examples, place(transforms[rank::world], device), dark)[:, 0]
+        return transformed, place(noise[rank::world], device)
 
     validation_noise = torch.zeros(len(validation), *latent, device=device)
 

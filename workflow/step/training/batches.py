@@ -91,13 +91,21 @@ def sample_transforms(n_examples: int, settings: Augmentation, generator: torch.
 def transform(videos: torch.Tensor, transforms: torch.Tensor, dark: float) -> torch.Tensor:
     """Return `videos` (example, time, channel, y, x) flipped and zoomed, all frames of one video alike.
 
-    What a zoom below 1 brings in from outside the frame has the value `dark`, that of no signal. The frame's edge is
-    interpolated towards it.
+    Videos and transforms are on one device, which does the work; no example depends on the others. What a zoom below 1
+    brings in from outside the frame has the value `dark`, that of no signal. The frame's edge is interpolated towards
+    it.
     """
     frames = videos.flatten(1, 2) - dark
     grid = torch.nn.functional.affine_grid(transforms, list(frames.shape), align_corners=False)
     warped = torch.nn.functional.grid_sample(frames, grid, padding_mode="zeros", align_corners=False)
     return (warped + dark).unflatten(1, videos.shape[1:3])
+
+
+def place(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return `tensor` on `device`; a GPU copies it from pinned memory while Python goes on."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def prefetch(make: Callable[[int], Made], first: int, last: int) -> Iterator[Made]:

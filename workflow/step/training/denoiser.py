@@ -12,7 +12,7 @@ from step.diffusion.schedule import LinearBetaSchedule
 from step.frames import by_frames
 from step.models.autoencoder import FrameAutoencoder
 from step.seeds import derive_seed
-from step.training.batches import ImageSet, ShuffledBatches, VideoSet, sample_transforms, transform
+from step.training.batches import ImageSet, ShuffledBatches, VideoSet, place, sample_transforms, transform
 from step.training.loop import Objective, train
 from step.training.objectives import denoising_loss, mean_in_parts
 from step.training.state import History, read_kept
@@ -149,10 +149,11 @@ class LatentBatches:
         n_batch = len(examples) * self._world
         mine = slice(self._rank, None, self._world)
         transforms = sample_transforms(n_batch, training.augmentation, generator)[mine]
-        latent = self._encode(transform(examples, transforms, self._dark))
-        noise = torch.randn(n_batch, *latent.shape[1:], generator=generator)[mine].to(self._device)
+        placed = place(examples, self._device)
+        latent = self._encode(transform(placed, place(transforms, self._device), self._dark))
+        noise = torch.randn(n_batch, *latent.shape[1:], generator=generator)[mine]
         t = torch.randint(0, self.schedule.timesteps, (n_batch,), generator=generator)[mine]
-        return latent, noise, t.to(self._device)
+        return latent, place(noise, self._device), place(t, self._device)
 
     def objective(
         self, batch: Callable[[int], Example], validation: torch.Tensor, temporal: bool, batch_size: int

@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 ROWS = 50
 """Rows of the loss history, whatever the number of steps."""
 
+READ_EVERY = {"cpu": 1}
+"""Steps from one reading of the losses to the next, by the kind of device: a GPU has to finish its work for it."""
+READ_EVERY_ON_OTHERS = 20
+
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 Batch = TypeVar("Batch")
@@ -54,7 +58,8 @@ def train(
     The average as it is after each of `kept_steps` is kept next to the state (`state.read_kept`).
 
     The state is kept in `state_file` and a run that finds one goes on from it. Raises `Interrupted` after SIGTERM
-    or SIGUSR1, once the state is written, and `FloatingPointError` as soon as the loss is not finite.
+    or SIGUSR1, once the state is written, and `FloatingPointError` as soon as a loss is read that is not finite, before
+    anything is saved of it.
     """
     average = copy.deepcopy(network).to(accelerator.device)
     optimiser = torch.optim.Adam(network.parameters(), lr=optimisation.learning_rate, fused=True)
@@ -63,6 +68,7 @@ def train(
         log.info("resuming at step %d of %d from %s", done, steps, state_file)
     wrapped, optimiser = accelerator.prepare(network, optimiser)
     rows_every = max(1, steps // ROWS)
+    read_every = READ_EVERY.get(accelerator.device.type, READ_EVERY_ON_OTHERS)
     stop = StopRequest()
     writer = _tensorboard(state_file, optimisation, accelerator)
     started = saved_at = waits_since = time.monotonic()
@@ -76,7 +82,7 @@ def train(
             network = accelerator.unwrap_model(wrapped)
             save_state(state_file, step, network, average, optimiser.optimizer, history, complete=step == steps)
 
-    batches = prefetch(objective.batch, done, steps)
+    batches, unread = prefetch(objective.batch, done, steps), list[torch.Tensor]()
     with stop, Progress(f"training {state_file.parent.name}", steps, "step", done) as progress:
         for step, batch in enumerate(batches, start=done):
             history.waited += time.monotonic() - waits_since
@@ -85,31 +91,35 @@ def train(
                 group["lr"] = rate
             with accelerator.autocast():
                 loss = objective.loss(wrapped, batch)
-            value, stopping = _agree(loss, stop.requested, accelerator)
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"the loss is {value} at step {step + 1} of {steps}; lower the learning rate "
-                    f"({optimisation.learning_rate}) and delete {state_file}"
-                )
+            unread.append(loss.detach().float())
+            ends_row, is_kept = (step + 1) % rows_every == 0 or step + 1 == steps, step + 1 in kept_steps
+            # All processes read after the same steps; one alone may stop at any.
+            stops = stop.requested and accelerator.num_processes == 1
+            stopping = False
+            if is_read := ends_row or is_kept or stops or (step + 1) % read_every == 0:
+                values, stopping = _agree(unread, stop.requested, accelerator)
+                unread.clear()
+                _check_finite(values, step + 1, steps, optimisation.learning_rate, state_file)
+                history.pending += values
+                progress.note(loss=values[-1])
             accelerator.backward(loss)
             accelerator.clip_grad_norm_(wrapped.parameters(), optimisation.gradient_norm)
             optimiser.step()
             optimiser.zero_grad()
             _update_average(average, accelerator.unwrap_model(wrapped), step, optimisation.ema_decay)
-            history.pending.append(value)
-            progress.note(loss=value)
             progress.advance()
-            if (step + 1) % rows_every == 0 or step + 1 == steps:
+            if ends_row:
                 _add_row(history, step + 1, steps_per_epoch, rate, objective.validation_loss(average))
                 if writer:
                     for name in ("loss", "validation_loss", "learning_rate"):
                         writer.add_scalar(name, history.rows[-1][name], step + 1)
-            if step + 1 in kept_steps and accelerator.is_main_process:
+            if is_kept and accelerator.is_main_process:
                 keep_average(state_file, step + 1, average)
             if stopping:
                 save(step + 1)
                 raise Interrupted(f"stopped at step {step + 1} of {steps}; the same command goes on from there")
-            if time.monotonic() - saved_at > 60 * optimisation.checkpoint_minutes or step + 1 == steps:
+            is_due = time.monotonic() - saved_at > 60 * optimisation.checkpoint_minutes
+            if (is_due and is_read) or step + 1 == steps:
                 save(step + 1)
                 saved_at = time.monotonic()
             waits_since = time.monotonic()
@@ -152,11 +162,21 @@ def _update_average(average: torch.nn.Module, network: torch.nn.Module, step: in
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
 
 
-def _agree(loss: torch.Tensor, stop_requested: bool, accelerator: Accelerator) -> tuple[float, bool]:
-    """Return the mean loss of all processes, and whether any of them was asked to stop: they stop after one step."""
-    both = torch.stack([loss.detach().float(), torch.full_like(loss.detach(), stop_requested, dtype=torch.float32)])
-    value, stopping = accelerator.reduce(both, "mean").tolist()
-    return value, stopping > 0
+def _agree(losses: list[torch.Tensor], stop_requested: bool, accelerator: Accelerator) -> tuple[list[float], bool]:
+    """Return the mean losses of all processes, and whether any of them was asked to stop: they stop after one step."""
+    requested = torch.full_like(losses[-1], stop_requested)
+    *values, stopping = accelerator.reduce(torch.stack([*losses, requested]), "mean").tolist()
+    return values, stopping > 0
+
+
+def _check_finite(values: list[float], step: int, steps: int, learning_rate: float, state_file: Path) -> None:
+    """Raise `FloatingPointError` where one of `values`, the losses up to `step`, is not finite."""
+    wrong = next((n for n, value in enumerate(values) if not math.isfinite(value)), None)
+    if wrong is not None:
+        raise FloatingPointError(
+            f"the loss is {values[wrong]} at step {step - len(values) + 1 + wrong} of {steps}; lower the learning rate "
+            f"({learning_rate}) and delete {state_file}"
+        )
 
 
 def _add_row(history: History, step: int, steps_per_epoch: int, rate: float, validation_loss: float) -> None:
