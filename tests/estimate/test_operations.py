@@ -4,8 +4,6 @@ import pytest
 import torch
 from step.config.study import BASE_CONFIG, load_config
 from step.estimate.operations import decoding, denoising, encoding
-from step.models.architectures import build_denoiser
-from step.models.autoencoder import build_autoencoder
 from torch.utils.flop_counter import FlopCounterMode
 
 CONFIGS = {"paper": BASE_CONFIG, "demo": BASE_CONFIG.with_name("demo.yaml")}
@@ -25,6 +23,8 @@ def study(request):
 
 @pytest.mark.parametrize("domain", ["mri", "blackhole"])
 def test_a_frame_is_decoded_and_encoded_by_as_many_operations_as_pytorch_counts(study, domain):
+    from step.models.autoencoder import build_autoencoder
+
     video, settings = study.video_format(domain), study.priors[domain].autoencoder
     inner, side = settings.patch_size**2 * video.channels, video.resolution // settings.patch_size
     latent = video.resolution // settings.downsampling
@@ -39,6 +39,8 @@ def test_a_frame_is_decoded_and_encoded_by_as_many_operations_as_pytorch_counts(
 @pytest.mark.parametrize("temporal", [False, True])
 @pytest.mark.parametrize("domain", ["mri", "blackhole"])
 def test_a_latent_video_is_denoised_by_as_many_operations_as_pytorch_counts(study, domain, temporal):
+    from step.models.architectures import build_denoiser
+
     priors, shape = study.priors[domain], study.latent_shape(domain)
     with torch.device("meta"):
         network = build_denoiser(priors.chosen_denoiser, shape[1], temporal)

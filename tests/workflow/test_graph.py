@@ -246,7 +246,7 @@ def test_an_axis_of_seeds_trains_for_every_seed_but_the_study_s_own_and_splits_n
 
 def test_tuning_measures_validation_videos_and_samples_no_test_video(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "tuning", overlays=(paper_overlay,))
-    of_each = {"measure_validation": 1, "tune": 1, "plot_tuning": 1}
+    of_each = {"measure_validation": 1, "tune": 1, "plot_tuning": 1, "estimate_representation": 1}
     priors = PRIORS | {"train_denoiser": 2}
     classical = {"tune_classical": 3, "plot_tuning_of_classical": 3}
     assert run.jobs == total(DATA, BLACK_HOLE_DATA, priors, priors, of_each, of_each, classical)

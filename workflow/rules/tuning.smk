@@ -79,6 +79,36 @@ rule tune:
         " --output {output.tuned:q} --table {output.trials:q}"
 
 
+# What the autoencoder loses, as the data see it: the noise level that the likelihood should assume.
+rule estimate_representation:
+    input:
+        measurements=RESULTS / "{task}/tuning/measurements",
+        truths=RESULTS / "{task}/tuning/truths",
+        described=lambda w: files_of_measurement(w.task),
+        autoencoder=lambda w: RESULTS / domain_of(w.task) / "priors/autoencoder",
+    output:
+        overlay=RESULTS / "{task}/tuning/representation.yaml",
+        table=RESULTS / "{task}/tuning/representation.csv",
+    log:
+        RESULTS / "logs/{task}/tuning/representation.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/tuning/representation.tsv"
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        measurements=lambda w, input: [f"{input.measurements}/{video}.h5" for video in validation_videos(w.task)],
+        truths=lambda w, input: [f"{input.truths}/{video}.h5" for video in validation_videos(w.task)],
+        settings=lambda w: settings("estimate_representation", task=w.task),
+        code=lambda w: code("estimate_representation", task=w.task),
+    shell:
+        "python -m step estimate_representation --settings {params.settings:q} --log {log:q}"
+        " --autoencoder {input.autoencoder:q} --measurements {params.measurements:q} --truths {params.truths:q}"
+        " --output {output.overlay:q} --table {output.table:q}"
+
+
 # A classical reconstruction has no prior, so that it is tuned without a training.
 rule tune_classical:
     input:

@@ -34,6 +34,7 @@ STAGES = (
     "quantities",
     "calibrate",
     "generate",
+    "estimate_representation",
     "tune",
     "tune_classical",
     "bench",

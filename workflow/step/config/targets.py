@@ -127,7 +127,8 @@ class Targets:
             for task in tasks
             for row in ["", *(row for row in self.config.tasks[task].references if row in self.config.tuning.classical)]
         ]
-        return [folder / name for folder in folders for name in ["tuned.yaml", "trials.png"]]
+        representation = [self.results / task / "tuning/representation.yaml" for task in tasks]
+        return [*(folder / name for folder in folders for name in ["tuned.yaml", "trials.png"]), *representation]
 
     def domain_results(self, tasks: Iterable[str]) -> list[Path]:
         """Return the pictures of the domains that some tasks belong to: losses of their priors, masks."""

@@ -471,6 +471,8 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
     if channels != 2:
         raise InputError(f"the mri measurement needs 2 channels (real, imaginary), the videos have {channels}")
     masks = line_masks(n_frames, n_lines, settings.acceleration, settings.acs_lines, settings.pattern)
+    if bool((masks == masks[:1]).all()):
+        masks = masks[0]  # of any number of frames
     level = settings.noise_level if noise_level is None else noise_level
     coils = settings.coils
     maps = None if coils is None else _coil_maps(coils, n_lines, n_columns)
