@@ -65,6 +65,7 @@ RUN_BY = {
     "snakemake --profile demo posteriors": STUDY,
     "snakemake --profile demo ablations": STUDY,
     "snakemake --profile demo tuning": TUNING,
+    "snakemake --profile demo results/demo/mri8/tuning/representation.yaml": TUNING,
     "snakemake --profile demo results/demo/mri8/tuning/low_rank_sparse/tuned.yaml": CLASSICAL,
     "snakemake --profile demo benchmark": BENCHMARK,
     "snakemake --profile demo figure5": FIGURES,

@@ -6,6 +6,7 @@ import math
 import pytest
 import yaml
 from own_sampler import MODULE
+from step.config.study import load_config
 
 MINIATURE = "config/miniature.yaml"
 OVERLAY = """
@@ -66,7 +67,10 @@ def test_it_is_tuned_by_its_own_settings(with_descent):
     copy, overlay = with_descent
     tuning = copy.overlay("tuning", TUNING)
     tuned = "results/miniature/mri8/tuning/tuned.yaml"
-    run = copy.snakemake(tuned, overlays=(MINIATURE, overlay, tuning))
+    representation = "results/miniature/mri8/tuning/representation.yaml"
+    run = copy.snakemake(tuned, representation, overlays=(MINIATURE, overlay, tuning))
     assert run.status == 0, run.stdout + run.stderr
     found = yaml.safe_load((copy.folder / tuned).read_text())["tasks"]["mri8"]["samplers"]["descent_sampler"]
+    lost = yaml.safe_load((copy.folder / representation).read_text())["tasks"]["mri8"]["sampler"]["likelihood"]
+    assert lost["noise_level"] > load_config(copy.folder / MINIATURE).tasks["mri8"].measurement.noise_level
     assert 1e-5 <= found["step_size"] <= 1e-3
