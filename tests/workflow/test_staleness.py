@@ -159,7 +159,8 @@ CONFIG_EDITS = {
     "priors: {blackhole: {joint: {p_joint: 0.5}}}": total(of_networks(trained=1, sampled=1), ANIMATION, NIGHT),
     "tasks: {mri8: {measurement: {noise_level: 0.02}}}": total(HEART.from_measure, FROM_SCAN),
     "tasks: {mri8: {measurement: {acceleration: 2}}}": total(HEART.from_measure, FROM_SCAN, {"plot_masks": 1}),
-    "tasks: {mri6: {measurement: {acceleration: 2}}}": {"plot_masks": 1},
+    # The picture of the masks is of the tasks that the study has.
+    "tasks: {mri6: {measurement: {acceleration: 2}}}": NONE,
     "tasks: {blackhole: {measurement: {start_utc_h: 12.55}}}": total(BLACK_HOLE.from_measure, FROM_NIGHT),
     "tasks: {mri8: {sampler: {mcmc: {steps: 3}}}}": total(FROM_SAMPLE, SCAN),
     "tasks: {mri8: {samples: 2}}": FROM_SAMPLE,
