@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Pairs = Sequence[tuple[str, int]]
+"""Samples by the names of their videos and their numbers."""
+
+Call = Callable[[Pairs, str], PosteriorSamples]
+"""What finds the samples of some pairs, described in words."""
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -100,13 +106,15 @@ class Reconstructor:
 
         if state is not None:
             state.tally = tally
+
+        def call(placed: Pairs, what: str) -> PosteriorSamples:
+            return self._call(counted, measurements, noise_sources, placed, seed_of, what, state)
+
         if isinstance(self.sampler, ParticleSampler):
-            found, n_sampled = self._sample_islands(counted, measurements, noise_sources, pairs, seed_of, describe)
+            found, n_sampled = self._sample_islands(call, pairs, describe)
         else:
             places = [place + rank + number for rank in range(len(videos)) for number in numbers]
-            found, n_sampled = self._sample_together(
-                counted, measurements, noise_sources, pairs, places, seed_of, describe, state
-            )
+            found, n_sampled = self._sample_together(call, pairs, places, describe)
         with torch.no_grad():
             chunk = self.chunks.frames_per_chunk
             decoded = video_by_video(lambda part: self.prior.decode(part).cpu(), found.latents, chunk)
@@ -133,15 +141,7 @@ class Reconstructor:
         return batches(self.prior, self.chunks.videos_per_batch)
 
     def _sample_together(
-        self,
-        counted: CountedPrior,
-        measurements: Mapping[str, Measurement],
-        noise_sources: Mapping[str, NoiseSource],
-        pairs: Sequence[tuple[str, int]],
-        places: Sequence[int],
-        seed_of: Callable[[str, int], int],
-        describe: str,
-        state: SamplingState | None,
+        self, call: Call, pairs: Pairs, places: Sequence[int], describe: str
     ) -> tuple[PosteriorSamples, int]:
         """Return what is found of `pairs` of video and number, in batches of one size, and how many were sampled.
 
@@ -149,7 +149,7 @@ class Reconstructor:
         """
         batches = arrange_batches(places, self.chunks.videos_per_batch)
         placed = [pairs[row] for row in batches.order]
-        found = self._call(counted, measurements, noise_sources, placed, seed_of, describe, state)
+        found = call(placed, describe)
         rows = batches.rows
         return PosteriorSamples(
             found.latents[rows],
@@ -157,15 +157,7 @@ class Reconstructor:
             None if found.log_weights is None else found.log_weights[rows],
         ), len(placed)
 
-    def _sample_islands(
-        self,
-        counted: CountedPrior,
-        measurements: Mapping[str, Measurement],
-        noise_sources: Mapping[str, NoiseSource],
-        pairs: Sequence[tuple[str, int]],
-        seed_of: Callable[[str, int], int],
-        describe: str,
-    ) -> tuple[PosteriorSamples, int]:
+    def _sample_islands(self, call: Call, pairs: Pairs, describe: str) -> tuple[PosteriorSamples, int]:
         """Return the same, of a sampler whose samples of one measurement depend on each other, island by island.
 
         Islands begin at multiples of their size, so that a sample does not depend on the job that it is sampled in.
@@ -181,8 +173,7 @@ class Reconstructor:
         found = []
         for island in islands:
             video, first = island[0]
-            what = f"{describe}, {video}, samples {first} to {first + size - 1}"
-            one = self._call(counted, measurements, noise_sources, island, seed_of, what)
+            one = call(island, f"{describe}, {video}, samples {first} to {first + size - 1}")
             found.append(one if one.ancestors is None else replace(one, ancestors=one.ancestors + first))
         weights = [one.log_weights for one in found if one.log_weights is not None]
         ancestors = [one.ancestors for one in found if one.ancestors is not None]
@@ -198,10 +189,10 @@ class Reconstructor:
         prior: VideoPrior,
         measurements: Mapping[str, Measurement],
         noise_sources: Mapping[str, NoiseSource],
-        pairs: Sequence[tuple[str, int]],
+        pairs: Pairs,
         seed_of: Callable[[str, int], int],
         describe: str,
-        state: SamplingState | None = None,
+        state: SamplingState | None,
     ) -> PosteriorSamples:
         """Return what the sampler finds of `pairs`, one batch; from where `state` was left on, if it can go on."""
         together = {

@@ -4,6 +4,7 @@ import itertools
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
@@ -86,10 +87,7 @@ def sample_posterior(
     where a latent stops being finite.
     """
 
-    def noise() -> torch.Tensor:
-        pairs = zip(noise_sources, generators, strict=True)
-        return torch.stack([source.noise(prior.latent_shape, generator) for source, generator in pairs]).to(device)
-
+    noise = partial(draw_noise, prior, noise_sources, generators, device)
     sigmas = [*annealing_levels(sampler.annealing), 0.0]
     reached = state.read(generators, device) if state else None
     if reached is None:
@@ -113,6 +111,17 @@ def sample_posterior(
         if state:
             state.write(Reached(k + 1, noisy, step_sizes, trace), generators)
     return noisy, trace
+
+
+def draw_noise(
+    prior: VideoPrior,
+    noise_sources: Sequence[NoiseSource],
+    generators: Sequence[torch.Generator],
+    device: torch.device,
+) -> torch.Tensor:
+    """Return noise (batch, time, latent_channel, latent_y, latent_x), each item of its own source and generator."""
+    pairs = zip(noise_sources, generators, strict=True)
+    return torch.stack([source.noise(prior.latent_shape, generator) for source, generator in pairs]).to(device)
 
 
 def sample_level(

@@ -29,6 +29,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -41,7 +42,7 @@ from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
 from step.frames import by_frames
 from step.particles import effective_size, resample_systematically
 from step.progress import Progress
-from step.sampling.daps import sample_level, solve
+from step.sampling.daps import draw_noise, sample_level, solve
 from step.sampling.levels import annealing_levels
 from step.sampling.mcmc import sample_uniform
 from step.sampling.posterior import LatentLikelihood
@@ -143,11 +144,7 @@ class WeightedDaps:
         """
         if not isinstance(likelihood, LatentLikelihood):
             raise TypeError(f"weighted DAPS needs a LatentLikelihood, this is a {type(likelihood).__name__}")
-
-        def noise() -> torch.Tensor:
-            pairs = zip(noise_sources, generators, strict=True)
-            return torch.stack([source.noise(prior.latent_shape, generator) for source, generator in pairs]).to(device)
-
+        noise = partial(draw_noise, prior, noise_sources, generators, device)
         n_particles, grid = len(generators), annealing_levels(self.settings.annealing)
         levels, left = list(enumerate(grid)), self.weighting.inserted_levels
         # Of the island, whatever noise its particles take.
