@@ -109,7 +109,11 @@ def _from_truth(prior: Path | None, settings: ReferenceSettings) -> "Reconstruct
     from step.io.truths import read_truth
     from step.physics.forward_models import to_tensors
 
-    through = _static if settings.reference == "static" else _through_autoencoder(prior, settings)
+    through: Callable[[torch.Tensor], torch.Tensor] = _static
+    if settings.reference != "static":
+        if prior is None or settings.frames_per_chunk is None:
+            raise InputError("reference vae needs the trained autoencoder; give its folder with --prior")
+        through = through_autoencoder(prior, settings.domain, settings.frames_per_chunk)
     return lambda path: through(to_tensors({"truth": read_truth(path, path.stem)})["truth"])
 
 
@@ -117,19 +121,22 @@ def _static(truth: "torch.Tensor") -> "torch.Tensor":
     return truth.mean(dim=1, keepdim=True).expand_as(truth)
 
 
-def _through_autoencoder(folder: Path | None, settings: ReferenceSettings) -> "Callable[[torch.Tensor], torch.Tensor]":
+def through_autoencoder(
+    folder: Path, domain: str | None, frames_per_chunk: int
+) -> "Callable[[torch.Tensor], torch.Tensor]":
+    """Return the function that takes a video (1, time, channel, y, x) through the autoencoder in `folder`, and back.
+
+    Raises `InputError` for an autoencoder of another `domain`.
+    """
     import torch
 
     from step.frames import by_frames
     from step.models.prior import load_autoencoder
 
-    n_frames = settings.frames_per_chunk
-    if folder is None or n_frames is None:
-        raise InputError("reference vae needs the trained autoencoder; give its folder with --prior")
-    autoencoder = load_autoencoder(folder, settings.domain)
+    autoencoder = load_autoencoder(folder, domain)
 
     def reconstruct(truth: "torch.Tensor") -> "torch.Tensor":
         with torch.no_grad():
-            return by_frames(lambda frames: autoencoder.decode(autoencoder.encode(frames)), truth, n_frames)
+            return by_frames(lambda frames: autoencoder.decode(autoencoder.encode(frames)), truth, frames_per_chunk)
 
     return reconstruct

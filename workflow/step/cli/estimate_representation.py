@@ -29,19 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: RepresentationSettings) -> None:
     """Write overlay and table; raises `InputError` unless all measurements are of validation videos."""
-    import logging
-
-    from step.io.atomic import whole_file
-    from step.io.tables import write_table
     from step.io.truths import pair_truths
     from step.tuning.outcome import check_validation
     from step.tuning.representation import estimate_representation
 
     check_validation([*arguments.measurements, *arguments.truths])
     pairs = pair_truths(arguments.measurements, arguments.truths)
-    found = estimate_representation(pairs, arguments.autoencoder, settings)
-    for line in found.verdict:
-        logging.getLogger(__name__).info(line)
-    write_table(arguments.table, found.rows)
-    with whole_file(arguments.output) as part:
-        part.write_text(found.overlay(arguments.output))
+    estimate_representation(pairs, arguments.autoencoder, settings).write(arguments.table, arguments.output)

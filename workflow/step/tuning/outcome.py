@@ -67,8 +67,49 @@ def score(video: "np.ndarray", truth: "np.ndarray", display: Display) -> float:
     return psnr(to_unit_range(video, truth, display), to_unit_range(truth, truth, display))
 
 
+class Finding(ABC):
+    """What validation videos say: a table, and a configuration to overlay on the study's."""
+
+    @property
+    @abstractmethod
+    def verdict(self) -> list[str]:
+        """What was found, in lines of text."""
+
+    @property
+    @abstractmethod
+    def rows(self) -> list[dict[str, object]]:
+        """The table."""
+
+    @abstractmethod
+    def overlay(self, path: Path) -> str:
+        """Return the configuration (YAML), to be written to `path`; comments say its origin."""
+
+    def write(self, table: Path, overlay: Path) -> None:
+        """Write the table (CSV) and the configuration (YAML) to overlay on the study's, and say the verdict."""
+        from step.io.atomic import whole_file
+        from step.io.tables import write_table
+
+        for line in self.verdict:
+            log.info(line)
+        write_table(table, self.rows)
+        with whole_file(overlay) as part:
+            part.write_text(self.overlay(overlay))
+
+    def as_overlay(self, comment: Sequence[str], sections: object, path: Path) -> str:
+        """Return the configuration (YAML) `sections`, to be written to `path`; its comments say where it is from."""
+        import yaml
+
+        lines = [
+            *comment,
+            *self.verdict,
+            "To use the values, lay this file over the study that was tuned, last:",
+            f"snakemake --configfile STUDY.yaml {path}",
+        ]
+        return "".join(f"# {line}\n" for line in lines) + yaml.safe_dump(sections, sort_keys=False)
+
+
 @dataclass(frozen=True)
-class Outcome(ABC):
+class Outcome(Finding):
     """The trials of a search, and what they come to."""
 
     videos: Sequence[str]
@@ -114,30 +155,3 @@ class Outcome(ABC):
                 | {"seconds": trial.seconds, "reason": trial.reason}
             )
         return rows
-
-    def write(self, table: Path, overlay: Path) -> None:
-        """Write the table (CSV) and the configuration (YAML) to overlay on the study's, and say the verdict."""
-        from step.io.atomic import whole_file
-        from step.io.tables import write_table
-
-        for line in self.verdict:
-            log.info(line)
-        write_table(table, self.rows)
-        with whole_file(overlay) as part:
-            part.write_text(self.overlay(overlay))
-
-    @abstractmethod
-    def overlay(self, path: Path) -> str:
-        """Return the configuration (YAML), to be written to `path`, with the best values; comments say its origin."""
-
-    def as_overlay(self, comment: Sequence[str], sections: object, path: Path) -> str:
-        """Return the configuration (YAML) `sections`, to be written to `path`; its comments say where it is from."""
-        import yaml
-
-        lines = [
-            *comment,
-            *self.verdict,
-            "To use the values, lay this file over the study that was tuned, last:",
-            f"snakemake --configfile STUDY.yaml {path}",
-        ]
-        return "".join(f"# {line}\n" for line in lines) + yaml.safe_dump(sections, sort_keys=False)

@@ -16,6 +16,8 @@ from step.config.sections import Count, Name, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
+from step.references import through_autoencoder
+from step.tuning.outcome import Finding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +62,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Representation:
+class Representation(Finding):
     """What the autoencoder loses of validation videos, as their data see it."""
 
     settings: RepresentationSettings
@@ -132,13 +134,9 @@ class Representation:
 
     def overlay(self, path: Path) -> str:
         """Return the configuration (YAML), to be written to `path`, that has the likelihood assume both errors."""
-        import yaml
-
         task, level = self.settings.task, float(f"{self.noise_level:.4g}")
         sections = {"tasks": {task: {"sampler": {"likelihood": {"noise_level": level}}}}}
-        how = ["To use it, lay this file over the study, last:", f"snakemake --configfile STUDY.yaml {path}"]
-        lines = [*self.verdict, *how]
-        return "".join(f"# {line}\n" for line in lines) + yaml.safe_dump(sections, sort_keys=False)
+        return self.as_overlay([], sections, path)
 
 
 def estimate_representation(
@@ -149,21 +147,12 @@ def estimate_representation(
     Raises `InputError` where a measurement is not of the task, has errors that are not those of its simulation, so that
     the truth itself does not fit, or the forward model has no noise level.
     """
-    import torch
-
-    from step.frames import by_frames
     from step.io.reconstructions import read_measurement
     from step.io.truths import read_truth
-    from step.models.prior import load_autoencoder
     from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
     from step.progress import track
 
-    network = load_autoencoder(autoencoder, settings.domain)
-
-    def through(video: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            return by_frames(lambda frames: network.decode(network.encode(frames)), video, settings.frames_per_chunk)
-
+    through = through_autoencoder(autoencoder, settings.domain, settings.frames_per_chunk)
     fits = []
     own = math.nan
     for path, true_path in track(list(pairs), "error of representation", "video"):
