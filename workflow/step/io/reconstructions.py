@@ -145,6 +145,15 @@ def read_reconstructions(paths: list[Path], videos: Collection[str] | None = Non
     return {video: _joined(video, group) for video, group in sorted(parts.items())}
 
 
+def videos_in(paths: Sequence[Path]) -> list[str]:
+    """Return the names of the videos that have reconstructions in `paths`, in their order."""
+    names: set[str] = set()
+    for path in paths:
+        with open_hdf5(path) as file:
+            names |= set(file)
+    return sorted(names)
+
+
 def samples_of_video(paths: list[Path], video: str) -> Reconstruction:
     """Return the samples of `video` in `paths` with their weights; raises `InputError` where it has none."""
     reconstructions = read_reconstructions(paths)

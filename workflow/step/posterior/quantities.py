@@ -10,7 +10,7 @@ from step.config.sections import ModuleName, Section
 from step.config.study import Config
 from step.config.views import Display
 from step.errors import InputError
-from step.plugins import descriptor_name
+from step.posterior.described_samples import describe_samples, descriptor_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,17 +44,11 @@ class QuantitiesSettings(Section):
 
 def quantities_settings(config: Config, task: str) -> QuantitiesSettings:
     """Return the settings of the quantities of `task`; raises `InputError` where its domain has no descriptor."""
-    domain = config.tasks[task].domain
-    if domain not in config.modes.descriptors:
-        raise InputError(
-            f"modes.descriptors has {list(config.modes.descriptors)}, not the domain {domain} of {task}; give it one, "
-            "`general` goes for any video"
-        )
-    video = config.video_format(domain)
+    video = config.video_format(config.tasks[task].domain)
     return QuantitiesSettings(
         display=video.display,
         geometry=video.geometry,
-        descriptor=config.modes.descriptors[domain],
+        descriptor=descriptor_of(config, task),
         interval=config.uncertainty.interval,
     )
 
@@ -68,7 +62,7 @@ def quantities_of_files(
     descriptor finds nothing to measure are left out, and counted in the log. Raises `InputError` where a video has no
     truth among the `truths`, is of another shape, or has fewer than two samples.
     """
-    from step.io.reconstructions import read_reconstructions
+    from step.io.reconstructions import read_reconstructions, videos_in
     from step.io.truths import read_truth
     from step.progress import track
 
@@ -76,15 +70,15 @@ def quantities_of_files(
     rows: list[Row] = []
     samples: list[Row] = []
     empty: list[str] = []
-    found = read_reconstructions(list(reconstructions))
-    for name, reconstruction in track(list(found.items()), "quantities", "video"):
+    files = list(reconstructions)
+    found = videos_in(files)
+    for name in track(found, "quantities", "video"):
         if truth_of and name not in truth_of:
             raise InputError(f"{name} has no truth among those of {', '.join(truth_of)}; give its file with --truths")
         truth = read_truth(truth_of[name], name) if truth_of else None
-        if truth is not None and truth.shape != reconstruction.samples.shape[1:]:
-            shapes = f"{reconstruction.samples.shape[1:]}, it is {truth.shape}"
-            raise InputError(f"{name} was reconstructed as {shapes}; sample it again")
-        quantities = _measure(reconstruction.samples, truth, settings)
+        reconstruction = read_reconstructions(files, [name])[name]  # one at a time: together they may not fit
+        described = (settings.display, settings.descriptor, settings.geometry)
+        quantities = describe_samples(name, reconstruction.samples, truth, *described).quantities
         if not quantities:
             empty.append(name)
         try:
@@ -96,23 +90,6 @@ def quantities_of_files(
     if empty:
         log.warning("%d of %d videos have nothing that could be measured: %s", len(empty), len(found), ", ".join(empty))
     return rows, samples
-
-
-def _measure(
-    samples: "np.ndarray", truth: "np.ndarray | None", settings: QuantitiesSettings
-) -> "Mapping[str, Feature | Course]":
-    """Return the quantities of `samples` (sample, time, channel, y, x) as their descriptor sees them."""
-    import importlib
-
-    import numpy as np
-
-    from step.physics.display import to_unit_range
-
-    reference = samples.mean(axis=0) if truth is None else truth
-    frames = np.stack([to_unit_range(sample, reference, settings.display) for sample in samples])
-    true_frames = None if truth is None else to_unit_range(truth, truth, settings.display)
-    descriptor = importlib.import_module(descriptor_name(settings.descriptor))
-    return descriptor.describe(frames, true_frames, settings.geometry).quantities
 
 
 def _summaries(

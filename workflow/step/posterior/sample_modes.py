@@ -10,8 +10,7 @@ from step.config.sections import ModuleName, Section
 from step.config.study import Config
 from step.config.tasks import MeasurementOfDomain
 from step.config.views import Display
-from step.errors import InputError
-from step.plugins import descriptor_name
+from step.posterior.described_samples import describe_samples, descriptor_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,17 +35,11 @@ class ModesSettings(Section):
 
 def modes_settings(config: Config, task: str) -> ModesSettings:
     """Return the settings of the modes of `task`; raises `InputError` where its domain has no descriptor."""
-    domain = config.tasks[task].domain
-    if domain not in config.modes.descriptors:
-        raise InputError(
-            f"modes.descriptors has {list(config.modes.descriptors)}, not the domain {domain} of {task}; give it one, "
-            "`general` goes for any video"
-        )
     return ModesSettings(
         seed=config.seed,
         measurement=config.measurement_of(task),
-        display=config.video_format(domain).display,
-        descriptor=config.modes.descriptors[domain],
+        display=config.video_format(config.tasks[task].domain).display,
+        descriptor=descriptor_of(config, task),
         modes=Clustering(**config.modes.model_dump(exclude={"descriptors"})),
     )
 
@@ -72,11 +65,9 @@ def modes_of_samples(
     from step.seeds import derive_seed
 
     samples = sampled.samples
-    if truth is not None and truth.shape != samples.shape[1:]:
-        shapes = f"{samples.shape[1:]}, it is {truth.shape}"
-        raise InputError(f"{name} was reconstructed as {shapes}; sample it again")
+    geometry = settings.measurement.geometry
+    description = describe_samples(name, samples, truth, settings.display, settings.descriptor, geometry)
     misfits, chi_squares = fit_to_data(samples, measurement, settings.measurement, source)
-    description = _describe(samples, truth, settings)
     reduced = reduce(description, settings.modes)
     weighting = None if sampled.log_weights is None else Weighting(sampled.weights, sampled.lineages)
     clusters = find_modes(reduced, settings.modes, derive_seed(settings.seed, "modes", name), weighting)
@@ -109,21 +100,6 @@ def modes_of_samples(
     of_shares = {"shares_are": kind, "effective_size": size, "smallest_share": smallest}
     of_each = [of_shares | {"share_error": float(error)} for error in clusters.share_errors]
     return modes, [row | more for row, more in zip(rows, of_each, strict=True)]
-
-
-def _describe(samples: "np.ndarray", truth: "np.ndarray | None", settings: ModesSettings) -> "Description":
-    """Return what the descriptor says of the samples' frames; without a truth their mean gives the brightness' unit."""
-    import importlib
-
-    import numpy as np
-
-    from step.physics.display import to_unit_range
-
-    reference = samples.mean(axis=0) if truth is None else truth
-    frames = np.stack([to_unit_range(sample, reference, settings.display) for sample in samples])
-    true_frames = None if truth is None else to_unit_range(truth, truth, settings.display)
-    descriptor = importlib.import_module(descriptor_name(settings.descriptor))
-    return descriptor.describe(frames, true_frames, settings.measurement.geometry)
 
 
 def _rows(
