@@ -2,29 +2,21 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from step.config.observations import CmrxreconData
-from step.config.sections import Count, NonNegative, Positive
 from step.config.study import Config
-from step.domains.mri.data import MriData
 from step.errors import InputError
+from step.observations.of_cines import OfCines, cines_of, values_of_cines
 
 if TYPE_CHECKING:
     from step.physics.display import Brightness
 
 
-class KspaceSettings(CmrxreconData):
+class KspaceSettings(CmrxreconData, OfCines):
     """The observation's own values, and what its task and `step.domains.mri.data.MriData` say of noise and videos."""
-
-    frames: Count
-    resolution: Count
-    scale: Positive | Literal["peak"]
-    peak: Positive
-    reference_phase: bool
-    noise_level: NonNegative | None
 
 
 Settings = KspaceSettings
@@ -36,28 +28,21 @@ def settings_of(config: Config, name: str) -> KspaceSettings:
     Raises `InputError` where its task's videos are no cardiac cines, or are resampled from the raw images: pixels of
     another size have another k-space, which was not measured.
     """
-    observation = config.observations[name]
+    observation, video = config.observations[name], cines_of(config, name)
     domain = config.tasks[observation.task].domain
-    video = config.video_format(domain)
-    if not isinstance(video, MriData):
-        raise InputError(
-            f"observations.{name} is k-space and its task {observation.task} is of domain {domain}; "
-            "name a task of domain mri"
-        )
     if video.crop != video.resolution:
         raise InputError(
             f"observations.{name}: an observation in k-space cannot be resampled, and data.{domain}.crop is "
             f"{video.crop}; set data.{domain}.crop = data.{domain}.resolution = {video.resolution}"
         )
-    shared = {key: getattr(video, key) for key in ("frames", "resolution", "scale", "peak", "reference_phase")}
-    noise_level = config.tasks[observation.task].measurement.model_dump().get("noise_level")
+    shared = values_of_cines(config, name)
     data = observation.data
-    if noise_level is None and isinstance(data, CmrxreconData) and data.outside.scale == "estimate":
+    if shared["noise_level"] is None and isinstance(data, CmrxreconData) and data.outside.scale == "estimate":
         raise InputError(
             f"observations.{name}.data.outside.scale is estimate, which needs the noise_level that the measurement of "
             f"task {observation.task} lacks; state a number"
         )
-    return KspaceSettings(**data.model_dump(), **shared, noise_level=noise_level)
+    return KspaceSettings(**data.model_dump(), **shared)
 
 
 def files(settings: KspaceSettings) -> list[Path]:

@@ -3,15 +3,15 @@
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from step.config.observations import KspaceData
-from step.config.sections import Count, NonNegative, Positive
+from step.config.sections import Count
 from step.config.study import Config
-from step.domains.mri.data import MriData
 from step.errors import InputError
+from step.observations.of_cines import OfCines, cines_of, values_of_cines
 
 if TYPE_CHECKING:
     from step.io.kspace.recording import KspaceSlice
@@ -25,16 +25,10 @@ SAME_PIXEL = 0.02
 REMEDY = "name another file in the observation's data.file"
 
 
-class KspaceSettings(KspaceData):
+class KspaceSettings(KspaceData, OfCines):
     """The observation's own values, and what its task and `step.domains.mri.data.MriData` say of noise and videos."""
 
-    frames: Count
     crop: Count
-    resolution: Count
-    scale: Positive | Literal["peak"]
-    peak: Positive
-    reference_phase: bool
-    noise_level: NonNegative | None
 
 
 Settings = KspaceSettings
@@ -45,22 +39,15 @@ def settings_of(config: Config, name: str) -> KspaceSettings:
 
     Raises `InputError` where its task's videos are no cardiac cines, or are finer than the raw images.
     """
-    observation = config.observations[name]
+    observation, video = config.observations[name], cines_of(config, name)
     domain = config.tasks[observation.task].domain
-    video = config.video_format(domain)
-    if not isinstance(video, MriData):
-        raise InputError(
-            f"observations.{name} is k-space and its task {observation.task} is of domain {domain}; "
-            "name a task of domain mri"
-        )
     if video.crop < video.resolution:
         raise InputError(
             f"observations.{name}: data.{domain}.crop = {video.crop} raw pixels for frames of {video.resolution} asks "
             f"for k-space beyond what was measured; set data.{domain}.crop to {video.resolution} or more"
         )
-    shared = {key: getattr(video, key) for key in ("frames", "crop", "resolution", "scale", "peak", "reference_phase")}
-    noise_level = config.tasks[observation.task].measurement.model_dump().get("noise_level")
-    return KspaceSettings(**observation.data.model_dump(), **shared, noise_level=noise_level)
+    shared = values_of_cines(config, name)
+    return KspaceSettings(**observation.data.model_dump(), **shared, crop=video.crop)
 
 
 def files(settings: KspaceSettings) -> list[Path]:
