@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from eht_files import M87, STATIONS_2018, write_m87_2018
+from eht_observations import SCREEN
 from step.config.study import load_config
 from step.config.tasks import Scattering
 from step.errors import InputError
@@ -14,15 +15,6 @@ from step.physics.display import Brightness
 from step.physics.scattering import ensemble_kernel
 
 PROJECT = Path(__file__).parents[2]
-SCREEN = {
-    "major_mas": 1.380,
-    "minor_mas": 0.703,
-    "position_angle_deg": 81.9,
-    "alpha": 1.38,
-    "inner_scale_km": 800.0,
-    "observer_screen_kpc": 2.82,
-    "screen_source_kpc": 5.53,
-}
 
 
 @pytest.fixture(scope="module")

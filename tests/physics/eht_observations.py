@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from step.config.study import load_config
+from step.contracts import Measurement
 from step.physics.array import read_array
 from step.physics.eht_imaging import eht_imaging
 from step.physics.forward_models import build_forward_model
@@ -57,3 +59,25 @@ def table_of(observation, start_h: float, cadence_s: float) -> Visibilities:
         value=data["vis"],
         sigma=data["sigma"],
     )
+
+
+SCREEN = {
+    "major_mas": 1.380,
+    "minor_mas": 0.703,
+    "position_angle_deg": 81.9,
+    "alpha": 1.38,
+    "inner_scale_km": 800.0,
+    "observer_screen_kpc": 2.82,
+    "screen_source_kpc": 5.53,
+}
+"""That before Sgr A* as Johnson et al. (2018) found it, which is eht-imaging's own."""
+
+
+def assert_gradient_is_that_of_differences(model: ClosureImaging, video: torch.Tensor, measured: Measurement) -> None:
+    """Raise unless the likelihood's gradient at the float64 `video` has the slope that finite differences show."""
+    video.requires_grad_()
+    gradient = torch.autograd.grad(model.negative_log_likelihood(video, measured).sum(), video)[0]
+    direction = torch.randn(video.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    step = 1e-6
+    above, below = (model.negative_log_likelihood(video + s * direction, measured).item() for s in (step, -step))
+    assert (gradient * direction).sum().item() == pytest.approx((above - below) / (2 * step), rel=1e-5)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from eht_observations import PROJECT, crescent, forward_model
+from eht_observations import PROJECT, assert_gradient_is_that_of_differences, crescent, forward_model
 from step.config.study import load_config
 from step.observations import eht
 from step.physics.closures import chord_covariance, covariance, phase_powers, to_measurement
@@ -103,9 +103,4 @@ def test_the_likelihood_has_the_same_gradient_as_finite_differences_show():
     model = forward_model(2, 16, snr_window_s=WINDOW_S, closure_covariance="full", source_flux_jy=0.1)
     video = crescent(2, 16).double()
     measured = model.measure(crescent(2, 16, seed=4), torch.Generator().manual_seed(1))
-    video.requires_grad_()
-    gradient = torch.autograd.grad(model.negative_log_likelihood(video, measured).sum(), video)[0]
-    direction = torch.randn(video.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    step = 1e-6
-    above, below = (model.negative_log_likelihood(video + s * direction, measured).item() for s in (step, -step))
-    assert (gradient * direction).sum().item() == pytest.approx((above - below) / (2 * step), rel=1e-5)
+    assert_gradient_is_that_of_differences(model, video, measured)
