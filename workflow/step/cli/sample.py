@@ -2,11 +2,11 @@
 
 import argparse
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from step.config.sampling import SampleSettings, sample_settings
+from step.config.sections import files_named_in
 from step.config.settings import dump_settings
 
 if TYPE_CHECKING:
@@ -105,21 +105,11 @@ def _job_key(arguments: argparse.Namespace, settings: SampleSettings) -> str:
     from step.provenance import code_digest
 
     given = [*arguments.measurements, *([arguments.optical_flow] if arguments.optical_flow else [])]
-    named = [Path(value) for value in _texts_in(settings.model_dump(mode="json")) if Path(value).is_file()]
     parts = [
         dump_settings(settings),
         code_digest("step.cli.sample", *modules(settings)),
         *(weights_digest(folder) for folder in (arguments.autoencoder, arguments.denoiser)),
-        *(f"{file.stem} {file_digest(file)}" for file in [*given, *named]),
+        *(f"{file.stem} {file_digest(file)}" for file in [*given, *files_named_in(settings)]),
         f"{arguments.samples} {arguments.place} {arguments.output.name} {torch.__version__}",
     ]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
-
-
-def _texts_in(values: object) -> Iterator[str]:
-    """Yield all texts among `values`, however deep in lists and mappings they lie."""
-    if isinstance(values, str):
-        yield values
-    elif isinstance(values, dict | list):
-        for value in values.values() if isinstance(values, dict) else values:
-            yield from _texts_in(value)

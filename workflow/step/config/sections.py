@@ -1,6 +1,6 @@
 """What all sections of the configuration have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +31,20 @@ def paths_in(value: object) -> list[Path]:
         value = dict(value)
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else []
     return [path for one in inner for path in paths_in(one)]
+
+
+def files_named_in(section: BaseModel) -> list[Path]:
+    """Return the files that exist among all texts of a section, those of modules from elsewhere too, which are text."""
+    return [Path(text) for text in _texts_in(section.model_dump(mode="json")) if Path(text).is_file()]
+
+
+def _texts_in(values: object) -> Iterator[str]:
+    """Yield all texts among `values`, however deep in lists and mappings they lie."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, dict | list):
+        for value in values.values() if isinstance(values, dict) else values:
+            yield from _texts_in(value)
 
 
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")]

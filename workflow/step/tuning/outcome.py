@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from step.config.sections import Section
+from step.config.sections import Section, files_named_in
 from step.config.settings import dump_settings
 from step.config.views import Display
 from step.errors import InputError
@@ -41,15 +41,16 @@ def check_validation(files: Sequence[Path]) -> None:
 def search_key(settings: Section, stage: str, modules: Sequence[str], files: Sequence[Path], *digests: str) -> str:
     """Return a name for a search: another one as soon as its `settings`, its code, its `files` or `digests` differ.
 
-    The code is that of the `stage`, a module, and of the `modules` that it imports by name; `digests` are of what else
-    it depends on.
+    Files that the settings name count by what they hold, those of modules from elsewhere too. The code is that of the
+    `stage`, a module, and of the `modules` that it imports by name; `digests` are of what else it depends on.
     """
     from step.provenance import code_digest
 
+    read = [*files, *files_named_in(settings)]
     parts = [
         dump_settings(settings),
         code_digest(stage, *modules),
-        *(f"{file.stem} {hashlib.blake2b(file.read_bytes()).hexdigest()}" for file in files),
+        *(f"{file.stem} {hashlib.blake2b(file.read_bytes()).hexdigest()}" for file in read),
         *digests,
     ]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
