@@ -8,9 +8,9 @@ from project_copy import Copy, Run, copy_of_project, run_miniature
 
 @pytest.hookimpl(tryfirst=True)  # before the marked ones are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the finished miniature."""
+    """Mark what needs a miniature that has been run."""
     for item in items:
-        if "first_run" in getattr(item, "fixturenames", ()):
+        if {"first_run", "tour"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.study)
 
 

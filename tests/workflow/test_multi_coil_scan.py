@@ -37,7 +37,7 @@ def write_scan(path, n_lines: int) -> None:
     write_ismrmrd(path, header(shape, field), [noise_scan(silence), *lines])
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_an_undersampled_cine_of_eight_coils_goes_from_the_scanners_file_to_nifti_and_dicom(project_copy, tmp_path):
     observations = {}
     for n_lines in (204, 246):

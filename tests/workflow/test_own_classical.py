@@ -12,6 +12,8 @@ from own_classical import MODULE
 from project_copy import Copy, copy_of_project
 from step.io.reconstructions import read_reconstructions
 
+pytestmark = pytest.mark.study
+
 MINIATURE = "config/miniature.yaml"
 ROW = "my_lab.brighter"
 OVERLAY = f"""
