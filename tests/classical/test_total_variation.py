@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from step.classical.total_variation import Settings, reconstruct
+from skimage.restoration import denoise_tv_chambolle
+from step.classical.total_variation import Settings, reconstruct, total_variation_proximal
 from step.physics.mri import CartesianMri
 
 
@@ -51,6 +52,19 @@ def test_a_step_in_time_shrinks_by_the_weight_over_its_length():
     video = reconstruct(forward_model, measurement, Settings(weight=0.4, iterations=5))
     assert video[:, :4].mean() == pytest.approx(0.1, abs=0.01)
     assert video[:, 4:].mean() == pytest.approx(0.9, abs=0.01)
+
+
+def test_the_proximal_map_is_scikit_images():
+    video, weight = beating_phantom(), 0.1
+    video = video + 0.05 * torch.randn(video.shape, generator=torch.Generator().manual_seed(0))
+    found, dual = total_variation_proximal(video, weight, torch.zeros(3, *video.shape), iterations=400)
+    expected = denoise_tv_chambolle(video[0].numpy(), weight, eps=0, max_num_iter=400, channel_axis=1)
+    assert torch.allclose(found[0], torch.from_numpy(expected), atol=1e-4)
+    # Begun where another ended, it is there at once.
+    again, _ = total_variation_proximal(video, weight, dual, iterations=1)
+    assert torch.allclose(again, found, atol=1e-4)
+    anew, _ = total_variation_proximal(video, weight, torch.zeros_like(dual), iterations=1)
+    assert not torch.allclose(anew, found, atol=1e-2)
 
 
 def test_the_objective_falls_and_the_picture_beats_zero_filling():

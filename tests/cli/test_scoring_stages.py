@@ -26,7 +26,7 @@ from step.io.truths import write_truth
 from step.metrics import catalogue
 from step.metrics.i3d import I3D
 from step.physics.forward_models import build_forward_model
-from step.tables import metrics
+from step.tables import metrics, tour
 
 METRICS = tuple(metric.name for metric in catalogue.METRICS)
 
@@ -141,6 +141,34 @@ def test_references_become_a_table_with_one_row_each(config, measurements, no_we
     assert float(rows["zero_filled"]["data_misfit"]) < 1e-6  # it has all the measured lines as they are
     assert math.isnan(float(rows["static"]["difference_correlation"]))
     assert {row["videos"] for row in rows.values()} == {"2"}
+
+
+def test_one_job_makes_the_tours_table_of_the_same_scores_without_learned_metrics(
+    config, measurements, no_weights, tmp_path, capsys
+):
+    files, names = ["--measurements", *measurements, "--truths", *truths_of(measurements)], ["bis", "static"]
+    run_reference("static", config, measurements, tmp_path / "static.h5")
+    blobs = [Reconstruction(f"video{n:03d}", 0.8 * moving_blob(n).numpy()[None], {}) for n in range(2)]
+    write_reconstructions(tmp_path / "bis.h5", blobs, {"optical_flow": "TV-L1 of a pilot video"})
+    for name in names:
+        arguments = [*settings_of(evaluate, config, TASK), *no_weights, *files]
+        arguments += ["--reconstructions", str(tmp_path / f"{name}.h5"), "--output", str(tmp_path / f"{name}.csv")]
+        assert main(["evaluate", *arguments]) == 0
+    common = ["--references", "static", "--paired-with", "static"]
+    inputs, none = [str(tmp_path / f"{name}.csv") for name in names], str(tmp_path / "none.h5")
+    write_features(Path(none), missing_features("weights.i3d is null"))
+    arguments = [*settings_of(metrics, config, TASK), "--inputs", *inputs, "--methods", *names, *common]
+    arguments += ["--features", none, none, "--true-features", none, "--output", str(tmp_path / "one_by_one.csv")]
+    assert main(["table", "metrics", *arguments]) == 0
+    arguments = [*settings_of(tour, config, TASK), *files, *common, "--output", str(tmp_path / "tour.csv")]
+    for name in names:
+        arguments += ["--method", name, str(tmp_path / f"{name}.h5")]
+    assert main(["table", "tour", *arguments]) == 0
+    one_by_one, together = (rows_of(tmp_path / f"{name}.csv") for name in ("one_by_one", "tour"))
+    remarks = [row.pop("remarks") for row in together]
+    assert together == [{name: value for name, value in row.items() if name != "remarks"} for row in one_by_one]
+    assert all("learned metrics to `snakemake all`" in remark for remark in remarks)
+    assert {(row["lpips"], row["fvd"]) for row in together} == {("", "")}
 
 
 def test_static_is_the_truths_time_average(config, measurements, tmp_path):

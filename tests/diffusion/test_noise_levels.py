@@ -79,6 +79,37 @@ def test_probability_flow_of_gaussian_data_ends_at_the_closed_form_solution():
     assert torch.allclose(solution, expected, rtol=2e-3)
 
 
+def error_of(solver: str, steps: int) -> float:
+    """Return the relative error of the ODE's solution for Gaussian data of deviation 0.35, from sigma 20 on."""
+    variance, sigma, sigma_min = 0.35**2, 20.0, 0.01
+
+    def denoise(z: torch.Tensor, level: float) -> torch.Tensor:
+        return z * variance / (variance + level**2)
+
+    noisy = torch.ones(1, dtype=torch.float64)
+    solution = solve_probability_flow(denoise, noisy, sigma, steps, sigma_min, 7, solver)
+    return solution.item() / math.sqrt((variance + sigma_min**2) / (variance + sigma**2)) - 1
+
+
+def test_the_multistep_solver_is_of_second_order_and_eulers_of_first():
+    assert error_of("euler", 400) / error_of("euler", 800) == pytest.approx(2, rel=0.05)
+    assert error_of("multistep", 400) / error_of("multistep", 800) == pytest.approx(4, rel=0.05)
+
+
+def test_a_mode_keeps_its_width_in_few_multistep_steps_where_eulers_narrow_it():
+    assert error_of("euler", 24) < -0.05
+    assert abs(error_of("multistep", 24)) < 0.02
+
+
+@pytest.mark.parametrize("solver", ["euler", "multistep"])
+def test_one_step_is_the_same_for_both_solvers_and_exact_where_nothing_else_can_be_denoised(solver):
+    clean = torch.tensor([0.3, -2.0], dtype=torch.float64)
+    noisy = clean + 5.0 * torch.tensor([1.0, 0.5], dtype=torch.float64)
+    for steps in (1, 3):
+        solution = solve_probability_flow(lambda z, level: clean, noisy, 5.0, steps, 0.01, 7, solver)
+        assert torch.allclose(solution, clean + 0.01 / 5.0 * (noisy - clean))
+
+
 def test_probability_flow_costs_one_denoiser_evaluation_a_step_and_none_below_its_end():
     calls = []
 

@@ -70,6 +70,18 @@ def test_ssim_agrees_with_scikit_image():
     assert ssim(truth, truth) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    "shape", [(2, 24, 28), (1, 390, 520)], ids=["small", "large enough to be averaged over blocks"]
+)
+def test_ssim_is_piqs(shape):
+    import piq
+
+    frames, truth = np.random.default_rng(0).random((2, *shape))
+    frames = 0.3 * frames + 0.7 * truth
+    images = [torch.from_numpy(video)[:, None] for video in (frames, truth)]
+    assert ssim(frames, truth) == pytest.approx(piq.ssim(*images, reduction="none").mean().item(), abs=1e-12)
+
+
 def test_ssim_of_two_constant_frames_is_the_luminance_term():
     dark, bright = np.full((1, 16, 16), 0.25), np.full((1, 16, 16), 0.75)
     expected = (2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4)

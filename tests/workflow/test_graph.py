@@ -294,6 +294,12 @@ def test_the_tour_is_what_runs_unless_something_else_is_asked_for(project_copy, 
     assert run.jobs == total(hearts, black_holes, {"fetch_weights": 2}, TOUR_REPORT)
 
 
+def test_the_demos_tour_scores_a_task_by_one_job_and_needs_no_network_of_others(project_copy):
+    jobs = project_copy.snakemake("-n", overlays=("config/demo.yaml",)).jobs
+    assert jobs["tabulate_tour"] == 2
+    assert not jobs.keys() & {"evaluate", "extract_features", "fetch_weights"}
+
+
 def test_the_networks_of_others_can_be_fetched_ahead(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "weights", overlays=(paper_overlay,))
     assert run.jobs == {"fetch_weights": 3, "weights": 1}

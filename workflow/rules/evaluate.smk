@@ -120,29 +120,68 @@ rule tabulate:
         " --methods {params.rows:q} {params.references:q} --paired-with {params.paired:q} --output {output:q}"
 
 
-# The tour shows fewer methods, so that it takes minutes.
-use rule tabulate as tabulate_tour with:
-    input:
-        metrics=lambda w: metrics_files(w.task, tour_rows(w.task)),
-        features=lambda w: feature_files(w.task, tour_rows(w.task)),
-        truth=RESULTS / "{task}/features/truth.h5",
-    output:
-        report(
-            RESULTS / "{task}/tour/metrics.csv",
-            caption="../report/metrics.rst",
-            category="Tables",
-            labels={"table": "", "of": "{task}"},
-        ),
-    log:
-        RESULTS / "logs/{task}/tabulate-tour.log",
-    benchmark:
-        RESULTS / "benchmarks/{task}/tabulate-tour.tsv"
-    params:
-        rows=lambda w: tour_rows(w.task),
-        references=lambda w: references_arguments(w.task),
-        paired=CONFIG.targets.tour.methods[-1],
-        settings=lambda w: settings("table metrics", task=w.task),
-        code=code("table metrics"),
+# The tour shows fewer methods, so that it takes minutes. Without learned metrics one job scores them all.
+if CONFIG.targets.tour.learned_metrics:
+
+    use rule tabulate as tabulate_tour with:
+        input:
+            metrics=lambda w: metrics_files(w.task, tour_rows(w.task)),
+            features=lambda w: feature_files(w.task, tour_rows(w.task)),
+            truth=RESULTS / "{task}/features/truth.h5",
+        output:
+            report(
+                RESULTS / "{task}/tour/metrics.csv",
+                caption="../report/metrics.rst",
+                category="Tables",
+                labels={"table": "", "of": "{task}"},
+            ),
+        log:
+            RESULTS / "logs/{task}/tabulate-tour.log",
+        benchmark:
+            RESULTS / "benchmarks/{task}/tabulate-tour.tsv"
+        params:
+            rows=lambda w: tour_rows(w.task),
+            references=lambda w: references_arguments(w.task),
+            paired=CONFIG.targets.tour.methods[-1],
+            settings=lambda w: settings("table metrics", task=w.task),
+            code=code("table metrics"),
+
+else:
+
+    rule tabulate_tour:
+        input:
+            measurements=RESULTS / "{task}/measurements",
+            truths=RESULTS / "{task}/truths",
+            described=lambda w: files_of_measurement(w.task),
+            reconstructions=lambda w: files_of_rows(w.task, tour_rows(w.task)),
+        output:
+            report(
+                RESULTS / "{task}/tour/metrics.csv",
+                caption="../report/metrics.rst",
+                category="Tables",
+                labels={"table": "", "of": "{task}"},
+            ),
+        log:
+            RESULTS / "logs/{task}/tabulate-tour.log",
+        benchmark:
+            RESULTS / "benchmarks/{task}/tabulate-tour.tsv"
+        conda:
+            "../../envs/step.yaml"
+        resources:
+            mem_mb=growing(4000),
+            runtime=growing(60),
+        params:
+            measurements=lambda w: measurement_files(w.task, tests(w.task)),
+            truths=lambda w: truth_files(w.task, tests(w.task)),
+            methods=lambda w: method_arguments(w.task, tour_rows(w.task)),
+            references=lambda w: references_arguments(w.task),
+            paired=CONFIG.targets.tour.methods[-1],
+            settings=lambda w: settings("table tour", task=w.task),
+            code=lambda w: code("table tour", task=w.task),
+        shell:
+            "python -m step table tour --settings {params.settings:q} --log {log:q}"
+            " --measurements {params.measurements:q} --truths {params.truths:q} {params.methods:q}"
+            " {params.references:q} --paired-with {params.paired:q} --output {output:q}"
 
 
 rule table_methods:

@@ -46,7 +46,7 @@ def sample_as_written_down(
     sigmas = rho_grid(annealing.sigma_max, annealing.sigma_min, annealing.levels, annealing.rho)[:-1]
     noisy = sigmas[0] * of_source()
     for k, (sigma, following) in enumerate(zip(sigmas, [*sigmas[1:], 0.0], strict=True)):
-        state = solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho)
+        state = solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho, ode.solver)
         h = math.sqrt(mcmc.step_size_squared * (1 + k / (annealing.levels + 1) * (mcmc.step_decay - 1)))
         h = min(h, sigma) if mcmc.limit_step_to_sigma else h
         momentum = normal()

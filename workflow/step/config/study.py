@@ -44,6 +44,9 @@ class Tour(Section):
 
     tasks: tuple[Name, ...] = Field(description="tasks of the tour")
     methods: tuple[Name, ...] = Field(description="methods of the tour, in the order of its tables and pictures")
+    learned_metrics: bool = Field(
+        description="whether its tables have LPIPS and FVD, which take as long as a sample; those of `all` do"
+    )
 
 
 class Targets(Section):

@@ -1,8 +1,10 @@
 """From one row per video to one row per method."""
 
+import logging
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,15 @@ import numpy as np
 from step.config.metrics import Evaluation
 from step.errors import InputError
 from step.io.features import VideoFeatures
+from step.io.tables import write_table
 from step.metrics.catalogue import AUTHORS, METRICS, OF_SOME_MEASUREMENTS
 from step.metrics.caveats import ORACLE_MARK, ORACLE_NOTE, fvd_bias, is_oracle
 from step.metrics.frechet import bootstrap_interval, frechet_distance
 from step.metrics.metric import Metric
 from step.metrics.significance import holm, sign_flip_p
 from step.seeds import derive_seed
+
+log = logging.getLogger(__name__)
 
 VideoScores = Mapping[str, Mapping[str, float | None]]
 """The metrics of each video, by the video's name; None where a metric could not be obtained."""
@@ -65,6 +70,18 @@ def read_scores(rows: Sequence[Mapping[str, str]], source: str, own: Sequence[Me
         }
     except (TypeError, ValueError) as error:
         raise InputError(f"{source}: {error}; evaluate again") from None
+    return _with_origin(videos, rows)
+
+
+def method_scores(rows: Sequence[Mapping[str, Any]], own: Sequence[Metric] = ()) -> MethodScores:
+    """Return what the `rows` of `evaluation.score_files` say, with metrics of your own if there are any."""
+    metrics = [*METRICS, *own, *(metric for metric in OF_SOME_MEASUREMENTS if metric.name in rows[0])]
+    videos = {row["video"]: {metric.name: row[metric.name] for metric in metrics} for row in rows}
+    return _with_origin(videos, rows)
+
+
+def _with_origin(videos: VideoScores, rows: Sequence[Mapping[str, Any]]) -> MethodScores:
+    """Return the scores of `videos` with what their `rows` say of optical flow and weights."""
     optical_flow, weights = (_together(row[column] for row in rows) for column in ("optical_flow", "lpips_weights"))
     remarks = tuple(dict.fromkeys(row["remark"] for row in rows if row["remark"]))
     return MethodScores(videos, optical_flow, weights, remarks)
@@ -134,6 +151,23 @@ def summarise(
         row |= {"lpips_weights": of_method.lpips_weights, "fvd_weights": distance.weights}
         row["remarks"] = "; ".join(remarks)
     return rows
+
+
+def write_summary(
+    path: Path,
+    scores: Mapping[str, MethodScores],
+    distances: Mapping[str, Distance],
+    references: Collection[str],
+    paired_with: str | None,
+    frames: int,
+    seed: int,
+) -> None:
+    """Write what `summarise` returns as the table `path`, and log it with its remarks; raises what that does."""
+    rows = summarise(scores, distances, references, paired_with, frames, seed)
+    write_table(path, rows)
+    log.info("mean ± standard deviation over videos\n%s", format_table(rows))
+    for remark in dict.fromkeys(row["remarks"] for row in rows if row["remarks"]):
+        log.warning(remark)
 
 
 def format_table(rows: Sequence[Row]) -> str:

@@ -258,4 +258,4 @@ def _reused(gradient: Gradient, steps: int) -> Gradient:
 
 def solve(prior: VideoPrior, noisy: torch.Tensor, sigma: float, ode: Ode) -> torch.Tensor:
     """Return the solution of the probability-flow ODE from `noisy` at the level `sigma`."""
-    return solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho)
+    return solve_probability_flow(prior.denoise, noisy, sigma, ode.steps, ode.sigma_min, ode.rho, ode.solver)

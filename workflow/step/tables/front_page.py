@@ -89,12 +89,13 @@ def score_table(task: str, path: Path, settings: FrontPageSettings) -> str:
     shown = {row["method"] for row in rows}
     methods = [method for method in settings.methods if method in shown]
     table = arrange(task, settings.models[task], rows, methods, str(path))
-    heads = "".join(f'<th style="{STYLE}">{html.escape(metric.heading)}</th>' for metric in SHOWN)
+    shown_metrics = [metric for metric in SHOWN if any(number_of(row, metric.name) is not None for row in table.rows)]
+    heads = "".join(f'<th style="{STYLE}">{html.escape(metric.heading)}</th>' for metric in shown_metrics)
     lines = [f'<tr><th style="text-align: left">method</th>{heads}</tr>']
-    best = {metric.name: _best(metric, table.methods) for metric in SHOWN}
+    best = {metric.name: _best(metric, table.methods) for metric in shown_metrics}
     for row in table.rows:
         above = "border-top: 1px solid #888; " if table.references and row is table.references[0] else ""
-        cells = "".join(_cell(row, metric, best[metric.name], above) for metric in SHOWN)
+        cells = "".join(_cell(row, metric, best[metric.name], above) for metric in shown_metrics)
         lines.append(f'<tr><td style="{above}">{html.escape(name_of(row))}</td>{cells}</tr>')
     return f'<table style="border-collapse: collapse">{"".join(lines)}</table><p>{LEGEND}</p>'
 

@@ -1,6 +1,5 @@
 """The table of a task: one row per method, averaged over videos."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +9,12 @@ from step.config.sections import Count, Section
 from step.config.study import Config
 from step.errors import InputError
 from step.io.features import read_features
-from step.io.tables import read_table, write_table
+from step.io.tables import read_table
 from step.metrics.catalogue import own_metrics
-from step.metrics.summary import format_table, measure_distance, read_scores, summarise
+from step.metrics.summary import measure_distance, read_scores, write_summary
 from step.products import About, PairedWith, Sheet
 from step.progress import track
 from step.seeds import derive_seed
-
-log = logging.getLogger(__name__)
 
 
 class MetricsTableSettings(Section):
@@ -76,8 +73,4 @@ def tabulate(files: Files, settings: MetricsTableSettings) -> None:
         name: measure_distance(read_features(file), truth, scores[name].videos, settings.evaluation, seed)
         for name, file in track(list(zip(names, files.features, strict=True)), "FVD", "method")
     }
-    rows = summarise(scores, distances, files.references, files.paired_with, settings.frames, settings.seed)
-    write_table(files.output, rows)
-    log.info("mean ± standard deviation over videos\n%s", format_table(rows))
-    for remark in dict.fromkeys(row["remarks"] for row in rows if row["remarks"]):
-        log.warning(remark)
+    write_summary(files.output, scores, distances, files.references, files.paired_with, settings.frames, settings.seed)
