@@ -9,7 +9,7 @@ from step.config.keys import DEMO_CONFIG, keys_as_markdown, tables
 from step.config.observations import CmrxreconData, EhtData, KspaceData, MeasuredData, Observation, Outside
 from step.config.sampling import sample_settings
 from step.config.study import BASE_CONFIG, load_config
-from step.config.tasks import Scattering
+from step.config.tasks import Scattering, StationGains
 from step.sampling.samplers import build_sampler
 from step.tuning.classical import classical_tuning_settings
 
@@ -161,8 +161,9 @@ def test_every_key_of_the_study_is_listed(study):
     listed = {key.path for table in tables() for key in table.keys if key.path[0] != "observations"}
     listed.remove(("methods", "<method>", "noise", "uses_optical_flow"))
     listed.remove(("tuning", "space", "own", "<key>"))  # nor a sampler of its own
-    screen = ("tasks", "<task>", "measurement", "scattering")  # nor a screen
-    listed = listed - {(*screen, name) for name in Scattering.model_fields} | {screen}
+    for key, section in (("scattering", Scattering), ("station_gains", StationGains)):  # nor a screen, nor gains
+        absent = ("tasks", "<task>", "measurement", key)
+        listed = listed - {(*absent, name) for name in section.model_fields} | {absent}
     assert listed == {path for path in wanted if not any(key[:-1] == path for key in listed)}
 
 
