@@ -43,7 +43,7 @@ METHODS = [(dynamical_imaging, DYNAMICAL), (starwarps, STARWARPS)]
 
 @pytest.fixture(scope="module")
 def model():
-    return forward_model(FRAMES, PIXELS, cadence_s=1500.0, flux_sigma=1.0, closure_covariance="full")
+    return forward_model(FRAMES, PIXELS, flux_sigma=1.0, closure_covariance="full")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_what_scattering_takes_of_amplitudes_is_given_back_to_them(truth):
     from eht_observations import SCREEN
     from step.config.tasks import Scattering
 
-    behind = forward_model(FRAMES, PIXELS, cadence_s=1500.0, scattering=Scattering(**SCREEN))
+    behind = forward_model(FRAMES, PIXELS, scattering=Scattering(**SCREEN))
     measured = behind.measure(truth, seed=1)
     image = brightness(truth)[0].double().numpy()
     imager = eht_imaging_module("imaging.imager_utils")
@@ -127,7 +127,7 @@ def test_starwarps_linear_data_are_first_order_in_the_residuals(model, truth, me
 
 def test_starwarps_is_the_exact_posterior_where_the_data_are_linear(model, measured):
     """Against one Gaussian of all frames at once: the prior of each, that of its change, and data that are linear."""
-    small = forward_model(3, 4, cadence_s=1500.0)
+    small = forward_model(3, 4)
     generator = np.random.default_rng(0)
     prior = torch.from_numpy(generator.uniform(0.5, 1, (3, 4, 4)))
     matrices = generator.normal(size=(3, 5, 16))

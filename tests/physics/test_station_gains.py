@@ -108,7 +108,7 @@ def test_gains_change_no_closure_and_keep_the_ratio_of_signal_to_noise():
 
 def quiet(**changes: object):
     """Return the model whose simulated visibilities have thermal noise and the gains of `GAINS` alone."""
-    return forward_model(16, errors=("thermal", "phases"), cadence_s=408.0, **changes)
+    return forward_model(16, errors=("thermal", "phases"), **changes)
 
 
 def test_the_truth_has_a_chi_square_of_one_under_gains_of_20_percent():
@@ -121,12 +121,12 @@ def test_the_truth_has_a_chi_square_of_one_under_gains_of_20_percent():
 
 
 def test_the_study_s_own_gains_fit_too():
-    truth, model = crescent(16), forward_model(16, cadence_s=408.0, station_gains=GAINS)
+    truth, model = crescent(16), forward_model(16, station_gains=GAINS)
     assert 0.5 < model.chi_squares(truth, model.measure(truth, seed=0))["log_amplitude"].item() < 1.5
 
 
 def test_the_gradient_is_that_of_finite_differences():
-    model = forward_model(3, 16, cadence_s=2000.0, station_gains=GAINS, closure_covariance="full")
+    model = forward_model(3, 16, station_gains=GAINS, closure_covariance="full")
     measured = model.measure(crescent(3, 16), seed=1)
     assert_gradient_is_that_of_differences(model, crescent(3, 16, seed=4).double().clamp_min(-0.9), measured)
 
@@ -150,9 +150,9 @@ def test_amplitudes_say_more_of_a_source_s_size_than_closures_and_nothing_of_its
 
 def test_without_gains_nothing_changes_but_the_amplitudes():
     truth = crescent(4, 16)
-    plain = forward_model(4, 16, cadence_s=1500.0)
+    plain = forward_model(4, 16)
     with_gains_of_none = StationGains(simulated=0.0, assumed=0.1, likelihood="closures")
-    other = forward_model(4, 16, cadence_s=1500.0, station_gains=with_gains_of_none)
+    other = forward_model(4, 16, station_gains=with_gains_of_none)
     measured, again = plain.measure(truth, seed=3), other.measure(truth, seed=3)
     assert all(torch.equal(measured[name], again[name]) for name in measured)
     assert torch.equal(plain.residuals(truth, measured), other.residuals(truth, again))
