@@ -160,18 +160,22 @@ def _plot_histogram(axes: Axes, data: Mapping[str, KindOfData]) -> None:
 
 
 def _plot_closures(row: Sequence[Axes], data: KindOfData, kind: str, codes: Sequence[str], edges_h: np.ndarray) -> None:
-    """Plot those loops over time that have the most data."""
+    """Plot those loops over time that differ most from those of a point, in units of their errors."""
     degrees = np.rad2deg(1.0) if kind == "closure_phase" else 1.0
-    counts = Counter(data.loops).most_common(LOOPS_SHOWN)
-    for axes in row[len(counts) :]:
+    squares: Counter[tuple[tuple[int, int], ...]] = Counter()
+    for loop, square in zip(data.loops, np.square(data.value / data.sigma), strict=True):
+        squares[loop] += square
+    shown = squares.most_common(LOOPS_SHOWN)
+    for axes in row[len(shown) :]:
         axes.set_axis_off()
-    for axes, (loop, _) in zip(row, counts, strict=False):
+    for axes, (loop, _) in zip(row, shown, strict=False):
         here = np.array([each == loop for each in data.loops])
         order = np.argsort(data.time_h[here])
         time, value, sigma = (part[here][order] for part in (data.time_h, data.value, data.sigma))
         predicted = data.predicted[:, here][:, order]
-        if kind == "closure_phase":  # on the data's side of half a turn
-            predicted = value + np.angle(np.exp(1j * (predicted - value)))
+        if kind == "closure_phase":  # within half a turn of their mean
+            mean = np.angle(np.exp(1j * value).sum())
+            value, predicted = (mean + np.angle(np.exp(1j * (phase - mean))) for phase in (value, predicted))
         look: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 2, "linewidth": 0.7}
         axes.errorbar(time, degrees * value, degrees * sigma, color=COLOURS[kind], **look)
         low, high = degrees * predicted.min(axis=0), degrees * predicted.max(axis=0)
