@@ -52,6 +52,14 @@ def test_the_squares_of_the_residuals_are_the_chi_squares(model, truth, arrays, 
     assert abs(phases.residual * phases.sigma).max() <= np.pi
 
 
+def test_a_phase_errs_the_shorter_way_round(model, truth, arrays, found):
+    turned = {**arrays, "closure_phase": np.angle(np.exp(1j * (arrays["closure_phase"] + 3.0)))}
+    phases = fit_by_datum(model, turned, truth.numpy())["closure_phase"]
+    error, before = (each.residual[0] * each.sigma for each in (phases, found["closure_phase"]))
+    assert abs(error).max() <= np.pi < abs(phases.predicted[0] - phases.value).max()
+    np.testing.assert_allclose(np.exp(1j * error), np.exp(1j * (before - 3.0)), atol=1e-6)
+
+
 def test_the_truth_has_the_amplitudes_that_were_measured_but_for_noise(found):
     amplitude = found["amplitude"]
     assert abs(amplitude.residual[0]).mean() < 1.5 < abs(amplitude.residual[1]).mean()
