@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 import torch
 from eht_observations import crescent, forward_model
-from step.classical.regularised_maximum_likelihood import (
-    Settings,
-    as_video,
-    light_curve,
-    minimise,
-    prior_images,
-    reconstruct,
-    regularisation,
-)
+from step.classical.regularised_maximum_likelihood import Settings, minimise, reconstruct, regularisation
+from step.classical.rings import as_video, light_curve, prior_images
 from step.errors import InputError
 from step.metrics.psnr import psnr
 from step.physics.eht_imaging import eht_imaging

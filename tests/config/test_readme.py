@@ -9,8 +9,9 @@ from step.config.keys import DEMO_CONFIG, keys_as_markdown, tables
 from step.config.observations import CmrxreconData, EhtData, KspaceData, MeasuredData, Observation, Outside
 from step.config.sampling import sample_settings
 from step.config.study import BASE_CONFIG, load_config
-from step.config.tasks import Scattering
+from step.config.tasks import Scattering, StationGains
 from step.sampling.samplers import build_sampler
+from step.tuning.classical import classical_tuning_settings
 
 PAPER = {  # domain: key below priors or data -> value, in the order of the paper's Table 3
     "blackhole": {
@@ -119,6 +120,16 @@ def test_the_weighted_method_goes_on_both_studies():
             assert [count % sampler.particles for count in counts] == [0, 0, 0, 0]
 
 
+def test_eht_imagings_rows_go_on_both_studies():
+    for files in ([], [DEMO_CONFIG]):
+        config = load_config(*files, BASE_CONFIG.with_name("eht_imaging.yaml"))
+        rows = [row for row in config.tasks["blackhole"].references if row in ("dynamical_imaging", "starwarps")]
+        assert rows == ["dynamical_imaging", "starwarps"]
+        for row in rows:
+            searched = classical_tuning_settings(config, "blackhole", row)
+            assert set(searched.multiples.ranges) <= set(searched.classical.model_dump())
+
+
 def test_the_cine_archive_is_a_study_when_laid_over_the_demo():
     config = load_config(DEMO_CONFIG, BASE_CONFIG.with_name("cine_archive.yaml"))
     assert (config.data["mri"].source, str(config.results)) == ("cine_archive", "results/cine")
@@ -134,6 +145,10 @@ def test_every_key_and_section_is_explained():
 def test_every_key_of_the_study_is_listed(study):
     names = {"priors": "<domain>", "tasks": "<task>", "methods": "<method>", "tables": "<table>"}
     names |= {"posteriors": "<posterior>", "ablations": "<ablation>"}
+    rows = load_config(BASE_CONFIG.with_name("eht_imaging.yaml")).tasks["blackhole"].classical  # in no study of ours
+    classical = {name: row.model_dump(mode="json") for name, row in rows.items()}
+    blackhole = {**study["tasks"]["blackhole"], "classical": classical}
+    study = {**study, "tasks": {**study["tasks"], "blackhole": blackhole}}
     leaves = {path for path in keys_of(study) if not isinstance(at(study, ".".join(path)), dict)}
     wanted = {(path[0], names[path[0]], *path[2:]) if path[0] in names else path for path in leaves}
     wanted = {(*path[:2], "<domain>") if path[:2] == ("modes", "descriptors") else path for path in wanted}
@@ -146,8 +161,9 @@ def test_every_key_of_the_study_is_listed(study):
     listed = {key.path for table in tables() for key in table.keys if key.path[0] != "observations"}
     listed.remove(("methods", "<method>", "noise", "uses_optical_flow"))
     listed.remove(("tuning", "space", "own", "<key>"))  # nor a sampler of its own
-    screen = ("tasks", "<task>", "measurement", "scattering")  # nor a screen
-    listed = listed - {(*screen, name) for name in Scattering.model_fields} | {screen}
+    for key, section in (("scattering", Scattering), ("station_gains", StationGains)):  # nor a screen, nor gains
+        absent = ("tasks", "<task>", "measurement", key)
+        listed = listed - {(*absent, name) for name in section.model_fields} | {absent}
     assert listed == {path for path in wanted if not any(key[:-1] == path for key in listed)}
 
 

@@ -39,8 +39,8 @@ FROM_SAMPLE = {"sample": METHODS, "evaluate": METHODS, "table_costs": 1} | TABLE
 # From the samples of measured data down: those of the black hole have two jobs, those of the heart one.
 OF_OBSERVED = ("summarise_observation", "modes_of_observation", "plot_modes_of_observation", "plot_observation")
 OF_OBSERVED += ("quantities_of_observation", "plot_quantities_of_observation")
-NIGHT = {"sample_observation": 2, "export": 1} | dict.fromkeys(OF_OBSERVED, 1)
-SCAN = NIGHT | {"sample_observation": 1}
+SCAN = {"sample_observation": 1, "export": 1} | dict.fromkeys(OF_OBSERVED, 1)
+NIGHT = SCAN | {"sample_observation": 2, "plot_fit_of_observation": 1}
 FROM_NIGHT = NIGHT | {"read_observation": 1, "plot_observed_coverage": 1}
 # The scan's noise moves with its optical flow.
 SCAN_OF_OPTICAL_FLOW = SCAN | {"optical_flow_of_observation": 1}
@@ -175,7 +175,7 @@ CONFIG_EDITS = {
     "evaluation: {interval: 0.5}": total(TABLES, TABLES),
     "tables: {table4: [mri8, blackhole]}": {"table_methods": 1},
     "observations: {night: {data: {average_s: 200.0}}}": FROM_NIGHT,
-    "observations: {night: {samples: 2}}": {"export": 1} | dict.fromkeys(OF_OBSERVED, 1),
+    "observations: {night: {samples: 2}}": {"export": 1, "plot_fit_of_observation": 1} | dict.fromkeys(OF_OBSERVED, 1),
     "observations: {scan: {method: bcs}}": SCAN,
     "targets: {tour: {tasks: [mri6]}}": NONE,
     "tasks: {mri6: {sampler: {mcmc: {steps: 3}}}}": NONE,

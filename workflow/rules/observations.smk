@@ -225,3 +225,54 @@ use rule plot_coverage as plot_observed_coverage with:
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot coverage", task=observed(w).task),
         code=code("plot coverage"),
+
+
+rule plot_fit_of_observation:
+    input:
+        measurement=MEASURED,
+        described=lambda w: files_of_measurement(observed(w).task),
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        report(
+            OBSERVED / "fit.png",
+            caption="../report/fit.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "data and fit"},
+        ),
+        OBSERVED / "fit.pdf",
+        data=OBSERVED / "fit.csv",
+    log:
+        RESULTS / "logs/observations/{observation}/fit.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        measurement=lambda w, input: input.measurement,
+        samples=lambda w, input: input.samples,
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot fit", task=observed(w).task),
+        code=lambda w: code("plot fit", task=observed(w).task),
+    shell:
+        "python -m step plot fit --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
+        " --reconstructions {params.samples:q} --data {output.data:q} --output {params.pictures:q}"
+
+
+# Of the first test video, by any method; in no target.
+use rule plot_fit_of_observation as plot_fit with:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        described=lambda w: files_of_measurement(w.task),
+        samples=lambda w: RESULTS / w.task / "samples" / w.method / f"{FILES.shard_of(w.task, tests(w.task)[0])}.h5",
+    output:
+        multiext(str(RESULTS / "{task}/figures/fit-{method}"), ".png", ".pdf"),
+        data=RESULTS / "{task}/figures/fit-{method}.csv",
+    log:
+        RESULTS / "logs/{task}/figures/fit-{method}.log",
+    params:
+        measurement=lambda w: measurement_files(w.task, tests(w.task)[:1]),
+        samples=lambda w, input: input.samples,
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot fit", task=w.task),
+        code=lambda w: code("plot fit", task=w.task),

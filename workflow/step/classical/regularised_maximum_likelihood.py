@@ -27,14 +27,14 @@ from step.classical.imaging_regularisers import (
     squared_total_variation,
     total_variation,
 )
+from step.classical.rings import as_video, chosen_image, each_video, light_curve, static_misfit
 from step.config.classical import RegularisedMaximumLikelihood as Settings
 from step.contracts import ForwardModel, Measurement
-from step.errors import InputError
 from step.physics.vlbi import ClosureImaging
 from step.units import FWHM, RAD_PER_UAS
 
 FAINTEST = 1e-6
-"""The least brightness of a pixel that imaging begins from, and of the prior image relative to its brightest."""
+"""The least brightness of a pixel that imaging begins from."""
 
 BRIGHTEST_MARGIN = 0.03
 """By how much less than the brightest possible a pixel is that imaging begins from: the logistic function ends."""
@@ -55,14 +55,12 @@ def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings:
     forgives what does not fit, and from there to the video, in rounds. Raises `InputError` for an instrument that
     measures no closures, and for a measurement without a light curve.
     """
-    if not isinstance(forward_model, ClosureImaging):
-        raise InputError(
-            "regularised_maximum_likelihood images the closures of an interferometer (measurement.model vlbi), and the "
-            f"forward model is {type(forward_model).__name__}; take total_variation for a linear measurement"
-        )
-    n_videos = len(measurement["flux"])
-    one_by_one = ({name: array[n : n + 1] for name, array in measurement.items()} for n in range(n_videos))
-    return torch.stack([_reconstruct_video(forward_model, one, settings) for one in one_by_one])
+    return each_video(
+        forward_model,
+        measurement,
+        lambda model, one: _reconstruct_video(model, one, settings),
+        "regularised_maximum_likelihood",
+    )
 
 
 def _reconstruct_video(model: ClosureImaging, measurement: Measurement, settings: Settings) -> torch.Tensor:
@@ -71,16 +69,11 @@ def _reconstruct_video(model: ClosureImaging, measurement: Measurement, settings
     flux = light_curve(measurement)
     light = flux[:, None, None] / flux.mean()  # of a source that varies in flux alone
 
-    def static_misfit(image: torch.Tensor) -> torch.Tensor:
-        squares = model.residuals(as_video(light * image), prepared).square()
-        return settings.static_outlier * torch.log1p(squares / settings.static_outlier).sum() / 2
-
-    candidates = flux.mean() * prior_images(settings, model.n_pixels, model.pixel_rad).to(flux)
-    image = min(candidates, key=static_misfit)
+    image = flux.mean() * chosen_image(model, measurement, settings)
     penalty = regularisation(settings, light * image, model.pixel_rad)
 
     def static_objective(image: torch.Tensor) -> torch.Tensor:
-        return static_misfit(image) + penalty(light * image)
+        return static_misfit(model, prepared, light * image, settings) + penalty(light * image)
 
     def objective(frames: torch.Tensor) -> torch.Tensor:
         return model.negative_log_likelihood(as_video(frames), prepared).sum() + penalty(frames)
@@ -91,37 +84,6 @@ def _reconstruct_video(model: ClosureImaging, measurement: Measurement, settings
         blurred = blur(frames, settings.blur_uas / 2**number / FWHM / pixel_uas)
         frames = minimise(objective, blurred, settings.iterations)
     return as_video(frames)[0]
-
-
-def light_curve(measurement: Measurement) -> torch.Tensor:
-    """Return the flux (time,) of a `measurement` of one video; frames where it was not measured have the mean.
-
-    It is a tenth of the mean at least, since noise may leave nothing. Raises `InputError` where there is none.
-    """
-    flux, sigma = (measurement[name][0].to(torch.float32) for name in ("flux", "flux_sigma"))
-    mean = flux[sigma > 0].mean()
-    if not mean > 0:
-        raise InputError(
-            "the measurement has no flux, which sets the scale of a video for regularised_maximum_likelihood; give it "
-            "a light curve"
-        )
-    return torch.where(sigma > 0, flux, mean).clamp_min(mean / 10)
-
-
-def prior_images(settings: Settings, n_pixels: int, pixel_rad: float) -> torch.Tensor:
-    """Return the rings of `settings` in the middle of an image, bright on one side, (orientation, y, x).
-
-    Each has the sum 1. They are those that the EHT fits to closures (Event Horizon Telescope Collaboration, ApJL 930,
-    L15 (2022), the m-ring of order 1).
-    """
-    place_uas = pixel_rad / RAD_PER_UAS * (torch.arange(n_pixels) - (n_pixels - 1) / 2)
-    radius_uas = torch.hypot(place_uas[:, None], place_uas)
-    angle = torch.atan2(place_uas[:, None], place_uas)
-    brightest = 2 * torch.pi / settings.orientations * torch.arange(settings.orientations)[:, None, None]
-    distance = (radius_uas - settings.ring_diameter_uas / 2) / (settings.ring_width_uas / FWHM)
-    ring = (-distance.square() / 2).exp()
-    images = (ring * (1 + settings.ring_asymmetry * torch.cos(angle - brightest))).clamp_min(FAINTEST)
-    return images / images.sum(dim=(-2, -1), keepdim=True)
 
 
 def regularisation(settings: Settings, prior: torch.Tensor, pixel_rad: float) -> Objective:
@@ -160,8 +122,3 @@ def minimise(objective: Objective, frames: torch.Tensor, iterations: int) -> tor
     options = {"maxiter": iterations, "maxcor": CORRECTIONS}
     found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
     return frames_of(found.x).sigmoid()
-
-
-def as_video(frames: torch.Tensor) -> torch.Tensor:
-    """Return the brightness `frames` (time, y, x) as a video (1, time, 1, y, x) of values from -1 to 1."""
-    return (2 * frames - 1)[None, :, None]

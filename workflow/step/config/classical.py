@@ -10,6 +10,16 @@ from typing_extensions import TypedDict
 
 from step.config.sections import AnySettings, Count, ModuleName, NonNegative, Positive, Section
 
+Pixels = Annotated[
+    int,
+    Field(
+        ge=2,
+        multiple_of=2,
+        strict=True,
+        description="pixels along a side of the frames that are imaged, an even number; the video's are interpolated",
+    ),
+]
+
 
 class TotalVariation(Section):
     """Isotropic total variation over time, y and x, by accelerated proximal gradient steps (linear measurements)."""
@@ -43,12 +53,8 @@ class Sense(Section):
     iterations: Count = Field(description="iterations of conjugate gradients")
 
 
-class RegularisedMaximumLikelihood(Section):
-    """Regularised maximum likelihood imaging of closures (black hole), of all frames at once.
-
-    Weights are relative to ``-log p(y | x)``. Regularisers are those of eht-imaging, summed over frames, of frames in
-    units of the mean flux.
-    """
+class RingPrior(Section):
+    """The image that imaging of closures begins from, and is drawn to where data say nothing."""
 
     ring_diameter_uas: NonNegative = Field(
         description="diameter of the ring that is the prior image, and where imaging begins, microarcsecond; 0 is a "
@@ -64,6 +70,19 @@ class RegularisedMaximumLikelihood(Section):
     orientations: Count = Field(
         description="sides that may be the brightest, evenly spaced: the data choose the prior image among them"
     )
+    static_outlier: Positive = Field(
+        description="squared residual, in units of its error, from which on a datum counts less and less for the first "
+        "image: what varies does not fit it"
+    )
+
+
+class RegularisedMaximumLikelihood(RingPrior):
+    """Regularised maximum likelihood imaging of closures (black hole), of all frames at once.
+
+    Weights are relative to ``-log p(y | x)``. Regularisers are those of eht-imaging, summed over frames, of frames in
+    units of the mean flux.
+    """
+
     entropy: NonNegative = Field(
         description="weight of the relative entropy of each frame and the prior image (`gs`), which says where the "
         "source is: closures do not"
@@ -89,10 +108,6 @@ class RegularisedMaximumLikelihood(Section):
         description="weight of the relative entropy of each frame and the mean of all (`RdI`)"
     )
     static_iterations: Count = Field(description="iterations of the first image, the same for all frames but its flux")
-    static_outlier: Positive = Field(
-        description="squared residual, in units of its error, from which on a datum counts less and less for the first "
-        "image: what varies does not fit it"
-    )
     rounds: Count = Field(description="how often the video is imaged, each time from the blurred result before")
     iterations: Count = Field(description="iterations of each round")
     blur_uas: NonNegative = Field(
@@ -101,11 +116,65 @@ class RegularisedMaximumLikelihood(Section):
     )
 
 
+class DynamicalImaging(RingPrior):
+    """Dynamical imaging of closures (black hole) by eht-imaging itself, `ehtim.imaging.dynamical_imaging`.
+
+    Weights are eht-imaging's own: of chi-squares and regularisers that are means over frames, the total flux being 1.
+    """
+
+    pixels: Pixels
+    closure_phase: NonNegative = Field(description="weight of the reduced chi-square of closure phases (`alpha_d1`)")
+    log_closure_amplitude: NonNegative = Field(
+        description="weight of the reduced chi-square of log closure amplitudes (`alpha_d2`)"
+    )
+    entropy: NonNegative = Field(description="weight of the relative entropy to the prior image (`gs`, `alpha_s1`)")
+    squared_total_variation: NonNegative = Field(
+        description="weight of the squared differences between pixels (`tv2`, `alpha_s2`)"
+    )
+    between_frames: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the next, both blurred (`R_dt`)"
+    )
+    frame_blur_uas: NonNegative = Field(
+        description="full width at half maximum of that blur, microarcsecond: the source may move by so much"
+    )
+    from_mean: NonNegative = Field(
+        description="weight of the relative entropy of each frame and the mean of all (`R_dI`)"
+    )
+    flux: NonNegative = Field(description="weight of the squared fractional error of the light curve (`alpha_flux`)")
+    centroid: NonNegative = Field(
+        description="weight of the squared distance of each frame's centroid from the middle, in pixels "
+        "(`alpha_centroid`)"
+    )
+    rounds: Count = Field(description="how often the video is imaged, each time from the blurred result before")
+    iterations: Count = Field(description="iterations of each round")
+    blur_uas: NonNegative = Field(
+        description="full width at half maximum of the blur between two rounds, microarcsecond"
+    )
+
+
+class Starwarps(RingPrior):
+    """StarWarps (black hole): a Gaussian prior of images and of their change, by eht-imaging's `starwarps`."""
+
+    pixels: Pixels
+    prior_deviation: Positive = Field(
+        description="standard deviation of a pixel around the prior image, as a share of that image's brightness there"
+    )
+    frame_deviation: Positive = Field(
+        description="standard deviation of a pixel's change from one frame to the next, as a share of the same"
+    )
+    power_dropoff: Positive = Field(
+        description="exponent of the power spectrum of both: the larger, the smoother are frames"
+    )
+    linearisations: Count = Field(description="how often closures are linearised anew in each frame")
+
+
 OURS: dict[str, type[Section]] = {
     "total_variation": TotalVariation,
     "low_rank_sparse": LowRankSparse,
     "sense": Sense,
     "regularised_maximum_likelihood": RegularisedMaximumLikelihood,
+    "dynamical_imaging": DynamicalImaging,
+    "starwarps": Starwarps,
 }
 """The `Settings` of the modules of `step.classical`, known without importing these."""
 

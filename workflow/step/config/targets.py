@@ -11,7 +11,7 @@ from step.config.tasks import CartesianMriSettings
 # What there is to see of a measurement itself, by its model.
 PICTURES_OF_MODEL = {"vlbi": ["figures/coverage.png", "figures/dirty.png"]}
 PICTURES_OF_TASKS = {"mri": ["masks.png"]}  # of all tasks of a domain together
-PICTURES_OF_OBSERVED_MODEL = {"vlbi": ["coverage.png"]}
+PICTURES_OF_OBSERVED_MODEL = {"vlbi": ["coverage.png", "fit.png"]}
 
 FIGURES_OF_PAPER = {
     "figure1": ["modes"],

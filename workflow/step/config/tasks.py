@@ -112,6 +112,20 @@ class Scattering(Section):
         return self
 
 
+class StationGains(Section):
+    """Gains of the stations that are known to some percent, besides those that `errors` and the array's table have."""
+
+    simulated: NonNegative = Field(
+        description="standard deviation of each station's log gain at each time in simulated visibilities; 0.2 is "
+        "20 % in amplitude"
+    )
+    assumed: NonNegative = Field(description="the standard deviation that the likelihood assumes of them")
+    likelihood: Literal["closures", "amplitudes"] = Field(
+        description="`closures`, which no gain changes; or closure phases and `amplitudes`, with the gains marginalised"
+        ", in place of closure amplitudes"
+    )
+
+
 class Vlbi(Section):
     """Closure quantities and light curve of a radio interferometer (Eqs. 7 to 13)."""
 
@@ -160,6 +174,9 @@ class Vlbi(Section):
     scattering: Scattering | None = Field(
         description="the screen whose kernel multiplies every visibility, simulated and in the likelihood, so that "
         "videos are those of the source behind it; null: none, or data that were deblurred"
+    )
+    station_gains: StationGains | None = Field(
+        description="gains besides those of `errors`, and what the likelihood makes of them; null: none, and closures"
     )
 
 

@@ -1,12 +1,21 @@
 """Which baselines of an interferometer have data, and how many there are in each frame."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from step.errors import InputError
+from step.figures import style
+from step.figures.scales import tell_utc
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CONJUGATE_STRENGTH = 0.4  # of a conjugate's colour, the rest is white
 ARRAYS = ("uv", "sigma", "time_h", "stations", "closure_phase_sigma", "log_closure_amplitude_sigma")
 COUNTED = {
     "visibilities": "sigma",
@@ -51,3 +60,25 @@ def cover(measurement: Mapping[str, np.ndarray], cadence_s: float, source: objec
         edges_h=start_h + np.arange(len(measurement["sigma"]) + 1) * cadence_s / 3600,
         counts={name: (measurement[sigma] > 0).sum(axis=1) for name, sigma in COUNTED.items()},
     )
+
+
+def plot_baselines(axes: Axes, coverage: Coverage) -> None:
+    """Plot baselines and their conjugates, u to the left, coloured by time."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.ticker import MaxNLocator
+
+    u, v = coverage.uv.T / 1e9
+    colours = style.colours(style.TIME_COLOURS)
+    # The visibility of the opposite baseline is the complex conjugate, not another datum: it is plotted lighter.
+    lighter = ListedColormap(1 - CONJUGATE_STRENGTH * (1 - colours(np.linspace(0, 1, colours.N))))
+    look: dict[str, Any] = {"s": 4, "linewidths": 0, "vmin": coverage.edges_h[0], "vmax": coverage.edges_h[-1]}
+    axes.scatter(-u, -v, c=coverage.time_h, cmap=lighter, **look)
+    measured = axes.scatter(u, v, c=coverage.time_h, cmap=colours, **look)
+    reach = 1.08 * np.abs([u, v]).max()
+    axes.set(xlim=(reach, -reach), ylim=(-reach, reach), xlabel="u [Gλ]", ylabel="v [Gλ]", aspect="equal")
+    axes.set_title("baselines (conjugates lighter)")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, symmetric=True))
+    axes.grid(linewidth=0.3, alpha=0.5)
+    bar = axes.figure.colorbar(measured, ax=axes, label="UTC", pad=0.02, aspect=25)
+    tell_utc(bar.ax.yaxis, *coverage.edges_h[[0, -1]])

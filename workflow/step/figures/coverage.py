@@ -14,7 +14,7 @@ from step.config.study import Config
 from step.config.tasks import Vlbi
 from step.errors import InputError
 from step.figures import style
-from step.figures.baselines import Coverage, cover
+from step.figures.baselines import Coverage, cover, plot_baselines
 from step.figures.scales import spans_without_data, tell_utc
 from step.io.reconstructions import read_attributes, read_measurement
 from step.io.tables import write_table
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 
 COLOURS = {"visibilities": "black", "closure phases": "tab:blue", "log closure amplitudes": "tab:orange"}
-CONJUGATE_STRENGTH = 0.4  # of a conjugate's colour, the rest is white
 
 
 class CoverageSettings(Section):
@@ -78,7 +77,7 @@ def plot_coverage(coverage: Coverage) -> Figure:
     with style.styled():
         figure = style.new_figure(figsize=(7.2, 3.1))
         baselines, counts = figure.subplots(1, 2, width_ratios=[1, 1.25])
-        _plot_baselines(baselines, coverage)
+        plot_baselines(baselines, coverage)
         _plot_counts(counts, coverage)
     return figure
 
@@ -93,27 +92,6 @@ def write_coverage_data(coverage: Coverage, stations: Sequence[str], path: Path)
             for frame, time_h, (a, b), (u, v) in rows
         ],
     )
-
-
-def _plot_baselines(axes: Axes, coverage: Coverage) -> None:
-    from matplotlib.colors import ListedColormap
-    from matplotlib.ticker import MaxNLocator
-
-    u, v = coverage.uv.T / 1e9
-    colours = style.colours(style.TIME_COLOURS)
-    # The visibility of the opposite baseline is the complex conjugate, not another datum: it is plotted lighter.
-    lighter = ListedColormap(1 - CONJUGATE_STRENGTH * (1 - colours(np.linspace(0, 1, colours.N))))
-    look = {"s": 4, "linewidths": 0, "vmin": coverage.edges_h[0], "vmax": coverage.edges_h[-1]}
-    axes.scatter(-u, -v, c=coverage.time_h, cmap=lighter, **look)
-    measured = axes.scatter(u, v, c=coverage.time_h, cmap=colours, **look)
-    reach = 1.08 * np.abs([u, v]).max()
-    axes.set(xlim=(reach, -reach), ylim=(-reach, reach), xlabel="u [Gλ]", ylabel="v [Gλ]", aspect="equal")
-    axes.set_title("baselines (conjugates lighter)")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(5, symmetric=True))
-    axes.grid(linewidth=0.3, alpha=0.5)
-    bar = axes.figure.colorbar(measured, ax=axes, label="UTC", pad=0.02, aspect=25)
-    tell_utc(bar.ax.yaxis, *coverage.edges_h[[0, -1]])
 
 
 def _plot_counts(axes: Axes, coverage: Coverage) -> None:

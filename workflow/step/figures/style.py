@@ -33,6 +33,8 @@ METHOD_LABELS = {
     "total_variation": "total variation",
     "low_rank_sparse": "low rank\n+ sparse",
     "regularised_maximum_likelihood": "regularised\nlikelihood",
+    "dynamical_imaging": "dynamical\nimaging",
+    "starwarps": "StarWarps",
     "static": "static truth",
     "vae": "autoencoder",
 }

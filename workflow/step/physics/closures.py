@@ -140,7 +140,8 @@ def to_measurement(
 
     * `uv` (wavelengths), `visibility` and `sigma` (Jy), `stations` (numbers), `time_h` (UTC);
     * `kernel`, what scattering multiplies the source's own visibility by, 1 where there is none;
-    * `log_variance` and `coherence` (baseline, 2), of the log amplitude and the phase, see `step.physics.low_signal`;
+    * `log_bias`, `log_variance` and `coherence` (baseline, 2), of the log amplitude and the phase, see
+      `step.physics.low_signal`;
     * `triangle` and `quadrangle`: see `closure_phasor` and `log_closure_amplitude`. A loop of more sides is there where
       a basis needs it;
     * `closure_phase` and `closure_phase_sigma` (rad), `log_closure_amplitude` and `log_closure_amplitude_sigma`: errors
@@ -207,6 +208,7 @@ def _of_frame(
         "stations": rows.stations.astype(np.int64),
         "time_h": rows.time_h,
         "kernel": np.ones(len(rows)) if rows.kernel is None else rows.kernel,
+        "log_bias": known.log_bias,
         "log_variance": known.log_variance,
         "coherence": known.coherence,
         "triangle": triangle,

@@ -5,7 +5,8 @@ import hashlib
 import io
 from collections.abc import Iterator
 from functools import cache
-from types import ModuleType
+from importlib import import_module
+from types import GeneratorType, ModuleType
 
 import numpy as np
 
@@ -17,7 +18,7 @@ def eht_imaging() -> ModuleType:
     With numpy 2 its `Obsdata.tlist` fails where all times have equally many visibilities, and with it closure
     quantities and station errors; here it is made to work.
     """
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with silent():
         import ehtim
 
     grouped = ehtim.obsdata.Obsdata.tlist
@@ -29,6 +30,40 @@ def eht_imaging() -> ModuleType:
 
     ehtim.obsdata.Obsdata.tlist = tlist
     return ehtim
+
+
+def eht_imaging_module(name: str) -> ModuleType:
+    """Return a module of the package `ehtim` by its dotted name within it, loaded silently.
+
+    With numpy 2.4, which takes the sum of no generator, dynamical imaging fails; here its module has one that does.
+    """
+    eht_imaging()
+    with silent():
+        module = import_module(f"ehtim.{name}")
+    if vars(module).get("np") is np:
+        vars(module)["np"] = _NumpyOfGenerators("numpy")
+    return module
+
+
+class _NumpyOfGenerators(ModuleType):
+    """The package numpy, whose `sum` takes generators too."""
+
+    def __getattr__(self, name: str):
+        return getattr(np, name)
+
+    @staticmethod
+    def sum(values, *arguments, **options):
+        """Return the sum of an array, or of what a generator yields."""
+        if isinstance(values, GeneratorType):
+            return sum(values)
+        return np.sum(values, *arguments, **options)
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Keep what eht-imaging prints inside this block from standard output and error."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from step.physics.closures import (
 from step.physics.measuring import batch_of, generator_of
 from step.physics.scattering import ensemble_kernel
 from step.physics.simulate_observation import simulate_observation
+from step.physics.station_gains import FREE_SCALE, amplitude_covariance, log_amplitude, with_gains
 from step.physics.visibilities import Waves, dirty_image, transform, waves_at
 from step.units import RAD_PER_UAS
 
@@ -122,7 +123,7 @@ class ClosureImaging:
         """
         loops = {"triangle": (None, None), "quadrangle": (None, None), "stations": (None, 2), "uv": (None, 2)}
         loops["coherence"] = (None, 2)
-        of_each = ["visibility", "sigma", "time_h", "kernel", "log_variance"]
+        of_each = ["visibility", "sigma", "time_h", "kernel", "log_bias", "log_variance"]
         of_each += [f"{name}{end}" for name in CLOSURES for end in ("", "_sigma", "_minimal")]
         return {**loops, **dict.fromkeys(of_each, (None,)), "flux": (), "flux_sigma": ()}
 
@@ -163,7 +164,8 @@ class ClosureImaging:
         of Eq. 12; the half makes it, at noise level 1, the negative log-likelihood of independent Gaussian errors (of
         von Mises errors, for the phases). With ``full`` the closures' are ``u' C^-1 u``, C the covariance of those that
         share visibilities, u the amplitudes' differences, or ``exp(i difference) - 1`` of the phases, which has no jump
-        at half a turn; with C's diagonal alone these are Eq. 12's.
+        at half a turn; with C's diagonal alone these are Eq. 12's. With `station_gains` and their likelihood
+        ``amplitudes`` the term of log amplitudes is that of `step.physics.station_gains`, in place of that of closures.
 
         Examples:
             >>> physics.negative_log_likelihood(video, y).shape
@@ -185,6 +187,8 @@ class ClosureImaging:
         """
         prepared = self._prepared(video, measurement)
         differences = self._differences(video, prepared)
+        if self._uses_amplitudes:
+            del differences["log_closure_amplitude"]
         whole = {kind: self._whitened(difference, kind, prepared) for kind, difference in differences.items()}
         whole["flux"] = self.settings.flux_weight**0.5 * whole["flux"]
         return torch.cat([_real(part).flatten(1) for part in whole.values()], dim=1) / self.noise_level
@@ -194,7 +198,8 @@ class ClosureImaging:
 
         Added are, per frame, the transform's `waves_x` and `waves_y`, the phasors `closure_turn` of the negative
         closure phases, and of every kind of data the `_weight`, 1 / sigma^2, or 0 where there is none and for closures
-        beyond the minimal sets; with the full covariance of closures the `_whitening` too.
+        beyond the minimal sets; with the full covariance of closures the `_whitening` too. Where amplitudes are data
+        there are `log_amplitude`, the `_share` of each in the frame's mean, and their `_whitening`.
 
         Examples:
             >>> prepared = physics.precompute(y, torch.float32)
@@ -211,6 +216,12 @@ class ClosureImaging:
         if self.settings.closure_covariance == "full":
             whitenings = self._whitenings(measurement)
             prepared |= {f"{kind}_whitening": whitenings[kind].to(dtype) for kind in CLOSURES}
+        if self._uses_amplitudes:
+            amplitude = log_amplitude(measurement["visibility"]) - measurement["log_bias"]
+            here = _has_amplitude(measurement)
+            prepared["log_amplitude"] = amplitude.to(dtype)
+            prepared["log_amplitude_share"] = (here / here.sum(-1, keepdim=True).clamp_min(1)).to(dtype)
+            prepared["log_amplitude_whitening"] = self._whitening_of_amplitudes(measurement).to(dtype)
         return prepared
 
     def chi_squares(self, video: torch.Tensor, measurement: Measurement) -> Mapping[str, torch.Tensor]:
@@ -219,7 +230,9 @@ class ClosureImaging:
         `closure_phase`, `log_closure_amplitude` and `flux` are the paper's (Eq. 12), of eht-imaging's minimal sets.
         `closure_phase_full` and `log_closure_amplitude_full` are ``r' C^-1 r / N`` of all N independent closures, with
         the covariance of those that share visibilities: the same for any set, for phases as long as none differs by
-        so much that it is wrapped, which is done at half a turn. With `snr_window_s` phases differ by chords.
+        so much that it is wrapped, which is done at half a turn. With `snr_window_s` phases differ by chords. Where
+        amplitudes are data, `log_amplitude` is theirs with marginalised gains, over their number less one a frame, for
+        the scale that is free.
 
         Examples:
             >>> sorted(physics.chi_squares(video, y))  # doctest: +NORMALIZE_WHITESPACE
@@ -235,6 +248,10 @@ class ClosureImaging:
             parts = _real(difference - 1) if difference.is_complex() else difference[..., None]
             white = of_kind @ parts.to(of_kind.dtype)
             found[f"{kind}_full"] = white.square().flatten(1).sum(1) / _count(measurement[f"{kind}_sigma"])
+        if self._uses_amplitudes:
+            white = self._whitening_of_amplitudes(measurement) @ differences["log_amplitude"].double()[..., None]
+            here = _has_amplitude(measurement)
+            found["log_amplitude"] = white.square().flatten(1).sum(1) / (_count(here) - here.any(-1).sum(1))
         return found
 
     def misfit(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
@@ -330,16 +347,35 @@ class ClosureImaging:
             kind: whitening(of_all, present[kind]) for kind, of_all in zip(CLOSURES, (phases, amplitudes), strict=True)
         }
 
+    @property
+    def _uses_amplitudes(self) -> bool:
+        gains = self.settings.station_gains
+        return gains is not None and gains.likelihood == "amplitudes"
+
+    def _whitening_of_amplitudes(self, measurement: Measurement) -> torch.Tensor:
+        """Return the matrices that make log amplitudes independent and of unit variance, gains and all, float64."""
+        gains = self.settings.station_gains
+        stations, time_h = measurement["stations"], measurement["time_h"]
+        gain_sigma = 0.0 if gains is None else gains.assumed
+        variance = measurement["log_variance"].double()
+        of_all = amplitude_covariance(variance, stations, time_h, gain_sigma, FREE_SCALE)
+        return whitening(of_all, _has_amplitude(measurement))
+
     def _differences(self, video: torch.Tensor, prepared: Measurement) -> dict[str, torch.Tensor]:
         """Return what `video` would measure minus the data, (batch, time, ...); of the closure phases as a phasor."""
         image = brightness(video)
         visibilities = self._visibilities(image, prepared)
-        return {
+        differences = {
             "closure_phase": closure_phasor(visibilities, prepared["triangle"]) * prepared["closure_turn"],
             "log_closure_amplitude": log_closure_amplitude(visibilities, prepared["quadrangle"])
             - prepared["log_closure_amplitude"],
             "flux": image.sum(dim=(-2, -1)) - prepared["flux"],
         }
+        if self._uses_amplitudes:
+            difference = log_amplitude(visibilities) - prepared["log_amplitude"]
+            mean = (prepared["log_amplitude_share"] * difference).sum(-1, keepdim=True)
+            differences["log_amplitude"] = difference - mean  # the scale is free, and rounding is of what is left
+        return differences
 
     def _observe(self, image: torch.Tensor, generator: torch.Generator) -> dict[str, np.ndarray]:
         """Return the measurement of one video's brightness `image` (time, y, x)."""
@@ -363,6 +399,8 @@ class ClosureImaging:
         table = replace(table, kernel=self._kernel(table.uv))
         sigma = torch.full_like(flux, self.settings.flux_sigma)
         noise = torch.randn(flux.shape, generator=generator, dtype=torch.float64)
+        if self.settings.station_gains is not None:
+            table = with_gains(table, self.settings.station_gains.simulated, generator)
         light_curve = {"flux": (flux + sigma * noise).numpy(), "flux_sigma": sigma.numpy()}
         order = by_sensitivity(stations)
         return to_measurement(table, self.n_frames, order, self.settings.snr_window_s) | light_curve
@@ -402,6 +440,11 @@ def _real(values: torch.Tensor) -> torch.Tensor:
 def _count(errors: torch.Tensor) -> torch.Tensor:
     """Return the number of data of each video, which have an error or a weight above 0."""
     return (errors > 0).flatten(1).sum(1)
+
+
+def _has_amplitude(measurement: Measurement) -> torch.Tensor:
+    """Return whether there is an amplitude (batch, time, baseline), of which a logarithm can be taken."""
+    return (measurement["sigma"] > 0) & (measurement["visibility"] != 0)
 
 
 def _weight(sigma: torch.Tensor) -> torch.Tensor:

@@ -24,6 +24,7 @@ STATISTICS = {
     "chi2_log_closure_amplitude": "χ² of log closure amplitudes (χ²_camp)",
     "chi2_closure_phase_full": "χ² of closure phases with their covariance",
     "chi2_log_closure_amplitude_full": "χ² of log closure amplitudes with their covariance",
+    "chi2_log_amplitude": "χ² of log amplitudes, gains marginalised",
     "chi2_flux": "χ² of the light curve",
     "chi2_kspace": "χ² of k-space",
     "data_misfit": "Data misfit",
