@@ -14,7 +14,7 @@ from step.io.tables import write_table
 from step.io.truths import write_truth
 from step.posterior.descriptors import heart
 from step.posterior.descriptors.blood_pool import find_blood_pool, otsu_threshold
-from step.posterior.quantities import COLUMNS, COLUMNS_OF_SAMPLES, QuantitiesSettings, quantities_of_files
+from step.posterior.quantities import COLUMNS, COLUMNS_OF_SAMPLES, NO_INTERVAL, QuantitiesSettings, quantities_of_files
 
 PIXEL_MM = 2.5
 SETTINGS = QuantitiesSettings(display="unit_range", geometry={}, descriptor="heart", interval=0.9)
@@ -163,3 +163,16 @@ def test_a_ring_turns_with_a_probability(files, tmp_path):
     named = {row["quantity"]: row for row in rows}
     assert named["counter_clockwise"]["mean"] == pytest.approx(0.6 if probability > 0.5 else 0.4)
     assert named["diameter"]["effective_samples"] == pytest.approx(1 / (3 * 0.2**2 + 0.4**2))
+
+
+def test_weights_that_collapsed_leave_no_interval_and_the_log_says_so(files, tmp_path, caplog):
+    truth = beating(2)[0][:, None].astype(np.float32)
+    samples = np.stack([truth * share for share in (1, 0.97, 1.02)])
+    one_start = Reconstruction("video002", samples, {}, np.log([0.3, 0.3, 0.4]), np.zeros(3, int))
+    write_reconstructions(tmp_path / "collapsed.h5", [one_start], {})
+    rows, values = quantities_of_files([tmp_path / "collapsed.h5"], [files[1][0]], SETTINGS)
+    assert {row["interval"] for row in rows} == {NO_INTERVAL}
+    assert [row["effective_samples"] for row in rows] == pytest.approx([1] * len(rows))
+    assert {row["inside"] for row in rows} == {""}
+    assert "the weights cannot be trusted: 1.0 effective samples have no interval" in caplog.text
+    plot_quantities({"step_weighted": tables_of(rows, values, tmp_path)}).canvas.draw()

@@ -1,6 +1,7 @@
 """What posterior samples say in the words of their subject, such as the diameter of a ring or an ejection fraction."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from step.posterior.described_samples import describe_samples, descriptor_of
 if TYPE_CHECKING:
     import numpy as np
 
+    from step.io.reconstructions import Reconstruction
     from step.posterior.descriptors.description import Course, Feature
 
     Row = dict[str, object]
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 
 PROBABILITY = "probability"
 """What stands for the interval of a row whose mean is a probability."""
+
+NO_INTERVAL = "none: the weights cannot be trusted"
+"""What stands for the interval of weighted samples that say no more than one would."""
 
 COLUMNS = (
     *("video", "quantity", "frame", "unit", "samples", "effective_samples"),
@@ -59,7 +64,8 @@ def quantities_of_files(
     """Return a row for each quantity of each video, and one for each of its values of each sample.
 
     Samples of one video may be in several of `reconstructions`; `truths` are empty where none is known. Videos whose
-    descriptor finds nothing to measure are left out, and counted in the log. Raises `InputError` where a video has no
+    descriptor finds nothing to measure are left out, and counted in the log. Where weights have collapsed to a single
+    lineage there is no interval, which the row and the log say. Raises `InputError` where a video has no
     truth among the `truths`, is of another shape, or has fewer than two samples.
     """
     from step.io.reconstructions import read_reconstructions, videos_in
@@ -82,8 +88,8 @@ def quantities_of_files(
         if not quantities:
             empty.append(name)
         try:
-            weights = None if reconstruction.log_weights is None else reconstruction.weights
-            rows += [row | {"video": name} for row in _summaries(quantities, settings.interval, weights)]
+            weighted = None if reconstruction.log_weights is None else reconstruction
+            rows += [row | {"video": name} for row in _summaries(quantities, settings.interval, weighted)]
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         samples += [{"video": name, **row} for row in _values(quantities)]
@@ -93,12 +99,19 @@ def quantities_of_files(
 
 
 def _summaries(
-    quantities: "Mapping[str, Feature | Course]", coverage: float, weights: "np.ndarray | None"
+    quantities: "Mapping[str, Feature | Course]", coverage: float, weighted: "Reconstruction | None"
 ) -> "Iterator[Row]":
-    """Yield a row for each quantity, and each frame of a course."""
-    from step.posterior.descriptors.description import Feature
-    from step.posterior.intervals import central_interval
+    """Yield a row for each quantity, and each frame of a course; `weighted` are its samples if they have weights."""
+    import numpy as np
 
+    from step.particles import lineage_size
+    from step.posterior.descriptors.description import Feature
+    from step.posterior.intervals import FEWEST, central_interval
+
+    weights, lineages = (None, None) if weighted is None else (weighted.weights, weighted.lineages)
+    size = math.inf if weights is None or lineages is None else lineage_size(weights, lineages)
+    if size < FEWEST:
+        log.warning("the weights cannot be trusted: %.1f effective samples have no interval", size)
     for name, quantity in quantities.items():
         row: Row = dict.fromkeys(COLUMNS, "")
         row |= {"quantity": name, "unit": quantity.unit, "samples": len(quantity.values)}
@@ -110,7 +123,12 @@ def _summaries(
             continue
         is_angle = isinstance(quantity, Feature) and quantity.is_angle
         for frame, values, truth in _per_frame(quantity):
-            interval = central_interval(values, coverage, weights, is_angle)
+            if size < FEWEST:
+                about: Row = {"effective_samples": size, "mean": float(values[np.argmax(weights)]), "truth": truth}
+                about |= dict.fromkeys(("deviation", "low", "high"), math.nan)
+                yield row | about | {"frame": frame, "coverage": coverage, "interval": NO_INTERVAL}
+                continue
+            interval = central_interval(values, coverage, weights, is_angle, lineages)
             yield row | {
                 "frame": frame,
                 "effective_samples": interval.effective_samples,
