@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from mixtures import WIDTH, Mixture, mixture
+from mixtures import WIDTH, Mixture, informative_mixture, mixture
 from step.config.sections import AnySettings
 from step.config.tasks import Annealing, Likelihood, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.contracts import ParticleSampler, PosteriorSampler
@@ -63,6 +63,8 @@ def weighting(**changes) -> Settings:
         "resample_below": 0.5,
         "insert_below": 0.5,
         "inserted_levels": 4,
+        "kept_by_rise": None,
+        "final_power": 1.0,
         "trusted_size": 5,
     }
     return Settings(**(values | changes))
@@ -188,6 +190,68 @@ def test_the_mean_of_the_weights_estimates_the_evidence():
     exact = np.log((problem.weights * problem.evidences().prod(axis=1) * spacing).sum())
     found = [np.logaddexp.reduce(one.log_weights.numpy()) - np.log(N_PARTICLES) for one in runs]
     assert np.logaddexp.reduce(found) - np.log(N_RUNS) == pytest.approx(exact, abs=0.15)
+
+
+ADAPTED = {"kept_by_rise": 0.8, "inserted_levels": 200}
+
+
+def informative_runs(n_runs: int, **changes):
+    problem = informative_mixture([0.75, 0.25], 30, 0.05)
+    sampler = WeightedDaps(daps(step_size_squared=5e-4), weighting(**changes))
+    return problem, [run(problem, sampler, seed) for seed in range(n_runs)]
+
+
+def smallest_size(runs) -> float:
+    return float(np.median([found.trace["effective_size"].min().item() for found in runs]))
+
+
+@pytest.mark.slow
+def test_many_exact_data_leave_one_particle_of_the_plain_ladder_and_many_of_the_adapted(caplog):
+    _, plain = informative_runs(3)
+    problem, runs = informative_runs(10, **ADAPTED)
+    assert smallest_size(plain) < 1.5
+    assert smallest_size(runs) > 0.25 * N_PARTICLES
+    assert all(found.trace["power"][0, -1] == 1 for found in (*plain, *runs))
+    means, widths = problem.measured_moments()
+    offs, ratios = [], []
+    for found in runs:
+        of_mode = weights_of(found) * (problem.modes_of(found.latents) == 0)
+        if of_mode.sum() < 0.5:
+            continue
+        points = found.latents.flatten(1).double().numpy()[:, :30]
+        mean = of_mode @ points / of_mode.sum()
+        offs.append((mean - means[0]) / widths[0])
+        ratios.append(np.sqrt(of_mode @ np.square(points - mean) / of_mode.sum()) / widths[0])
+    assert np.sqrt(np.mean(np.square(np.mean(offs, axis=0)))) < 0.15
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+    # Few starts are left of so many resamplings, by which the share of a mode scatters.
+    assert np.median([len(np.unique(found.ancestors)) for found in runs]) < 0.1 * N_PARTICLES
+    assert caplog.text.count("ancestors, both should be 5 or more") >= len(plain) + 5
+
+
+@pytest.mark.slow
+def test_an_adapted_ladder_leaves_the_weights_of_few_data_right():
+    problem = mixture(SHARES[3], 20, "squared")
+    sampler = WeightedDaps(daps(), weighting(**ADAPTED))
+    runs = [run(problem, sampler, seed) for seed in range(10)]
+    assert np.sqrt(np.square(deviations(problem, runs)).mean()) < 2
+    assert smallest_size(runs) > 0.25 * N_PARTICLES
+
+
+@pytest.mark.parametrize("changes", [{}, ADAPTED])
+def test_a_tempered_posterior_is_that_of_larger_errors_and_the_log_names_it(changes, caplog):
+    # A Gaussian prior N(0, WIDTH^2) measured with the variance NOISE^2 / power.
+    problem, power = informative_mixture([1.0], 30, 0.4), 0.25
+    with caplog.at_level(logging.WARNING):
+        found = run(problem, WeightedDaps(daps(), weighting(final_power=power, **changes)), 0)
+    assert found.trace["power"][0, -1] == power
+    points, weights = found.latents.flatten(1).double().numpy()[:, :30], weights_of(found)
+    variance = 1 / (WIDTH**-2 + power / problem.noise**2)
+    exact = variance * power / problem.noise**2 * problem.data.numpy()
+    mean = weights @ points
+    assert np.sqrt(np.square(mean - exact).mean() / variance) < 0.35
+    assert np.sqrt((weights @ np.square(points - mean)).mean() / variance) == pytest.approx(1, abs=0.1)
+    assert "samples of a tempered posterior: the likelihood has the power 0.25 (temperature 4)" in caplog.text
 
 
 def reconstruct(numbers, videos=("video000", "video001"), particles: int = 6, videos_per_batch: int = 4) -> Sampled:

@@ -233,3 +233,31 @@ rule plot_uncertainty:
         " --measurement {params.measurement:q} {params.truth:q} --summary {input.summary:q}"
         " --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
+
+
+rule plot_weighting:
+    input:
+        samples=posterior_samples,
+    output:
+        report(
+            POSTERIOR / "weighting.png",
+            caption="../report/weighting.rst",
+            category="Pictures",
+            labels={"of": "{posterior}", "what": "temperatures and effective sizes"},
+        ),
+        POSTERIOR / "weighting.pdf",
+        data=POSTERIOR / "weighting.csv",
+    log:
+        RESULTS / "logs/posteriors/{posterior}/plot-weighting.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(10),
+    params:
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot weighting", task=posterior_of(w).task, method=posterior_of(w).method),
+        code=code("plot weighting"),
+    shell:
+        "python -m step plot weighting --settings {params.settings:q} --log {log:q}"
+        " --reconstructions {input.samples:q} --data {output.data:q} --output {params.pictures:q}"

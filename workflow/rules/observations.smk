@@ -225,3 +225,23 @@ use rule plot_coverage as plot_observed_coverage with:
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot coverage", task=observed(w).task),
         code=code("plot coverage"),
+
+
+use rule plot_weighting as plot_weighting_of_observation with:
+    input:
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        report(
+            OBSERVED / "weighting.png",
+            caption="../report/weighting.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "temperatures and effective sizes"},
+        ),
+        OBSERVED / "weighting.pdf",
+        data=OBSERVED / "weighting.csv",
+    log:
+        RESULTS / "logs/observations/{observation}/plot-weighting.log",
+    params:
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot weighting", task=observed(w).task, method=observed(w).method),
+        code=code("plot weighting"),

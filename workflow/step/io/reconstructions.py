@@ -102,6 +102,12 @@ class Reconstruction:
         return np.arange(len(self.samples)) if self.ancestors is None else self.ancestors
 
     @property
+    def likelihood_power(self) -> float:
+        """The power that the likelihood had at the end of sampling: 1 of a posterior, less of a tempered one."""
+        powers = self.trace.get("power")
+        return 1.0 if powers is None or not powers.size else float(np.nanmax(powers[:, -1]))
+
+    @property
     def equal_samples(self) -> np.ndarray:
         """As many samples that weigh the same, for what knows no weights: resampled systematically, shuffled."""
         if self.log_weights is None:

@@ -123,7 +123,7 @@ def _summaries(
             continue
         is_angle = isinstance(quantity, Feature) and quantity.is_angle
         for frame, values, truth in _per_frame(quantity):
-            if size < FEWEST:
+            if weights is not None and size < FEWEST:
                 about: Row = {"effective_samples": size, "mean": float(values[np.argmax(weights)]), "truth": truth}
                 about |= dict.fromkeys(("deviation", "low", "high"), math.nan)
                 yield row | about | {"frame": frame, "coverage": coverage, "interval": NO_INTERVAL}

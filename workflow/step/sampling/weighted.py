@@ -16,6 +16,14 @@ rises as the noise falls:
 ``beta_k = 1 / (1 + (sigma_k / c)^2)``, and 1 at the last level: tied to the noise, since what noise moves away is
 selected for nothing.
 
+Many data weigh particles so far apart that this ladder leaves one of them. Then (`kept_by_rise`) beta_k is the largest
+below that which keeps a share of the effective size, and after the last noise level the power goes on rising without
+noise, as in a plain sequential Monte Carlo sampler: ``log w_i += (beta_k - beta_{k-1}) log p(y | D(z_i))``, resample,
+and a chain that targets ``p(z) p(y | D(z))^beta_k``. A measurement that determines n numbers of a latent takes about
+``sqrt(n / 2) log(beta_K / beta_0)`` such levels; where there are fewer the power jumps at the last one, and the weights
+collapse, which the log says. Or the power ends where it could be reached (`final_power`), and the samples are those of
+a tempered posterior.
+
 Why the weights are right: noise and the PF-ODE together take p(z) to p(z), so a particle that they bring from z0 to x
 has the incremental weight ``p(y|x)^beta_k / p(y|z0)^beta_{k-1}`` (the backward kernel is the move's reversal under the
 prior). The chain then leaves ``p(z) p(y|D(z))^beta_k`` as it is, since its noisy latent is one of x, however short it
@@ -42,7 +50,7 @@ from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
 from step.frames import by_frames
 from step.particles import effective_size, resample_systematically
 from step.progress import Progress
-from step.sampling.daps import draw_noise, sample_level, solve
+from step.sampling.daps import PosteriorGivenNoisy, draw_noise, sample_chain, sample_level, solve
 from step.sampling.levels import annealing_levels
 from step.sampling.mcmc import sample_uniform
 from step.sampling.posterior import LatentLikelihood
@@ -52,6 +60,9 @@ log = logging.getLogger(__name__)
 
 TRACED = ("sigma", "power", "misfit", "effective_size", "resampled")
 """What the trace holds of each level: the noise, beta, each sample's misfit, the size before resampling, 0 or 1."""
+
+LEAST_POWER, POWERS = 1e-9, 400
+"""The least power that is tried, as a share of the highest, and how many between them are."""
 
 BISECTIONS = 30
 """Halvings of the interval, in log sigma, in which a level is put in."""
@@ -75,6 +86,15 @@ class Settings(Section):
         "is put in before it"
     )
     inserted_levels: Annotated[int, Field(ge=0, strict=True)] = Field(description="levels that are put in, at most")
+    kept_by_rise: Fraction | None = Field(
+        description="the likelihood's power rises no further than leaves this share of the present effective size; "
+        "what is then missing at the last noise level it gains without noise, in levels that are put in there, not "
+        "between. null: the power follows the noise alone"
+    )
+    final_power: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="the likelihood's power at the end: 1 is the posterior, less a tempered one, at the temperature of "
+        "one over it, whose modes and intervals are wider; tables and the log name it so"
+    )
     trusted_size: Count = Field(
         description="effective size below which the log says that the weights cannot be trusted"
     )
@@ -152,11 +172,13 @@ class WeightedDaps:
         first_step = math.sqrt(self.settings.mcmc.step_size_squared)
         starts = (np.zeros(n_particles), np.arange(n_particles), [first_step] * n_particles, np.zeros(n_particles))
         island = Island(grid[0] * noise(), *starts)
+        clean = island.latents
         with Progress(describe, len(grid), "level") as progress:
             while levels:
                 k, sigma = levels.pop(0)
                 solution = solve(prior, island.latents, sigma, self.settings.ode)
-                island.weigh(where_weighed(likelihood, solution), self.power_at(sigma) if levels else 1.0)
+                nll = where_weighed(likelihood, solution)
+                island.weigh(nll, self._power(sigma, nll.cpu().numpy(), island, is_last=not levels))
                 resampled = self._resample_if_few(island, common)
                 if resampled is not None:
                     solution = solution[resampled]
@@ -176,13 +198,17 @@ class WeightedDaps:
                 island.record(sigma, likelihood.misfit(video), resampled is not None)
                 progress.note(sigma=sigma, misfit=island.trace["misfit"][-1].mean().item(), effective=island.size)
                 following = levels[0][1] if levels else 0.0
-                between = self.level_between(sigma, following, island) if left else None
+                between = self.level_between(sigma, following, island) if left and not self.adapts else None
                 if between is None:
                     progress.advance()
                 else:
                     levels.insert(0, (k, between))
                     following, left = between, left - 1
                 island.latents = clean + following * noise()
+        while island.power < self.weighting.final_power:
+            left -= 1
+            clean = self._settle(prior, likelihood, clean, island, left <= 0, generators, common, describe)
+        island.latents = clean
         self._report(island, describe)
         return PosteriorSamples(
             island.latents,
@@ -191,9 +217,84 @@ class WeightedDaps:
             torch.from_numpy(island.ancestors),
         )
 
+    @property
+    def adapts(self) -> bool:
+        """Whether the power rises no further than the effective size allows."""
+        return self.weighting.kept_by_rise is not None
+
     def power_at(self, sigma: float) -> float:
-        """Return beta at the noise level `sigma`: ``1 / (1 + (sigma / c)^2)``."""
-        return 1 / (1 + (sigma / self.weighting.tempering_sigma) ** 2)
+        """Return beta at the noise level `sigma`: ``1 / (1 + (sigma / c)^2)``, times the final one."""
+        return self.weighting.final_power / (1 + (sigma / self.weighting.tempering_sigma) ** 2)
+
+    def _power(self, sigma: float, nll: np.ndarray, island: Island, is_last: bool) -> float:
+        """Return beta at the noise level `sigma` for particles of ``-log p(y | D(x))`` `nll` (particle,)."""
+        if not self.adapts:
+            return self.weighting.final_power if is_last else self.power_at(sigma)
+        return self.affordable_power(nll, self.power_at(sigma), island)
+
+    def affordable_power(self, nll: np.ndarray, highest: float, island: Island) -> float:
+        """Return the largest power up to the `highest` at which the effective size is as large as it is to be.
+
+        `nll` (particle,) are the particles' ``-log p(y | D(x))`` now, which may have moved since the `island` was
+        weighed. Where no power leaves enough it is the one that leaves most: less than before, if noise has undone what
+        the particles were weighed for.
+        """
+        smallest = (self.weighting.kept_by_rise or 0.0) * effective_size(island.log_weights)
+        before = island.log_weights + island.power * island.nll
+        powers = np.append(highest * np.geomspace(1, LEAST_POWER, POWERS), 0.0)
+        sizes = np.array([effective_size(before - power * nll) for power in powers])
+        enough = np.flatnonzero(sizes >= smallest)
+        return float(powers[enough[0] if len(enough) else sizes.argmax()])
+
+    def _settle(
+        self,
+        prior: VideoPrior,
+        likelihood: LatentLikelihood,
+        clean: torch.Tensor,
+        island: Island,
+        is_last: bool,
+        generators: Sequence[torch.Generator],
+        common: torch.Generator,
+        describe: str,
+    ) -> torch.Tensor:
+        """Return the latents `clean` after a level without noise: the power rises, and a chain follows it."""
+        final = self.weighting.final_power
+        power = final if is_last else self._next_power(island)
+        island.weigh(torch.from_numpy(island.nll), power)
+        resampled = self._resample_if_few(island, common)
+        if resampled is not None:
+            clean = clean[resampled]
+        tempered = likelihood.tempered(power)
+        target = PosteriorGivenNoisy(prior, tempered, clean, clean, math.inf, self.settings.mcmc)
+        last = self.settings.annealing.levels - 1
+        clean, video, island.step_sizes = sample_chain(
+            target, clean, math.inf, last, island.step_sizes, self.settings, generators
+        )
+        if not torch.isfinite(clean).all():
+            raise FloatingPointError(
+                f"{describe}: a latent is not finite at the power {power:.3g}, without noise; lower "
+                "sampler.mcmc.step_size_squared or sampler.likelihood.gradient_bound"
+            )
+        island.nll = _fit(likelihood, clean).cpu().numpy()
+        island.record(0.0, likelihood.misfit(video), resampled is not None)
+        log.debug("%s: power %.3g of %.3g, effective size %.1f", describe, power, final, island.size)
+        return clean
+
+    def _next_power(self, island: Island) -> float:
+        """Return the power of the next level without noise, by halving the interval; it always rises a little."""
+        smallest = (self.weighting.kept_by_rise or 0.0) * effective_size(island.log_weights)
+        final = self.weighting.final_power
+
+        def keeps_enough(power: float) -> bool:
+            return effective_size(island.log_weights - (power - island.power) * island.nll) >= smallest
+
+        if keeps_enough(final):
+            return final
+        low, high = math.log(max(island.power, LEAST_POWER * final)), math.log(final)
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if keeps_enough(math.exp(middle)) else (low, middle)
+        return math.exp(high)
 
     def level_between(self, sigma: float, following: float, island: Island) -> float | None:
         """Return a level between `sigma` and the `following` one, if that would leave too small an effective size.
@@ -240,6 +341,13 @@ class WeightedDaps:
             n_ancestors,
             np.logaddexp.reduce(island.log_weights) - math.log(len(island.log_weights)),
         )
+        if island.power < 1:
+            log.warning(
+                "%s: samples of a tempered posterior: the likelihood has the power %.3g (temperature %.3g)",
+                describe,
+                island.power,
+                1 / island.power,
+            )
         if min(island.smallest_size, n_ancestors) < self.weighting.trusted_size:
             log.warning(
                 "%s: the weights cannot be trusted: an effective size of %.1f and %d ancestors, both should be %d or "
