@@ -1,5 +1,6 @@
 """Weighted DAPS gives every mode of a mixture the weight that it has in the exact posterior; plain DAPS does not."""
 
+import itertools
 import logging
 from functools import cache
 
@@ -18,6 +19,7 @@ from step.sampling.daps import Daps
 from step.sampling.noise.independent import IndependentNoise
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
+from step.sampling.state import SamplingState
 from step.sampling.weighted import Settings, WeightedDaps
 
 CPU = torch.device("cpu")
@@ -254,10 +256,19 @@ def test_a_tempered_posterior_is_that_of_larger_errors_and_the_log_names_it(chan
     assert "samples of a tempered posterior: the likelihood has the power 0.25 (temperature 4)" in caplog.text
 
 
-def reconstruct(numbers, videos=("video000", "video001"), particles: int = 6, videos_per_batch: int = 4) -> Sampled:
+def reconstruct(
+    numbers,
+    videos=("video000", "video001"),
+    particles: int = 6,
+    videos_per_batch: int = 4,
+    state: SamplingState | None = None,
+    **changes,
+) -> Sampled:
     problem = mixture(SHARES[3], 2, "linear")
     chunks = daps(videos_per_batch, steps=2)
-    sampler = WeightedDaps(chunks, weighting(particles=particles, inserted_levels=2, insert_below=0.9))
+    sampler = WeightedDaps(
+        chunks, weighting(**{"inserted_levels": 2, "insert_below": 0.9, "particles": particles} | changes)
+    )
     shifts = {"video000": 0.0, "video001": 0.4}
     measurements = {video: {"y": problem.measurement["y"] + shifts[video]} for video in videos}
     return Reconstructor(problem, problem, sampler, chunks, CPU).sample(
@@ -266,6 +277,7 @@ def reconstruct(numbers, videos=("video000", "video001"), particles: int = 6, vi
         numbers,
         lambda video, number: 100 * int(video[-1]) + number,
         "mixtures",
+        state=state,
     )
 
 
@@ -279,6 +291,57 @@ def test_samples_are_the_same_whatever_they_are_sampled_with(whole):
     for name in ("samples", "log_weights", "ancestors"):
         joined = np.concatenate([getattr(part, name)["video001"] for part in parts])
         assert np.array_equal(joined, getattr(whole, name)["video001"]), name
+
+
+class Killed(Exception):
+    """What ends a job in these tests."""
+
+
+@pytest.mark.parametrize("changes", [{}, {"kept_by_rise": 0.9, "inserted_levels": 5}])
+@pytest.mark.parametrize("chains", [0, 1, 13, 17, 37])
+def test_a_job_that_is_killed_loses_a_level_at_most_and_ends_with_the_same_numbers(
+    chains, changes, tmp_path, monkeypatch
+):
+    uninterrupted = reconstruct(range(12), **changes)
+    state = SamplingState(tmp_path / "state.safetensors")
+    n_chains = itertools.count()
+
+    def count(function):
+        def counted(*arguments):
+            if next(n_chains) == chains:
+                raise Killed
+            return function(*arguments)
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        for name in ("sample_level", "sample_chain"):
+            patch.setattr(weighted, name, count(getattr(weighted, name)))
+        with pytest.raises(Killed):
+            reconstruct(range(12), state=state, **changes)
+    again = itertools.count()
+    with monkeypatch.context() as patch:
+        for name in ("sample_level", "sample_chain"):
+            chain = getattr(weighted, name)
+            patch.setattr(weighted, name, lambda *arguments, chain=chain: (next(again), chain(*arguments))[1])
+        resumed = reconstruct(range(12), state=SamplingState(state.file), **changes)
+    n_levels = sum((~np.isnan(trace["sigma"][::6])).sum() for trace in uninterrupted.trace.values())
+    assert next(again) == n_levels - chains
+    for name in ("samples", "log_weights", "ancestors"):
+        for video, values in getattr(uninterrupted, name).items():
+            assert np.array_equal(values, getattr(resumed, name)[video]), name
+    for video, trace in uninterrupted.trace.items():
+        for name in trace:
+            assert np.array_equal(trace[name], resumed.trace[video][name], equal_nan=True), name
+    assert resumed.decoder_evaluations > 0.9 * uninterrupted.decoder_evaluations
+
+
+def test_the_states_of_all_islands_vanish_together(tmp_path):
+    state = SamplingState(tmp_path / "states/job.safetensors")
+    reconstruct(range(12), state=state)
+    assert len(list(tmp_path.glob("states/job-video00?-*.safetensors"))) == 4
+    state.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_particles_of_an_island_depend_on_each_other_and_islands_do_not(whole):

@@ -33,9 +33,10 @@ weigh every mode by its best instead of its mean. With x in the place of z0 the 
 ``(beta_k - beta_{k-1}) log p(y | D(x_i))``: what the noise moves a particle by is then left out.
 """
 
+import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -54,6 +55,7 @@ from step.sampling.daps import PosteriorGivenNoisy, draw_noise, sample_chain, sa
 from step.sampling.levels import annealing_levels
 from step.sampling.mcmc import sample_uniform
 from step.sampling.posterior import LatentLikelihood
+from step.sampling.state import SamplingState, levels_of, named_levels
 from step.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -103,6 +105,9 @@ class Settings(Section):
 @dataclass
 class Island:
     """Particles of one measurement, between two levels."""
+
+    levels: list[tuple[int, float]]  # the noise levels to come, and their numbers
+    left: int  # levels that may still be put in
 
     latents: torch.Tensor  # (particle, time, latent_channel, latent_y, latent_x), with the noise of the level to come
     log_weights: np.ndarray  # (particle,)
@@ -162,53 +167,47 @@ class WeightedDaps:
         names. Particle i has its own noise, whichever it was resampled from. Raises `TypeError` for another likelihood
         than `LatentLikelihood`, `FloatingPointError` where a latent stops being finite.
         """
+        return self.sample_on(prior, likelihood, noise_sources, generators, device, describe, None)
+
+    def sample_on(
+        self,
+        prior: VideoPrior,
+        likelihood: Likelihood,
+        noise_sources: Sequence[NoiseSource],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        describe: str,
+        state: SamplingState | None,
+    ) -> PosteriorSamples:
+        """Return what `sample` does, from where `state` was left on, and keep it up to date after every level."""
         if not isinstance(likelihood, LatentLikelihood):
             raise TypeError(f"weighted DAPS needs a LatentLikelihood, this is a {type(likelihood).__name__}")
         noise = partial(draw_noise, prior, noise_sources, generators, device)
-        n_particles, grid = len(generators), annealing_levels(self.settings.annealing)
-        levels, left = list(enumerate(grid)), self.weighting.inserted_levels
         # Of the island, whatever noise its particles take.
         common = torch.Generator().manual_seed(derive_seed(generators[0].initial_seed(), "resampling"))
-        first_step = math.sqrt(self.settings.mcmc.step_size_squared)
-        starts = (np.zeros(n_particles), np.arange(n_particles), [first_step] * n_particles, np.zeros(n_particles))
-        island = Island(grid[0] * noise(), *starts)
-        clean = island.latents
-        with Progress(describe, len(grid), "level") as progress:
-            while levels:
-                k, sigma = levels.pop(0)
-                solution = solve(prior, island.latents, sigma, self.settings.ode)
-                nll = where_weighed(likelihood, solution)
-                island.weigh(nll, self._power(sigma, nll.cpu().numpy(), island, is_last=not levels))
-                resampled = self._resample_if_few(island, common)
-                if resampled is not None:
-                    solution = solution[resampled]
-                clean, video, island.step_sizes = sample_level(
-                    prior,
-                    likelihood.tempered(island.power),
-                    solution + sigma * noise(),
-                    solution,
-                    sigma,
-                    k,
-                    island.step_sizes,
-                    self.settings,
-                    generators,
-                    f"{describe}: a latent is not finite at annealing level {k + 1} of {len(grid)}",
+        grid = annealing_levels(self.settings.annealing)
+        island = read_island(state, [*generators, common], device) if state else None
+        if island is None:
+            island = self._new_island(grid, noise())
+        else:
+            log.info("%s: going on after %d levels", describe, len(island.trace["sigma"]))
+        with Progress(describe, len(grid), "level", len(grid) - len({k for k, _ in island.levels})) as progress:
+            while island.levels:
+                k = island.levels[0][0]
+                self._anneal(prior, likelihood, island, noise, generators, common, f"{describe}: level {k + 1}")
+                progress.note(
+                    sigma=island.trace["sigma"][-1][0].item(),
+                    misfit=island.trace["misfit"][-1].mean().item(),
+                    effective=island.size,
                 )
-                island.nll = _fit(likelihood, clean).cpu().numpy()
-                island.record(sigma, likelihood.misfit(video), resampled is not None)
-                progress.note(sigma=sigma, misfit=island.trace["misfit"][-1].mean().item(), effective=island.size)
-                following = levels[0][1] if levels else 0.0
-                between = self.level_between(sigma, following, island) if left and not self.adapts else None
-                if between is None:
+                if not island.levels or island.levels[0][0] > k:
                     progress.advance()
-                else:
-                    levels.insert(0, (k, between))
-                    following, left = between, left - 1
-                island.latents = clean + following * noise()
+                if state:
+                    write_island(state, island, [*generators, common])
         while island.power < self.weighting.final_power:
-            left -= 1
-            clean = self._settle(prior, likelihood, clean, island, left <= 0, generators, common, describe)
-        island.latents = clean
+            self._settle(prior, likelihood, island, generators, common, describe)
+            if state:
+                write_island(state, island, [*generators, common])
         self._report(island, describe)
         return PosteriorSamples(
             island.latents,
@@ -216,6 +215,57 @@ class WeightedDaps:
             torch.from_numpy(island.log_weights),
             torch.from_numpy(island.ancestors),
         )
+
+    def _new_island(self, grid: Sequence[float], noise: torch.Tensor) -> Island:
+        n_particles = len(noise)
+        return Island(
+            list(enumerate(grid)),
+            self.weighting.inserted_levels,
+            grid[0] * noise,
+            np.zeros(n_particles),
+            np.arange(n_particles),
+            [math.sqrt(self.settings.mcmc.step_size_squared)] * n_particles,
+            np.zeros(n_particles),
+        )
+
+    def _anneal(
+        self,
+        prior: VideoPrior,
+        likelihood: LatentLikelihood,
+        island: Island,
+        noise: Callable[[], torch.Tensor],
+        generators: Sequence[torch.Generator],
+        common: torch.Generator,
+        place: str,
+    ) -> None:
+        """Take the `island` through its next noise level, and put one in after it if it needs one."""
+        k, sigma = island.levels.pop(0)
+        solution = solve(prior, island.latents, sigma, self.settings.ode)
+        nll = where_weighed(likelihood, solution)
+        island.weigh(nll, self._power(sigma, nll.cpu().numpy(), island, is_last=not island.levels))
+        resampled = self._resample_if_few(island, common)
+        if resampled is not None:
+            solution = solution[resampled]
+        clean, video, island.step_sizes = sample_level(
+            prior,
+            likelihood.tempered(island.power),
+            solution + sigma * noise(),
+            solution,
+            sigma,
+            k,
+            island.step_sizes,
+            self.settings,
+            generators,
+            f"{place}: a latent is not finite",
+        )
+        island.nll = _fit(likelihood, clean).cpu().numpy()
+        island.record(sigma, likelihood.misfit(video), resampled is not None)
+        following = island.levels[0][1] if island.levels else 0.0
+        between = self.level_between(sigma, following, island) if island.left and not self.adapts else None
+        if between is not None:
+            island.levels.insert(0, (k, between))
+            following, island.left = between, island.left - 1
+        island.latents = clean + following * noise()
 
     @property
     def adapts(self) -> bool:
@@ -250,35 +300,30 @@ class WeightedDaps:
         self,
         prior: VideoPrior,
         likelihood: LatentLikelihood,
-        clean: torch.Tensor,
         island: Island,
-        is_last: bool,
         generators: Sequence[torch.Generator],
         common: torch.Generator,
         describe: str,
-    ) -> torch.Tensor:
-        """Return the latents `clean` after a level without noise: the power rises, and a chain follows it."""
-        final = self.weighting.final_power
-        power = final if is_last else self._next_power(island)
+    ) -> None:
+        """Take the `island` through a level without noise: the power rises, and a chain follows it."""
+        final, island.left = self.weighting.final_power, island.left - 1
+        power = final if island.left <= 0 else self._next_power(island)
         island.weigh(torch.from_numpy(island.nll), power)
         resampled = self._resample_if_few(island, common)
-        if resampled is not None:
-            clean = clean[resampled]
-        tempered = likelihood.tempered(power)
-        target = PosteriorGivenNoisy(prior, tempered, clean, clean, math.inf, self.settings.mcmc)
+        start = island.latents if resampled is None else island.latents[resampled]
+        target = PosteriorGivenNoisy(prior, likelihood.tempered(power), start, start, math.inf, self.settings.mcmc)
         last = self.settings.annealing.levels - 1
-        clean, video, island.step_sizes = sample_chain(
-            target, clean, math.inf, last, island.step_sizes, self.settings, generators
+        island.latents, video, island.step_sizes = sample_chain(
+            target, start, math.inf, last, island.step_sizes, self.settings, generators
         )
-        if not torch.isfinite(clean).all():
+        if not torch.isfinite(island.latents).all():
             raise FloatingPointError(
                 f"{describe}: a latent is not finite at the power {power:.3g}, without noise; lower "
                 "sampler.mcmc.step_size_squared or sampler.likelihood.gradient_bound"
             )
-        island.nll = _fit(likelihood, clean).cpu().numpy()
+        island.nll = _fit(likelihood, island.latents).cpu().numpy()
         island.record(0.0, likelihood.misfit(video), resampled is not None)
         log.debug("%s: power %.3g of %.3g, effective size %.1f", describe, power, final, island.size)
-        return clean
 
     def _next_power(self, island: Island) -> float:
         """Return the power of the next level without noise, by halving the interval; it always rises a little."""
@@ -362,6 +407,41 @@ class WeightedDaps:
 def build_on(ours: Sampler, settings: Settings) -> WeightedDaps:
     """Return the sampler that `settings` describes, with the levels and chains of the paper's, `ours`."""
     return WeightedDaps(ours, settings)
+
+
+KEPT = ("latents", "log_weights", "ancestors", "nll", "step_sizes")
+"""What is kept of an island in tensors (particle, ...), by its fields."""
+
+NUMBERS = ("levels", "left", "power", "size", "smallest_size")
+"""What is kept of it in numbers."""
+
+
+def write_island(state: SamplingState, island: Island, generators: Sequence[torch.Generator]) -> None:
+    """Keep where the `island` is."""
+    tensors = {name: torch.as_tensor(getattr(island, name)) for name in KEPT if name != "step_sizes"}
+    tensors["step_sizes"] = torch.tensor(island.step_sizes, dtype=torch.float64)
+    numbers = json.dumps({name: getattr(island, name) for name in NUMBERS})
+    state.write_tensors(tensors | named_levels(island.trace), {"island": numbers}, generators)
+
+
+def read_island(state: SamplingState, generators: Sequence[torch.Generator], device: torch.device) -> Island | None:
+    """Return where the island was, and set `generators` to what they were there; None at its beginning."""
+    kept = state.read_tensors(generators)
+    if kept is None:
+        return None
+    tensors, metadata = kept
+    numbers = json.loads(metadata["island"])
+    levels = [(int(k), float(sigma)) for k, sigma in numbers.pop("levels")]
+    return Island(
+        levels=levels,
+        latents=tensors["latents"].to(device),
+        log_weights=tensors["log_weights"].numpy(),
+        ancestors=tensors["ancestors"].numpy(),
+        step_sizes=tensors["step_sizes"].tolist(),
+        nll=tensors["nll"].numpy(),
+        trace=levels_of(tensors, torch.device("cpu")),
+        **numbers,
+    )
 
 
 def where_weighed(likelihood: LatentLikelihood, solution: torch.Tensor) -> torch.Tensor:
