@@ -111,6 +111,16 @@ def test_each_video_has_its_quantities_and_whether_the_truth_is_inside(files, tm
     figure.canvas.draw()
 
 
+def test_recalibrated_intervals_are_wider_and_say_by_how_much(files):
+    plain, _ = quantities_of_files(*files, SETTINGS)
+    wider, _ = quantities_of_files(*files, SETTINGS, {"ejection_fraction": 3.0})
+    for one, other in zip(plain, wider, strict=True):
+        factor = 3 if one["quantity"] == "ejection_fraction" else 1
+        assert other["factor"] == (3.0 if factor == 3 else "")
+        assert other["high"] - other["low"] == pytest.approx(factor * (one["high"] - one["low"]))
+        assert (other["mean"], other["deviation"]) == pytest.approx((one["mean"], factor * one["deviation"]))
+
+
 def test_without_truths_there_is_nothing_inside_and_samples_are_shown(files, tmp_path):
     rows, samples = quantities_of_files(files[0], [], SETTINGS)
     assert {row["inside"] for row in rows} == {""}

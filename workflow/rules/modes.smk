@@ -33,6 +33,7 @@ rule summarise:
         measurements=measurements_of_posterior,
         described=lambda w: files_of_measurement(posterior_of(w).task),
         samples=posterior_samples,
+        factors=lambda w: factors_of(posterior_of(w).task, posterior_of(w).method),
     output:
         summary=POSTERIOR / "posterior.h5",
         table=report(
@@ -52,11 +53,12 @@ rule summarise:
         runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
+        recalibration=recalibration,
         settings=lambda w: settings("summarise", task=posterior_of(w).task),
         code=lambda w: code("summarise", task=posterior_of(w).task),
     shell:
         "python -m step summarise --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " --reconstructions {input.samples:q} --output {output.summary:q} --table {output.table:q}"
+        " --reconstructions {input.samples:q} {params.recalibration:q} --output {output.summary:q} --table {output.table:q}"
 
 
 rule modes:

@@ -81,6 +81,7 @@ use rule summarise as summarise_observation with:
         measurements=MEASURED,
         described=lambda w: files_of_measurement(observed(w).task),
         samples=lambda w: observed_samples(w.observation),
+        factors=lambda w: factors_of(observed(w).task, observed(w).method),
     output:
         summary=OBSERVED / "posterior.h5",
         table=report(
@@ -95,6 +96,7 @@ use rule summarise as summarise_observation with:
         RESULTS / "benchmarks/observations/{observation}/summarise.tsv"
     params:
         measurement=lambda w, input: input.measurements,
+        recalibration=recalibration,
         settings=lambda w: settings("summarise", task=observed(w).task),
         code=lambda w: code("summarise", task=observed(w).task),
 

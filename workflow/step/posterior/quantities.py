@@ -31,9 +31,12 @@ NO_INTERVAL = "none: the weights cannot be trusted"
 
 COLUMNS = (
     *("video", "quantity", "frame", "unit", "samples", "effective_samples"),
-    *("mean", "deviation", "low", "high", "coverage", "interval", "truth", "inside"),
+    *("mean", "deviation", "low", "high", "coverage", "interval", "truth", "inside", "factor"),
 )
-"""What is said of each quantity of a video, and of each frame of a course."""
+"""What is said of each quantity of a video, and of each frame of a course.
+
+`factor` is what deviation and interval were multiplied by in a recalibration; empty where they were not.
+"""
 
 COLUMNS_OF_SAMPLES = ("video", "quantity", "frame", "unit", "sample", "value")
 
@@ -59,13 +62,17 @@ def quantities_settings(config: Config, task: str) -> QuantitiesSettings:
 
 
 def quantities_of_files(
-    reconstructions: Sequence[Path], truths: Sequence[Path], settings: QuantitiesSettings
+    reconstructions: Sequence[Path],
+    truths: Sequence[Path],
+    settings: QuantitiesSettings,
+    factors: Mapping[str, float] | None = None,
 ) -> "tuple[list[Row], list[Row]]":
     """Return a row for each quantity of each video, and one for each of its values of each sample.
 
     Samples of one video may be in several of `reconstructions`; `truths` are empty where none is known. Videos whose
     descriptor finds nothing to measure are left out, and counted in the log. Where weights have collapsed to a single
-    lineage there is no interval, which the row and the log say. Raises `InputError` where a video has no
+    lineage there is no interval, which the row and the log say. Intervals of the quantities among the `factors` are
+    recalibrated by them. Raises `InputError` where a video has no
     truth among the `truths`, is of another shape, or has fewer than two samples.
     """
     from step.io.reconstructions import read_reconstructions, videos_in
@@ -89,7 +96,8 @@ def quantities_of_files(
             empty.append(name)
         try:
             weighted = None if reconstruction.log_weights is None else reconstruction
-            rows += [row | {"video": name} for row in _summaries(quantities, settings.interval, weighted)]
+            summaries = _summaries(quantities, settings.interval, weighted, factors or {})
+            rows += [row | {"video": name} for row in summaries]
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         samples += [{"video": name, **row} for row in _values(quantities)]
@@ -99,7 +107,10 @@ def quantities_of_files(
 
 
 def _summaries(
-    quantities: "Mapping[str, Feature | Course]", coverage: float, weighted: "Reconstruction | None"
+    quantities: "Mapping[str, Feature | Course]",
+    coverage: float,
+    weighted: "Reconstruction | None",
+    factors: Mapping[str, float],
 ) -> "Iterator[Row]":
     """Yield a row for each quantity, and each frame of a course; `weighted` are its samples if they have weights."""
     import numpy as np
@@ -107,6 +118,7 @@ def _summaries(
     from step.particles import lineage_size
     from step.posterior.descriptors.description import Feature
     from step.posterior.intervals import FEWEST, central_interval
+    from step.posterior.recalibration import stretch_interval
 
     weights, lineages = (None, None) if weighted is None else (weighted.weights, weighted.lineages)
     size = math.inf if weights is None or lineages is None else lineage_size(weights, lineages)
@@ -129,6 +141,8 @@ def _summaries(
                 yield row | about | {"frame": frame, "coverage": coverage, "interval": NO_INTERVAL}
                 continue
             interval = central_interval(values, coverage, weights, is_angle, lineages)
+            if name in factors:
+                interval = stretch_interval(interval, factors[name])
             yield row | {
                 "frame": frame,
                 "effective_samples": interval.effective_samples,
@@ -140,6 +154,7 @@ def _summaries(
                 "interval": interval.by,
                 "truth": truth,
                 "inside": "" if truth == "" else interval.holds(float(truth), is_angle),
+                "factor": factors.get(name, ""),
             }
 
 
