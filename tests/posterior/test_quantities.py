@@ -13,7 +13,7 @@ from step.io.reconstructions import Reconstruction, write_reconstructions
 from step.io.tables import write_table
 from step.io.truths import write_truth
 from step.posterior.descriptors import heart
-from step.posterior.descriptors.blood_pool import find_blood_pool, otsu_threshold
+from step.posterior.descriptors.blood_pool import BloodPool, find_blood_pool, otsu_threshold
 from step.posterior.quantities import COLUMNS, COLUMNS_OF_SAMPLES, NO_INTERVAL, QuantitiesSettings, quantities_of_files
 
 PIXEL_MM = 2.5
@@ -47,6 +47,36 @@ def test_the_blood_is_found_in_the_left_ventricle_and_its_ejected_part_is_the_an
     # Papillary muscles, which the anatomy's area has and the blood has not, keep their size while the pool shrinks.
     assert np.median(ejected) == pytest.approx(0.03, abs=0.05)
     assert np.std(ejected) < 0.06
+
+
+def test_the_wall_thickens_as_the_anatomy_s_does():
+    errors, thickness, true = [], [], []
+    for seed in range(24):
+        video, area, centre = beating(seed)
+        pool = find_blood_pool(video + 0.01 * np.random.default_rng(seed).standard_normal(video.shape))
+        if np.hypot(*np.subtract(np.argwhere(pool.region).mean(axis=0), centre)) > np.sqrt(area.max() / np.pi) / 2:
+            continue
+        patient = sample_patient(np.random.default_rng(seed))
+        inner, outer = ventricle_radii(patient, 0.35, contraction(patient.beat, 12))
+        walls, found = (outer - inner) / PIXEL_MM, pool.wall_thickness(video[None])[0]
+        diastole, systole = area.argmax(), area.argmin()
+        errors.append(found[systole] / found[diastole] - walls[systole] / walls[diastole])
+        thickness.append(found[diastole])
+        true.append(walls[diastole])
+    assert len(errors) > 20
+    assert np.median(errors) == pytest.approx(0, abs=0.04)
+    assert np.std(errors) < 0.15  # of a thickening of 0.28 to 0.70
+    assert np.median(np.subtract(thickness, true)) == pytest.approx(
+        0.25, abs=0.25
+    )  # pixels: folds and papillary muscles
+
+
+def test_a_wall_that_is_nowhere_has_no_thickness():
+    disc = (np.hypot(*(np.indices((32, 32)) - 15.5)) < 6).astype(float)
+    pool = BloodPool(disc > 0, muscle=0.4, blood=1.0)
+    assert np.isnan(pool.wall_thickness(np.where(disc > 0, 1.0, 0.0)[None, None])).all()  # black around the blood
+    ring = np.where(np.hypot(*(np.indices((32, 32)) - 15.5)) < 10, 0.4, 0.0)
+    assert pool.wall_thickness(np.where(disc > 0, 1.0, ring)[None, None])[0, 0] == pytest.approx(4, abs=0.6)
 
 
 def test_noise_and_constant_frames_have_no_pool():
@@ -95,19 +125,20 @@ def tables_of(rows, samples, folder):
 def test_each_video_has_its_quantities_and_whether_the_truth_is_inside(files, tmp_path):
     rows, samples = quantities_of_files(*files, SETTINGS)
     of_video = [row for row in rows if row["video"] == "video002"]
-    assert [row["quantity"] for row in of_video[-3:]] == [
+    assert [row["quantity"] for row in of_video[-4:]] == [
         "end_diastolic_area",
         "end_systolic_area",
         "ejection_fraction",
+        "wall_thickening",
     ]
     assert [row["frame"] for row in of_video[:12]] == list(range(12))
     assert {row["samples"] for row in rows} == {6}
     for row in rows:
         assert row["inside"] == (row["low"] <= row["truth"] <= row["high"])
-    assert len(samples) == 2 * (12 + 3) * 6
+    assert len(samples) == 2 * (12 + 4) * 6
     figure = plot_quantities({"step_joint": tables_of(rows, samples, tmp_path)})
     titles = [axes.get_title() for axes in figure.axes]
-    assert sum(f"of {2}" in title for title in titles) == 3
+    assert sum(f"of {2}" in title for title in titles) == 4
     figure.canvas.draw()
 
 
