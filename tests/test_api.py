@@ -11,6 +11,7 @@ import step
 import torch
 import yaml
 from astropy.io import fits
+from documented_code import blocks
 from one_coil import PAPERS_LINES
 from step.cli import sample as sample_stage
 from step.config.methods import FrameNoise, Method
@@ -263,6 +264,13 @@ def test_samples_with_weights_have_them_and_the_record_of_how_they_came(weighted
     [kept] = read_reconstructions([tmp_path / "posterior.h5"]).values()
     assert np.array_equal(kept.ancestors, weighted.ancestors)
     assert kept.weights == pytest.approx(weighted.weights)
+
+
+def test_the_weighted_lines_of_how_sure_is_it(folder, physics, measurement):
+    [program] = blocks(PROJECT / "docs/how-sure.md", "python")
+    names = {"step": step, "prior": step.load_prior(folder), "physics": physics, "y": measurement}
+    exec(program, names)
+    assert names["posterior"].weights.shape == (8,)
 
 
 def test_the_weighted_sampler_is_the_configurations(folder):

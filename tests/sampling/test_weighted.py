@@ -88,6 +88,11 @@ def weights_of(found) -> np.ndarray:
     return np.full(n_samples, 1 / n_samples) if found.log_weights is None else normalise(found.log_weights.numpy())
 
 
+def weighted_share(found, labels: np.ndarray, label: int) -> float:
+    """Return what the samples `found` with one of their `labels` (sample,) weigh together."""
+    return float(weights_of(found)[labels == label].sum())
+
+
 def shares_of(problem: Mixture, found) -> np.ndarray:
     return np.bincount(problem.modes_of(found.latents), weights_of(found), len(problem.shares))
 
