@@ -11,6 +11,7 @@ import step
 import torch
 import yaml
 from astropy.io import fits
+from documented_code import blocks
 from one_coil import PAPERS_LINES
 from step.cli import sample as sample_stage
 from step.config.methods import FrameNoise, Method
@@ -244,3 +245,49 @@ def test_a_prior_that_does_not_say_what_it_is_of_is_refused_whatever_the_sampler
     bare = load_prior(folder / "autoencoder", folder / "joint", "mri", "unet")
     with pytest.raises(step.InputError, match="not from a complete folder, so it does not say what it is of"):
         step.sample(bare, physics, measurement, sampler=step.daps(whole))
+
+
+@pytest.fixture(scope="module")
+def weighted(folder, physics, measurement):
+    changes = {"weighted.particles": 3, "weighted.resample_below": 1.0, "annealing.levels": 3, "mcmc.steps": 2}
+    prior = step.load_prior(folder)
+    return step.sample(prior, physics, measurement, 6, sampler=step.weighted_daps(prior, changes=changes))
+
+
+def test_samples_with_weights_have_them_and_the_record_of_how_they_came(weighted, tmp_path):
+    assert weighted.weights.sum() == pytest.approx(1)
+    assert {"power", "effective_size", "resampled"} <= set(weighted.trace)
+    assert (np.nanmax(weighted.trace["power"], axis=1) == 1).all()  # islands may differ in their number of levels
+    assert weighted.ancestors.max() < 6
+    assert 1 <= weighted.effective_size <= len(np.unique(weighted.ancestors)) + 1e-9
+    weighted.to_hdf5(tmp_path / "posterior.h5")
+    [kept] = read_reconstructions([tmp_path / "posterior.h5"]).values()
+    assert np.array_equal(kept.ancestors, weighted.ancestors)
+    assert kept.weights == pytest.approx(weighted.weights)
+
+
+def test_the_weighted_lines_of_how_sure_is_it(folder, physics, measurement):
+    [program] = blocks(PROJECT / "docs/how-sure.md", "python")
+    names = {"step": step, "prior": step.load_prior(folder), "physics": physics, "y": measurement}
+    exec(program, names)
+    assert names["posterior"].weights.shape == (8,)
+
+
+def test_the_weighted_sampler_is_the_configurations(folder):
+    prior = step.load_prior(folder)
+    files = [PROJECT / "config/demo.yaml", PROJECT / "config/weighted.yaml"]
+    of_prior, of_file = step.weighted_daps(prior), step.weighted_daps(files, "mri8", {"weighted.particles": 7})
+    assert of_prior.settings == step.daps(prior).settings
+    assert of_file.settings == step.daps(files, "mri8").settings
+    assert (of_prior.weighting.model_copy(update={"particles": 7}), of_file.particles) == (of_file.weighting, 7)
+
+
+def test_a_weighted_sampler_that_cannot_be_built_says_why(folder, physics, measurement):
+    prior = step.load_prior(folder)
+    with pytest.raises(step.InputError, match=r"the sampler has no setting 'weighted\.particle'"):
+        step.weighted_daps(prior, changes={"weighted.particle": 3})
+    with pytest.raises(step.InputError, match=r"tasks.mri8.samplers has no 'weighted'; overlay config/weighted.yaml"):
+        step.weighted_daps(PROJECT / "config/demo.yaml", "mri8")
+    sampler = step.weighted_daps(prior, changes={"weighted.particles": 3})
+    with pytest.raises(step.InputError, match="samples 0 to 3 are no whole islands of 3 particles"):
+        step.sample(prior, physics, measurement, 4, sampler=sampler)

@@ -178,7 +178,7 @@ def test_no_module_outside_the_command_line_knows_its_parser():
     assert {package_of(name) for name in parsers} == {"cli", "__main__"}
 
 
-@pytest.mark.parametrize(("command", "number"), [("plot", 23), ("table", 10)])
+@pytest.mark.parametrize(("command", "number"), [("plot", 24), ("table", 10)])
 def test_an_edit_of_one_figure_or_table_is_none_of_another(command, number):
     products = {f"step.{PRODUCTS[command]}.{name}" for name in product_names(command)}
     assert len(products) == number

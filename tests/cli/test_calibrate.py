@@ -8,15 +8,23 @@ import numpy as np
 import pytest
 import torch
 from one_coil import PAPERS_LINES
-from step.cli import calibrate, summarise
+from step.cli import calibrate, recalibrate, summarise
 from step.config.calibration import Judgement
 from step.config.settings import dump_settings, parse_settings
 from step.config.tasks import MeasurementOfDomain
 from step.errors import InputError
-from step.io.reconstructions import Reconstruction, read_quantiles, write_measurement, write_reconstructions
-from step.io.tables import read_table
+from step.io.reconstructions import (
+    Reconstruction,
+    read_attributes,
+    read_quantiles,
+    read_summary,
+    write_measurement,
+    write_reconstructions,
+)
+from step.io.tables import read_table, write_table
 from step.io.truths import write_truth
 from step.physics.forward_models import build_forward_model
+from step.posterior.recalibration import COLUMNS
 
 SHAPE = (4, 2, 16, 16)  # time, channel, y, x
 N_VIDEOS, N_SAMPLES = 6, 5
@@ -58,10 +66,11 @@ def run(stage: ModuleType, settings: object, *words: object) -> None:
     stage.run(parser.parse_args([str(word) for word in words]), parse_settings(dump_settings(settings), stage.Settings))
 
 
-def run_calibrate(folder: Path, *files: str) -> list[dict[str, str]]:
+def run_calibrate(folder: Path, *files: str, factors: Path | None = None) -> list[dict[str, str]]:
     inputs = ["--measurements", *sorted(folder.glob("video*.h5"))]
     inputs += ["--truths", *sorted((folder / "truths").glob("video*.h5"))]
     inputs += ["--reconstructions", *(folder / file for file in files)]
+    inputs += ["--recalibration", factors] if factors else []
     run(calibrate, SETTINGS, *inputs, "--output", folder / "c.csv", "--ranks", folder / "ranks.csv")
     return read_table(folder / "c.csv")
 
@@ -79,6 +88,41 @@ def test_samples_in_several_files_are_judged_together(width, verdict, tmp_path):
         shares = [float(row["share"]) for row in ranks if row["quantity"] == quantity]
         assert len(shares) == 6
         assert sum(shares) == pytest.approx(1)
+
+
+def test_the_factor_that_they_call_for_makes_samples_spread_as_far_as_they_err(tmp_path):
+    write_files(tmp_path, 0.5)
+    plain = run_calibrate(tmp_path, "first.h5", "more.h5")
+    rows = [{"video": f"validation{n:03d}", "quantity": "area", "unit": "mm2", "samples": 5} for n in range(3)]
+    rows = [row | {"mean": 0, "truth": 2, "deviation": 1, "effective_samples": 5} for row in rows]
+    write_table(tmp_path / "quantities.csv", rows)
+    tables = ["--calibration", tmp_path / "c.csv", "--quantities", tmp_path / "quantities.csv"]
+    run(recalibrate, recalibrate.Settings(interval=0.9), *tables, "--output", tmp_path / "factors.csv")
+    pixel, area = read_table(tmp_path / "factors.csv")
+    assert (pixel["quantity"], pixel["factor"]) == ("pixel", plain[0]["value"])
+    assert float(area["factor"]) == pytest.approx(2 / np.sqrt(1 + 1 / 5))
+    recalibrated = run_calibrate(tmp_path, "first.h5", "more.h5", factors=tmp_path / "factors.csv")
+    assert float(plain[0]["value"]) > 1.5
+    assert float(recalibrated[0]["value"]) == pytest.approx(1, abs=0.05)
+    assert recalibrated[0]["verdict"] != "over-confident"
+
+
+def test_a_recalibrated_summary_has_other_spreads_and_says_so(tmp_path):
+    write_files(tmp_path, 1.0)
+    write_table(tmp_path / "factors.csv", [dict.fromkeys(COLUMNS, 1) | {"quantity": "pixel", "factor": 2.0}], COLUMNS)
+    settings = summarise.Settings(measurement=MEASUREMENT, display="magnitude", quantiles=(0.1, 0.9))
+    files = ["--measurement", tmp_path / "video002.h5", "--reconstructions", tmp_path / "more.h5"]
+    for name, more in (("plain", []), ("wider", ["--recalibration", tmp_path / "factors.csv"])):
+        output = ["--output", tmp_path / f"{name}.h5", "--table", tmp_path / f"{name}.csv"]
+        run(summarise, settings, *files, *output, *more)
+    plain, wider = (read_summary(tmp_path / f"{name}.h5") for name in ("plain", "wider"))
+    assert np.allclose(wider["mean"], plain["mean"])
+    assert np.allclose(wider["std"], 2 * plain["std"], rtol=1e-5)
+    widths = [np.ptp(read_quantiles(tmp_path / f"{name}.h5").videos, axis=0).mean() for name in ("plain", "wider")]
+    assert widths[1] > 1.5 * widths[0]
+    assert read_table(tmp_path / "plain.csv") == read_table(tmp_path / "wider.csv")
+    assert "2 times as far" in str(read_attributes(tmp_path / "wider.h5")["recalibration"])
+    assert "recalibration" not in read_attributes(tmp_path / "plain.h5")
 
 
 def test_the_rank_of_the_misfit_is_that_of_the_truth_given_the_measurement(tmp_path):

@@ -187,6 +187,13 @@ def test_the_whole_study_is_its_tasks_tables_domains_posteriors_ablations_and_ob
     assert not any(file.is_relative_to(RESULTS / "mri6") for file in made)  # which targets.all leaves out
 
 
+def test_weighted_samples_have_a_picture_of_how_they_came(targets):
+    assert RESULTS / "posteriors/ring/weighting.png" not in targets.posterior_results(["ring"])
+    weighted = load_config(DEMO_CONFIG, DEMO_CONFIG.with_name("weighted.yaml"))
+    found = Targets(StudyFiles(weighted)).posterior_results(["ring", "ring_weighted"])
+    assert [file.parent.name for file in found if file.name == "weighting.png"] == ["ring_weighted"]
+
+
 def test_a_picture_of_a_kind_of_measurement_is_made_where_it_is_measured(targets):
     assert names(targets.domain_results(["mri8"]), "mri/figures")[0] == "masks.png"
     assert "masks.png" not in names(targets.domain_results(["blackhole"]), "blackhole/figures")

@@ -48,3 +48,10 @@ def test_angles_are_taken_about_their_mean_direction():
 def test_one_sample_that_has_all_the_weight_has_no_interval():
     with pytest.raises(InputError, match=r"1\.0 effective samples"):
         central_interval(np.arange(3.0), 0.9, np.array([1, 0, 0]))
+
+
+def test_samples_of_one_start_are_one_piece_of_evidence():
+    values = np.random.default_rng(4).standard_normal(60)
+    interval = central_interval(values, 0.8, lineages=np.repeat(np.arange(6), 10))
+    assert interval.effective_samples == pytest.approx(6)
+    assert interval.by == STUDENT

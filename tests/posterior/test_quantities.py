@@ -13,8 +13,8 @@ from step.io.reconstructions import Reconstruction, write_reconstructions
 from step.io.tables import write_table
 from step.io.truths import write_truth
 from step.posterior.descriptors import heart
-from step.posterior.descriptors.blood_pool import find_blood_pool, otsu_threshold
-from step.posterior.quantities import COLUMNS, COLUMNS_OF_SAMPLES, QuantitiesSettings, quantities_of_files
+from step.posterior.descriptors.blood_pool import BloodPool, find_blood_pool, otsu_threshold
+from step.posterior.quantities import COLUMNS, COLUMNS_OF_SAMPLES, NO_INTERVAL, QuantitiesSettings, quantities_of_files
 
 PIXEL_MM = 2.5
 SETTINGS = QuantitiesSettings(display="unit_range", geometry={}, descriptor="heart", interval=0.9)
@@ -47,6 +47,36 @@ def test_the_blood_is_found_in_the_left_ventricle_and_its_ejected_part_is_the_an
     # Papillary muscles, which the anatomy's area has and the blood has not, keep their size while the pool shrinks.
     assert np.median(ejected) == pytest.approx(0.03, abs=0.05)
     assert np.std(ejected) < 0.06
+
+
+def test_the_wall_thickens_as_the_anatomy_s_does():
+    errors, thickness, true = [], [], []
+    for seed in range(24):
+        video, area, centre = beating(seed)
+        pool = find_blood_pool(video + 0.01 * np.random.default_rng(seed).standard_normal(video.shape))
+        if np.hypot(*np.subtract(np.argwhere(pool.region).mean(axis=0), centre)) > np.sqrt(area.max() / np.pi) / 2:
+            continue
+        patient = sample_patient(np.random.default_rng(seed))
+        inner, outer = ventricle_radii(patient, 0.35, contraction(patient.beat, 12))
+        walls, found = (outer - inner) / PIXEL_MM, pool.wall_thickness(video[None])[0]
+        diastole, systole = area.argmax(), area.argmin()
+        errors.append(found[systole] / found[diastole] - walls[systole] / walls[diastole])
+        thickness.append(found[diastole])
+        true.append(walls[diastole])
+    assert len(errors) > 20
+    assert np.median(errors) == pytest.approx(0, abs=0.04)
+    assert np.std(errors) < 0.15  # of a thickening of 0.28 to 0.70
+    assert np.median(np.subtract(thickness, true)) == pytest.approx(
+        0.25, abs=0.25
+    )  # pixels: folds and papillary muscles
+
+
+def test_a_wall_that_is_nowhere_has_no_thickness():
+    disc = (np.hypot(*(np.indices((32, 32)) - 15.5)) < 6).astype(float)
+    pool = BloodPool(disc > 0, muscle=0.4, blood=1.0)
+    assert np.isnan(pool.wall_thickness(np.where(disc > 0, 1.0, 0.0)[None, None])).all()  # black around the blood
+    ring = np.where(np.hypot(*(np.indices((32, 32)) - 15.5)) < 10, 0.4, 0.0)
+    assert pool.wall_thickness(np.where(disc > 0, 1.0, ring)[None, None])[0, 0] == pytest.approx(4, abs=0.6)
 
 
 def test_noise_and_constant_frames_have_no_pool():
@@ -95,20 +125,31 @@ def tables_of(rows, samples, folder):
 def test_each_video_has_its_quantities_and_whether_the_truth_is_inside(files, tmp_path):
     rows, samples = quantities_of_files(*files, SETTINGS)
     of_video = [row for row in rows if row["video"] == "video002"]
-    assert [row["quantity"] for row in of_video[-3:]] == [
+    assert [row["quantity"] for row in of_video[-4:]] == [
         "end_diastolic_area",
         "end_systolic_area",
         "ejection_fraction",
+        "wall_thickening",
     ]
     assert [row["frame"] for row in of_video[:12]] == list(range(12))
     assert {row["samples"] for row in rows} == {6}
     for row in rows:
         assert row["inside"] == (row["low"] <= row["truth"] <= row["high"])
-    assert len(samples) == 2 * (12 + 3) * 6
+    assert len(samples) == 2 * (12 + 4) * 6
     figure = plot_quantities({"step_joint": tables_of(rows, samples, tmp_path)})
     titles = [axes.get_title() for axes in figure.axes]
-    assert sum(f"of {2}" in title for title in titles) == 3
+    assert sum(f"of {2}" in title for title in titles) == 4
     figure.canvas.draw()
+
+
+def test_recalibrated_intervals_are_wider_and_say_by_how_much(files):
+    plain, _ = quantities_of_files(*files, SETTINGS)
+    wider, _ = quantities_of_files(*files, SETTINGS, {"ejection_fraction": 3.0})
+    for one, other in zip(plain, wider, strict=True):
+        factor = 3 if one["quantity"] == "ejection_fraction" else 1
+        assert other["factor"] == (3.0 if factor == 3 else "")
+        assert other["high"] - other["low"] == pytest.approx(factor * (one["high"] - one["low"]))
+        assert (other["mean"], other["deviation"]) == pytest.approx((one["mean"], factor * one["deviation"]))
 
 
 def test_without_truths_there_is_nothing_inside_and_samples_are_shown(files, tmp_path):
@@ -163,3 +204,16 @@ def test_a_ring_turns_with_a_probability(files, tmp_path):
     named = {row["quantity"]: row for row in rows}
     assert named["counter_clockwise"]["mean"] == pytest.approx(0.6 if probability > 0.5 else 0.4)
     assert named["diameter"]["effective_samples"] == pytest.approx(1 / (3 * 0.2**2 + 0.4**2))
+
+
+def test_weights_that_collapsed_leave_no_interval_and_the_log_says_so(files, tmp_path, caplog):
+    truth = beating(2)[0][:, None].astype(np.float32)
+    samples = np.stack([truth * share for share in (1, 0.97, 1.02)])
+    one_start = Reconstruction("video002", samples, {}, np.log([0.3, 0.3, 0.4]), np.zeros(3, int))
+    write_reconstructions(tmp_path / "collapsed.h5", [one_start], {})
+    rows, values = quantities_of_files([tmp_path / "collapsed.h5"], [files[1][0]], SETTINGS)
+    assert {row["interval"] for row in rows} == {NO_INTERVAL}
+    assert [row["effective_samples"] for row in rows] == pytest.approx([1] * len(rows))
+    assert {row["inside"] for row in rows} == {""}
+    assert "the weights cannot be trusted: 1.0 effective samples have no interval" in caplog.text
+    plot_quantities({"step_weighted": tables_of(rows, values, tmp_path)}).canvas.draw()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 WIDTH = 0.35  # of each mode, in every dimension
-NOISE = 0.4  # of each datum
+NOISE = 0.4  # of each datum, unless another is given
 APART = 2.5  # distance of modes, at least
 MEASURED = {2: 1, 20: 2}  # dimensions that are measured, by the dimensions that there are
 
@@ -23,6 +23,7 @@ class Mixture:
     kind: str  # linear: f(u) = u, squared: f(u) = u^2 / 2
     data: torch.Tensor  # (datum,), float64
     shares: np.ndarray  # (mode,)
+    noise: float = NOISE  # of each datum
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -55,7 +56,7 @@ class Mixture:
         return measured if self.kind == "linear" else measured.square() / 2
 
     def negative_log_likelihood(self, video, measurement):
-        return (self.apply(video) - measurement["y"][:, 0]).square().sum(dim=1) / (2 * NOISE**2)
+        return (self.apply(video) - measurement["y"][:, 0]).square().sum(dim=1) / (2 * self.noise**2)
 
     def misfit(self, video, measurement):
         return (self.apply(video) - measurement["y"][:, 0]).square().mean(dim=1)
@@ -84,7 +85,7 @@ class Mixture:
         offsets = WIDTH * np.linspace(-8, 8, 4001)
         places = centres + offsets
         seen = places if self.kind == "linear" else places**2 / 2
-        exponent = (offsets / WIDTH) ** 2 + ((seen - self.data.numpy()[None, :, None]) / NOISE) ** 2
+        exponent = (offsets / WIDTH) ** 2 + ((seen - self.data.numpy()[None, :, None]) / self.noise) ** 2
         return places, np.exp(-exponent / 2)
 
 
@@ -101,3 +102,13 @@ def mixture(shares: list[float], dimension: int, kind: str) -> Mixture:
         others = generator.standard_normal((n_modes, dimension - n_data))
     data = np.full(n_data, 0.3 if kind == "linear" else 0.9)
     return Mixture(torch.from_numpy(np.hstack([measured, others])), kind, torch.from_numpy(data), np.array(shares))
+
+
+def informative_mixture(shares: list[float], n_data: int, noise: float) -> Mixture:
+    """Return a mixture of one or two modes of which many exact data say more than particles can be weighed by."""
+    generator = np.random.default_rng(n_data)
+    offset = 0.35 * generator.standard_normal(n_data) / n_data**0.5
+    data = WIDTH * generator.standard_normal(n_data)
+    measured = np.stack([np.zeros(n_data), offset])
+    means = torch.from_numpy(np.hstack([measured, APART * np.array([[-0.5], [0.5]])]))
+    return Mixture(means[: len(shares)], "linear", torch.from_numpy(data), np.array(shares), noise)

@@ -1,12 +1,13 @@
 """Weighted DAPS gives every mode of a mixture the weight that it has in the exact posterior; plain DAPS does not."""
 
+import itertools
 import logging
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from mixtures import WIDTH, Mixture, mixture
+from mixtures import WIDTH, Mixture, informative_mixture, mixture
 from step.config.sections import AnySettings
 from step.config.tasks import Annealing, Likelihood, Mcmc, Networks, Ode, PixelSpace, Sampler
 from step.contracts import ParticleSampler, PosteriorSampler
@@ -18,6 +19,7 @@ from step.sampling.daps import Daps
 from step.sampling.noise.independent import IndependentNoise
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
+from step.sampling.state import SamplingState
 from step.sampling.weighted import Settings, WeightedDaps
 
 CPU = torch.device("cpu")
@@ -63,6 +65,8 @@ def weighting(**changes) -> Settings:
         "resample_below": 0.5,
         "insert_below": 0.5,
         "inserted_levels": 4,
+        "kept_by_rise": None,
+        "final_power": 1.0,
         "trusted_size": 5,
     }
     return Settings(**(values | changes))
@@ -82,6 +86,11 @@ def run(problem: Mixture, sampler: PosteriorSampler, seed: int, n_samples: int =
 def weights_of(found) -> np.ndarray:
     n_samples = len(found.latents)
     return np.full(n_samples, 1 / n_samples) if found.log_weights is None else normalise(found.log_weights.numpy())
+
+
+def weighted_share(found, labels: np.ndarray, label: int) -> float:
+    """Return what the samples `found` with one of their `labels` (sample,) weigh together."""
+    return float(weights_of(found)[labels == label].sum())
 
 
 def shares_of(problem: Mixture, found) -> np.ndarray:
@@ -190,10 +199,81 @@ def test_the_mean_of_the_weights_estimates_the_evidence():
     assert np.logaddexp.reduce(found) - np.log(N_RUNS) == pytest.approx(exact, abs=0.15)
 
 
-def reconstruct(numbers, videos=("video000", "video001"), particles: int = 6, videos_per_batch: int = 4) -> Sampled:
+ADAPTED = {"kept_by_rise": 0.8, "inserted_levels": 200}
+
+
+def informative_runs(n_runs: int, **changes):
+    problem = informative_mixture([0.75, 0.25], 30, 0.05)
+    sampler = WeightedDaps(daps(step_size_squared=5e-4), weighting(**changes))
+    return problem, [run(problem, sampler, seed) for seed in range(n_runs)]
+
+
+def smallest_size(runs) -> float:
+    return float(np.median([found.trace["effective_size"].min().item() for found in runs]))
+
+
+@pytest.mark.slow
+def test_many_exact_data_leave_one_particle_of_the_plain_ladder_and_many_of_the_adapted(caplog):
+    _, plain = informative_runs(3)
+    problem, runs = informative_runs(10, **ADAPTED)
+    assert smallest_size(plain) < 1.5
+    assert smallest_size(runs) > 0.25 * N_PARTICLES
+    assert all(found.trace["power"][0, -1] == 1 for found in (*plain, *runs))
+    means, widths = problem.measured_moments()
+    offs, ratios = [], []
+    for found in runs:
+        of_mode = weights_of(found) * (problem.modes_of(found.latents) == 0)
+        if of_mode.sum() < 0.5:
+            continue
+        points = found.latents.flatten(1).double().numpy()[:, :30]
+        mean = of_mode @ points / of_mode.sum()
+        offs.append((mean - means[0]) / widths[0])
+        ratios.append(np.sqrt(of_mode @ np.square(points - mean) / of_mode.sum()) / widths[0])
+    assert np.sqrt(np.mean(np.square(np.mean(offs, axis=0)))) < 0.15
+    assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+    # Few starts are left of so many resamplings, by which the share of a mode scatters.
+    assert np.median([len(np.unique(found.ancestors)) for found in runs]) < 0.1 * N_PARTICLES
+    assert caplog.text.count("ancestors, both should be 5 or more") >= len(plain) + 5
+
+
+@pytest.mark.slow
+def test_an_adapted_ladder_leaves_the_weights_of_few_data_right():
+    problem = mixture(SHARES[3], 20, "squared")
+    sampler = WeightedDaps(daps(), weighting(**ADAPTED))
+    runs = [run(problem, sampler, seed) for seed in range(10)]
+    assert np.sqrt(np.square(deviations(problem, runs)).mean()) < 2
+    assert smallest_size(runs) > 0.25 * N_PARTICLES
+
+
+@pytest.mark.parametrize("changes", [{}, ADAPTED])
+def test_a_tempered_posterior_is_that_of_larger_errors_and_the_log_names_it(changes, caplog):
+    # A Gaussian prior N(0, WIDTH^2) measured with the variance NOISE^2 / power.
+    problem, power = informative_mixture([1.0], 30, 0.4), 0.25
+    with caplog.at_level(logging.WARNING):
+        found = run(problem, WeightedDaps(daps(), weighting(final_power=power, **changes)), 0)
+    assert found.trace["power"][0, -1] == power
+    points, weights = found.latents.flatten(1).double().numpy()[:, :30], weights_of(found)
+    variance = 1 / (WIDTH**-2 + power / problem.noise**2)
+    exact = variance * power / problem.noise**2 * problem.data.numpy()
+    mean = weights @ points
+    assert np.sqrt(np.square(mean - exact).mean() / variance) < 0.35
+    assert np.sqrt((weights @ np.square(points - mean)).mean() / variance) == pytest.approx(1, abs=0.1)
+    assert "samples of a tempered posterior: the likelihood has the power 0.25 (temperature 4)" in caplog.text
+
+
+def reconstruct(
+    numbers,
+    videos=("video000", "video001"),
+    particles: int = 6,
+    videos_per_batch: int = 4,
+    state: SamplingState | None = None,
+    **changes,
+) -> Sampled:
     problem = mixture(SHARES[3], 2, "linear")
     chunks = daps(videos_per_batch, steps=2)
-    sampler = WeightedDaps(chunks, weighting(particles=particles, inserted_levels=2, insert_below=0.9))
+    sampler = WeightedDaps(
+        chunks, weighting(**{"inserted_levels": 2, "insert_below": 0.9, "particles": particles} | changes)
+    )
     shifts = {"video000": 0.0, "video001": 0.4}
     measurements = {video: {"y": problem.measurement["y"] + shifts[video]} for video in videos}
     return Reconstructor(problem, problem, sampler, chunks, CPU).sample(
@@ -202,6 +282,7 @@ def reconstruct(numbers, videos=("video000", "video001"), particles: int = 6, vi
         numbers,
         lambda video, number: 100 * int(video[-1]) + number,
         "mixtures",
+        state=state,
     )
 
 
@@ -215,6 +296,57 @@ def test_samples_are_the_same_whatever_they_are_sampled_with(whole):
     for name in ("samples", "log_weights", "ancestors"):
         joined = np.concatenate([getattr(part, name)["video001"] for part in parts])
         assert np.array_equal(joined, getattr(whole, name)["video001"]), name
+
+
+class Killed(Exception):
+    """What ends a job in these tests."""
+
+
+@pytest.mark.parametrize("changes", [{}, {"kept_by_rise": 0.9, "inserted_levels": 5}])
+@pytest.mark.parametrize("chains", [0, 1, 13, 17, 37])
+def test_a_job_that_is_killed_loses_a_level_at_most_and_ends_with_the_same_numbers(
+    chains, changes, tmp_path, monkeypatch
+):
+    uninterrupted = reconstruct(range(12), **changes)
+    state = SamplingState(tmp_path / "state.safetensors")
+    n_chains = itertools.count()
+
+    def count(function):
+        def counted(*arguments):
+            if next(n_chains) == chains:
+                raise Killed
+            return function(*arguments)
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        for name in ("sample_level", "sample_chain"):
+            patch.setattr(weighted, name, count(getattr(weighted, name)))
+        with pytest.raises(Killed):
+            reconstruct(range(12), state=state, **changes)
+    again = itertools.count()
+    with monkeypatch.context() as patch:
+        for name in ("sample_level", "sample_chain"):
+            chain = getattr(weighted, name)
+            patch.setattr(weighted, name, lambda *arguments, chain=chain: (next(again), chain(*arguments))[1])
+        resumed = reconstruct(range(12), state=SamplingState(state.file), **changes)
+    n_levels = sum((~np.isnan(trace["sigma"][::6])).sum() for trace in uninterrupted.trace.values())
+    assert next(again) == n_levels - chains
+    for name in ("samples", "log_weights", "ancestors"):
+        for video, values in getattr(uninterrupted, name).items():
+            assert np.array_equal(values, getattr(resumed, name)[video]), name
+    for video, trace in uninterrupted.trace.items():
+        for name in trace:
+            assert np.array_equal(trace[name], resumed.trace[video][name], equal_nan=True), name
+    assert resumed.decoder_evaluations > 0.9 * uninterrupted.decoder_evaluations
+
+
+def test_the_states_of_all_islands_vanish_together(tmp_path):
+    state = SamplingState(tmp_path / "states/job.safetensors")
+    reconstruct(range(12), state=state)
+    assert len(list(tmp_path.glob("states/job-video00?-*.safetensors"))) == 4
+    state.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_particles_of_an_island_depend_on_each_other_and_islands_do_not(whole):

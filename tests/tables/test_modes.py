@@ -127,6 +127,13 @@ def test_weighted_samples_give_probabilities_and_are_said_to_be_too_few_to_trust
     assert "which is not the mode's probability" not in notes
 
 
+def test_a_tempered_posterior_is_named_so(paper):
+    part = mode_document([mode_row(0, 15, likelihood_power=0.04)], paper, CRITERION, 0.95, 5).parts[0]
+    assert "Likelihood power" not in lines_of(part)
+    assert "Of a tempered posterior, not of the posterior" in " ".join(part.notes)
+    assert "the likelihood has the power 0.04, as if all errors were 5 times as large" in " ".join(part.notes)
+
+
 def test_a_features_label_has_its_unit():
     assert feature_label("rotation_rate_deg_per_frame") == "Rotation rate [degree/frame]"
     assert feature_label("position_angle_deg") == "Position angle [degree]"

@@ -40,18 +40,41 @@ rule calibrate:
     params:
         measurements=lambda w: measurement_files(w.task, tests(w.task)),
         truths=lambda w: truth_files(w.task, tests(w.task)),
+        recalibration=[],
         settings=lambda w: settings("calibrate", task=w.task),
         code=lambda w: code("calibrate", task=w.task),
     shell:
         "python -m step calibrate --settings {params.settings:q} --log {log:q}"
         " --measurements {params.measurements:q} --truths {params.truths:q} --reconstructions {input.samples:q}"
-        " --output {output.table:q} --ranks {output.ranks:q}"
+        " {params.recalibration:q} --output {output.table:q} --ranks {output.ranks:q}"
+
+
+use rule calibrate as calibrate_recalibrated with:
+    input:
+        measurements=RESULTS / "{task}/measurements",
+        truths=RESULTS / "{task}/truths",
+        described=lambda w: files_of_measurement(w.task),
+        samples=lambda w: calibration_files(w.task, w.method),
+        factors=RESULTS / "{task}/recalibration/{method}/factors.csv",
+    output:
+        table=RESULTS / "{task}/calibration/{method}-recalibrated.csv",
+        ranks=RESULTS / "{task}/calibration/{method}-recalibrated-ranks.csv",
+    log:
+        RESULTS / "logs/{task}/calibrate/{method}-recalibrated.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/calibrate/{method}-recalibrated.tsv"
+    params:
+        measurements=lambda w: measurement_files(w.task, tests(w.task)),
+        truths=lambda w: truth_files(w.task, tests(w.task)),
+        recalibration=recalibration,
+        settings=lambda w: settings("calibrate", task=w.task),
+        code=lambda w: code("calibrate", task=w.task),
 
 
 rule plot_calibration:
     input:
-        tables=lambda w: [RESULTS / w.task / f"calibration/{method}.csv" for method in CONFIG.calibration.methods],
-        ranks=lambda w: [RESULTS / w.task / f"calibration/{method}-ranks.csv" for method in CONFIG.calibration.methods],
+        tables=lambda w: [RESULTS / w.task / f"calibration/{name}.csv" for name in calibrated_rows().values()],
+        ranks=lambda w: [RESULTS / w.task / f"calibration/{name}-ranks.csv" for name in calibrated_rows().values()],
     output:
         report(
             RESULTS / "{task}/figures/calibration.png",
@@ -69,7 +92,7 @@ rule plot_calibration:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        methods=lambda w, input: words("--method", zip(CONFIG.calibration.methods, input.tables, input.ranks)),
+        methods=lambda w, input: words("--method", zip(calibrated_rows(), input.tables, input.ranks)),
         pictures=lambda w, output: output[:2],
         settings=settings("plot calibration"),
         code=code("plot calibration"),

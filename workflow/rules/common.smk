@@ -260,6 +260,24 @@ def priors_of_observation(w):
     return RESULTS / domain_of(observed(w).task) / "priors"
 
 
+def factors_of(task, method):
+    """Return the factors by which the spreads of a task's method are recalibrated, if they are."""
+    return [RESULTS / task / f"recalibration/{method}/factors.csv"] if CONFIG.uncertainty.recalibration else []
+
+
+def recalibration(w, input):
+    """Return the option by which a job is given the factors, if it is."""
+    return ["--recalibration", input.factors] if input.factors else []
+
+
+def calibrated_rows():
+    """Return what the tables of each method are called, by the name shown, and, if they are recalibrated, of these."""
+    kinds = {method: method for method in CONFIG.calibration.methods}
+    if CONFIG.uncertainty.recalibration:
+        kinds |= {f"{method} recalibrated": f"{method}-recalibrated" for method in CONFIG.calibration.methods}
+    return kinds
+
+
 # Of many samples of one measurement.
 def posterior_of(w):
     """Return the section of a posterior."""

@@ -33,6 +33,7 @@ rule summarise:
         measurements=measurements_of_posterior,
         described=lambda w: files_of_measurement(posterior_of(w).task),
         samples=posterior_samples,
+        factors=lambda w: factors_of(posterior_of(w).task, posterior_of(w).method),
     output:
         summary=POSTERIOR / "posterior.h5",
         table=report(
@@ -52,11 +53,12 @@ rule summarise:
         runtime=growing(30),
     params:
         measurement=measurement_of_posterior,
+        recalibration=recalibration,
         settings=lambda w: settings("summarise", task=posterior_of(w).task),
         code=lambda w: code("summarise", task=posterior_of(w).task),
     shell:
         "python -m step summarise --settings {params.settings:q} --log {log:q} --measurement {params.measurement:q}"
-        " --reconstructions {input.samples:q} --output {output.summary:q} --table {output.table:q}"
+        " --reconstructions {input.samples:q} {params.recalibration:q} --output {output.summary:q} --table {output.table:q}"
 
 
 rule modes:
@@ -233,3 +235,31 @@ rule plot_uncertainty:
         " --measurement {params.measurement:q} {params.truth:q} --summary {input.summary:q}"
         " --reconstructions {input.samples:q}"
         " --data {output.data:q} --movie {output.movie:q} --output {params.pictures:q}"
+
+
+rule plot_weighting:
+    input:
+        samples=posterior_samples,
+    output:
+        report(
+            POSTERIOR / "weighting.png",
+            caption="../report/weighting.rst",
+            category="Pictures",
+            labels={"of": "{posterior}", "what": "temperatures and effective sizes"},
+        ),
+        POSTERIOR / "weighting.pdf",
+        data=POSTERIOR / "weighting.csv",
+    log:
+        RESULTS / "logs/posteriors/{posterior}/plot-weighting.log",
+    conda:
+        "../../envs/step.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(10),
+    params:
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot weighting", task=posterior_of(w).task, method=posterior_of(w).method),
+        code=code("plot weighting"),
+    shell:
+        "python -m step plot weighting --settings {params.settings:q} --log {log:q}"
+        " --reconstructions {input.samples:q} --data {output.data:q} --output {params.pictures:q}"

@@ -81,6 +81,7 @@ use rule summarise as summarise_observation with:
         measurements=MEASURED,
         described=lambda w: files_of_measurement(observed(w).task),
         samples=lambda w: observed_samples(w.observation),
+        factors=lambda w: factors_of(observed(w).task, observed(w).method),
     output:
         summary=OBSERVED / "posterior.h5",
         table=report(
@@ -95,6 +96,7 @@ use rule summarise as summarise_observation with:
         RESULTS / "benchmarks/observations/{observation}/summarise.tsv"
     params:
         measurement=lambda w, input: input.measurements,
+        recalibration=recalibration,
         settings=lambda w: settings("summarise", task=observed(w).task),
         code=lambda w: code("summarise", task=observed(w).task),
 
@@ -276,3 +278,23 @@ use rule plot_fit_of_observation as plot_fit with:
         pictures=lambda w, output: output[:2],
         settings=lambda w: settings("plot fit", task=w.task),
         code=lambda w: code("plot fit", task=w.task),
+
+
+use rule plot_weighting as plot_weighting_of_observation with:
+    input:
+        samples=lambda w: observed_samples(w.observation),
+    output:
+        report(
+            OBSERVED / "weighting.png",
+            caption="../report/weighting.rst",
+            category="Observations",
+            labels={"observation": "{observation}", "result": "temperatures and effective sizes"},
+        ),
+        OBSERVED / "weighting.pdf",
+        data=OBSERVED / "weighting.csv",
+    log:
+        RESULTS / "logs/observations/{observation}/plot-weighting.log",
+    params:
+        pictures=lambda w, output: output[:2],
+        settings=lambda w: settings("plot weighting", task=observed(w).task, method=observed(w).method),
+        code=code("plot weighting"),

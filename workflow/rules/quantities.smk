@@ -5,6 +5,7 @@ rule quantities:
     input:
         truths=truths_of_posterior,
         samples=posterior_samples,
+        factors=lambda w: factors_of(posterior_of(w).task, posterior_of(w).method),
     output:
         table=report(
             POSTERIOR / "quantities.csv",
@@ -24,16 +25,18 @@ rule quantities:
         runtime=growing(30),
     params:
         truths=lambda w: ["--truths", *truth_of_posterior(w)[1:]],
+        recalibration=recalibration,
         settings=lambda w: settings("quantities", task=posterior_of(w).task),
         code=lambda w: code("quantities", task=posterior_of(w).task),
     shell:
         "python -m step quantities --settings {params.settings:q} --log {log:q} --reconstructions {input.samples:q}"
-        " {params.truths:q} --output {output.table:q} --samples {output.samples:q}"
+        " {params.truths:q} {params.recalibration:q} --output {output.table:q} --samples {output.samples:q}"
 
 
 use rule quantities as quantities_of_observation with:
     input:
         samples=lambda w: observed_samples(w.observation),
+        factors=lambda w: factors_of(observed(w).task, observed(w).method),
     output:
         table=report(
             OBSERVED / "quantities.csv",
@@ -48,6 +51,7 @@ use rule quantities as quantities_of_observation with:
         RESULTS / "benchmarks/observations/{observation}/quantities.tsv"
     params:
         truths=[],
+        recalibration=recalibration,
         settings=lambda w: settings("quantities", task=observed(w).task),
         code=lambda w: code("quantities", task=observed(w).task),
 
@@ -65,6 +69,26 @@ use rule quantities as quantities_of_method with:
         RESULTS / "benchmarks/{task}/quantities/{method}.tsv"
     params:
         truths=lambda w: ["--truths", *truth_files(w.task, tests(w.task))],
+        recalibration=[],
+        settings=lambda w: settings("quantities", task=w.task),
+        code=lambda w: code("quantities", task=w.task),
+
+
+use rule quantities_of_method as recalibrated_quantities_of_method with:
+    input:
+        truths=RESULTS / "{task}/truths",
+        samples=lambda w: calibration_files(w.task, w.method),
+        factors=RESULTS / "{task}/recalibration/{method}/factors.csv",
+    output:
+        table=RESULTS / "{task}/quantities/{method}-recalibrated.csv",
+        samples=RESULTS / "{task}/quantities/{method}-recalibrated-samples.csv",
+    log:
+        RESULTS / "logs/{task}/quantities/{method}-recalibrated.log",
+    benchmark:
+        RESULTS / "benchmarks/{task}/quantities/{method}-recalibrated.tsv"
+    params:
+        truths=lambda w: ["--truths", *truth_files(w.task, tests(w.task))],
+        recalibration=recalibration,
         settings=lambda w: settings("quantities", task=w.task),
         code=lambda w: code("quantities", task=w.task),
 
@@ -123,10 +147,8 @@ use rule plot_quantities as plot_quantities_of_observation with:
 
 use rule plot_quantities as plot_quantities_of_methods with:
     input:
-        tables=lambda w: [RESULTS / w.task / f"quantities/{method}.csv" for method in CONFIG.calibration.methods],
-        samples=lambda w: [
-            RESULTS / w.task / f"quantities/{method}-samples.csv" for method in CONFIG.calibration.methods
-        ],
+        tables=lambda w: [RESULTS / w.task / f"quantities/{name}.csv" for name in calibrated_rows().values()],
+        samples=lambda w: [RESULTS / w.task / f"quantities/{name}-samples.csv" for name in calibrated_rows().values()],
     output:
         report(
             RESULTS / "{task}/figures/quantities.png",
@@ -139,7 +161,7 @@ use rule plot_quantities as plot_quantities_of_methods with:
     log:
         RESULTS / "logs/{task}/figures/quantities.log",
     params:
-        methods=lambda w, input: words("--method", zip(CONFIG.calibration.methods, input.tables, input.samples)),
+        methods=lambda w, input: words("--method", zip(calibrated_rows(), input.tables, input.samples)),
         pictures=lambda w, output: output[:2],
         settings=settings("plot quantities"),
         code=code("plot quantities"),

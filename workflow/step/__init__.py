@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from step.api import Posterior, Video, daps, generate, load_prior, sample
+    from step.api import Posterior, Video, daps, generate, load_prior, sample, weighted_daps
     from step.contracts import ForwardModel, NoiseSource, PosteriorSampler, PosteriorSamples, VideoPrior
     from step.errors import InputError
     from step.physics.least_squares import LeastSquares
@@ -25,6 +25,7 @@ _HOME = {
     "load_prior": "step.api",
     "sample": "step.api",
     "daps": "step.api",
+    "weighted_daps": "step.api",
     "generate": "step.api",
     "Posterior": "step.api",
     "Video": "step.api",
@@ -56,6 +57,7 @@ __all__ = [
     "generate",
     "load_prior",
     "sample",
+    "weighted_daps",
 ]
 
 

@@ -24,16 +24,22 @@ from step.figures.rows import grid_of
 from step.io.prior_folders import PriorFacts
 from step.io.reconstructions import Reconstruction, write_reconstructions
 from step.models.prior import LatentDiffusionPrior, load_prior_folder
+from step.particles import lineage_size
 from step.physics.display import in_jansky, to_unit_range
 from step.physics.forward_models import check_measurement
 from step.reconstruct import Reconstructor
 from step.sampling.daps import Daps
 from step.sampling.generation import generate_videos
 from step.sampling.noise.sources import build_noise_source
+from step.sampling.weighted import Settings as Weighting
+from step.sampling.weighted import WeightedDaps
 from step.seeds import derive_seed
 
 VIDEO = "video"
 """What the only video of a call is called."""
+
+WEIGHTED = "weighted"
+"""What the section of the weighted sampler is called, in the configuration and before its keys among changes."""
 
 
 def load_prior(
@@ -78,15 +84,38 @@ def daps(
         >>> step.daps("config/demo.yaml", "mri8", {"mcmc.steps": 4}).settings.mcmc.steps
         4
     """
-    if isinstance(source, LatentDiffusionPrior):
-        values = _recommended(source)
-    else:
-        files = [source] if isinstance(source, str | Path) else source
-        config = load_config(*files)
-        if task not in config.tasks:
-            raise InputError(f"task is {task!r}; the study has {', '.join(config.tasks)}")
-        values = config.tasks[task].sampler.model_dump()
+    values = _recommended(source) if isinstance(source, LatentDiffusionPrior) else _of_task(source, task, None)
     return Daps(check_section(Sampler, _changed(values, changes or {}), "sampler"))
+
+
+def weighted_daps(
+    source: LatentDiffusionPrior | str | Path | Sequence[str | Path],
+    task: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> WeightedDaps:
+    """Return DAPS with weights: samples of one measurement annealed together, whose weights are the posterior's.
+
+    `source`, `task` and `changes` are those of `daps`. The weighting's own values are those of ``config/weighted.yaml``
+    for the prior's domain, or of ``tasks.<task>.samplers.weighted``; among the changes their keys begin with
+    ``weighted``: ``{"weighted.particles": 8}``. `sample` is then to be asked for a multiple of so many samples. Raises
+    `InputError` as `daps`, and where there are no such values.
+
+    Examples:
+        >>> prior = step.load_prior("resources/priors/mri")
+        >>> sampler = step.weighted_daps(prior, changes={"weighted.particles": 2, "annealing.levels": 3})
+        >>> physics = step.CartesianMri.equispaced(rows=prior.rows, acceleration=4, acs_lines=4, noise_level=0.5)
+        >>> y = physics.measure(step.generate(prior, seed=1), seed=0)
+        >>> posterior = step.sample(prior, physics, y, samples=4, sampler=sampler)  # two islands of two
+        >>> posterior.weights.shape, posterior.trace["effective_size"].shape[0], posterior.effective_size <= 4
+        ((4,), 4, True)
+    """
+    if isinstance(source, LatentDiffusionPrior):
+        values = _recommended(source) | {WEIGHTED: _recommended_weighting(source)}
+    else:
+        values = _of_task(source, task, WEIGHTED)
+    changed = _changed(values, changes or {})
+    weighting = check_section(Weighting, changed.pop(WEIGHTED), f"samplers.{WEIGHTED}")
+    return WeightedDaps(check_section(Sampler, changed, "sampler"), weighting)
 
 
 def generate(prior: LatentDiffusionPrior, samples: int = 1, seed: int = 0, frames_at_once: int = 1) -> torch.Tensor:
@@ -119,11 +148,12 @@ def sample(
 ) -> "Posterior":
     """Return `samples` posterior videos given one `measurement`, as ``physics.measure`` returns it (Algorithm 1).
 
-    `sampler` is `daps` as the prior recommends it, unless it is given. What the likelihood assumes of the errors is
-    then the sampler's ``likelihood.noise_level``, which counts the decoder's error too, where `physics` has
-    ``with_noise_level``; a sampler without such settings takes `physics` as it is. `noise` is independent from frame to
-    frame unless it is given. Sample number n depends on `seed`, on `stream` and on n, not on how many there are; with
-    ``stream=(TASK, VIDEO)`` it is, but for rounding, what the command line samples of that video of that task.
+    `sampler` is `daps` as the prior recommends it, unless it is given; `weighted_daps` gives the samples weights. What
+    the likelihood assumes of the errors is then the sampler's ``likelihood.noise_level``, which counts the decoder's
+    error too, where `physics` has ``with_noise_level``; a sampler without such settings takes `physics` as it is.
+    `noise` is independent from frame to frame unless it is given. Sample number n depends on `seed`, on `stream` and on
+    n, not on how many there are; with ``stream=(TASK, VIDEO)`` it is, but for rounding, what the command line samples
+    of that video of that task.
 
     Raises `InputError` for a measurement that does not fit, `FloatingPointError` where a sample diverges.
 
@@ -165,6 +195,7 @@ def sample(
     return Posterior(
         samples=videos,
         weights=_normalised(np.zeros(samples) if log_weights is None else log_weights),
+        ancestors=found.ancestors[VIDEO],
         misfit=np.array([misfit for misfit, _ in fits]),
         chi_squares={name: np.array([each[name] for _, each in fits]) for name in fits[0][1]},
         facts=facts,
@@ -203,6 +234,19 @@ class Posterior:
     """How long sampling took."""
     trace: Mapping[str, np.ndarray] = field(default_factory=dict)
     """How the sampling went, by name: arrays (sample, level)."""
+    ancestors: np.ndarray | None = None
+    """Which sample's start each goes back to (sample,), int64; None where each goes back to its own."""
+
+    @property
+    def effective_size(self) -> float:
+        """How many independent samples of one weight say as much; those that go back to one start are one.
+
+        Examples:
+            >>> round(posterior.effective_size, 6)
+            2.0
+        """
+        lineages = np.arange(len(self.weights)) if self.ancestors is None else self.ancestors
+        return lineage_size(self.weights, lineages)
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -266,8 +310,9 @@ class Posterior:
         of_samples = {"weight": self.weights, "misfit_of_data": self.misfit}
         of_samples |= {f"chi_square_{name}": values for name, values in self.chi_squares.items()}
         trace = dict(self.trace) | {name: values[:, None] for name, values in of_samples.items()}
-        log_weights = None if np.ptp(self.weights) == 0 else np.log(self.weights)
-        found = Reconstruction(VIDEO, self.samples, trace, log_weights)
+        with np.errstate(divide="ignore"):  # of weights that are 0
+            log_weights = None if np.ptp(self.weights) == 0 else np.log(self.weights)
+        found = Reconstruction(VIDEO, self.samples, trace, log_weights, self.ancestors)
         write_reconstructions(Path(path), [found], {"domain": self.facts.domain})
 
     def to_nifti(self, folder: str | Path, pixel_mm: float | None = None, frame_s: float | None = None) -> list[Path]:
@@ -384,6 +429,30 @@ def _recommended(prior: LatentDiffusionPrior) -> dict[str, Any]:
             f"the prior recommends {sampler.get('name')!r}, not daps; give a sampler, or take daps(FILE, TASK)"
         )
     return dict(sampler["settings"])
+
+
+def _of_task(source: str | Path | Sequence[str | Path], task: str | None, own: str | None) -> dict[str, Any]:
+    """Return the settings of `daps` that the `task` of a configuration has, and those of another sampler, `own`."""
+    config = load_config(*([source] if isinstance(source, str | Path) else source))
+    if task not in config.tasks:
+        raise InputError(f"task is {task!r}; the study has {', '.join(config.tasks)}")
+    chosen = config.tasks[task]
+    values: dict[str, Any] = chosen.sampler.model_dump()
+    if own is None:
+        return values
+    if own not in chosen.samplers:
+        raise InputError(f"tasks.{task}.samplers has no {own!r}; overlay config/{own}.yaml, which has its values")
+    return values | {own: chosen.samplers[own].model_dump()}
+
+
+def _recommended_weighting(prior: LatentDiffusionPrior) -> dict[str, Any]:
+    """Return the settings of the weights for videos like a prior's; raises `InputError` where there are none."""
+    domain = None if prior.facts is None else prior.facts.domain
+    tasks = load_config(own_path(f"config/{WEIGHTED}.yaml")).tasks.values()
+    found = [task.samplers[WEIGHTED] for task in tasks if task.domain == domain and WEIGHTED in task.samplers]
+    if not found:
+        raise InputError(f"config/{WEIGHTED}.yaml has no task of videos of {domain}; take weighted_daps(FILE, TASK)")
+    return found[0].model_dump()
 
 
 def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,15 @@ def effective_size(log_weights: np.ndarray) -> float:
     return float(1 / np.square(normalise(log_weights)).sum())
 
 
+def lineage_size(weights: np.ndarray, lineages: np.ndarray) -> float:
+    """Return how many independent samples of one weight say as much as these, of which those of one lineage are one.
+
+    `weights` (sample,) have the sum 1, `lineages` (sample,) int say which start each goes back to.
+    """
+    _, lineage = np.unique(lineages, return_inverse=True)
+    return float(1 / np.square(np.bincount(lineage, weights)).sum())
+
+
 def resample_systematically(log_weights: np.ndarray, start: float) -> np.ndarray:
     """Return (sample,) int: which sample is put in each one's place, ascending; `start` is uniform on [0, 1).
 

@@ -34,6 +34,7 @@ from step.sampling.optical_flow import OpticalFlow
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
 from step.sampling.state import SamplingState
+from step.sampling.weighted import WeightedDaps
 from step.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -108,9 +109,11 @@ class Reconstructor:
             state.tally = tally
 
         def call(placed: Pairs, what: str) -> PosteriorSamples:
-            return self._call(counted, measurements, noise_sources, placed, seed_of, what, state)
+            # An island is a part of the job; together they are one.
+            part = state.part("{}-{}".format(*placed[0])) if state and self._has_islands else state
+            return self._call(counted, measurements, noise_sources, placed, seed_of, what, part)
 
-        if isinstance(self.sampler, ParticleSampler):
+        if self._has_islands:
             found, n_sampled = self._sample_islands(call, pairs, describe)
         else:
             places = [place + rank + number for rank in range(len(videos)) for number in numbers]
@@ -135,9 +138,13 @@ class Reconstructor:
             denoiser_evaluations=evaluations[1],
         )
 
+    @property
+    def _has_islands(self) -> bool:
+        return isinstance(self.sampler, ParticleSampler)
+
     def _batched(self) -> FixedBatches:
         """Return the prior as the sampler's batches need it: of one size, or filled up to it."""
-        batches = FilledBatches if isinstance(self.sampler, ParticleSampler) else FixedBatches
+        batches = FilledBatches if self._has_islands else FixedBatches
         return batches(self.prior, self.chunks.videos_per_batch)
 
     def _sample_together(
@@ -211,7 +218,7 @@ class Reconstructor:
         generators = [torch.Generator().manual_seed(seed_of(*pair)) for pair in pairs]
         sources = [noise_sources[video] for video, _ in pairs]
         arguments = (prior, likelihood, sources, generators, self.device, f"sampling {describe}")
-        if state is not None and isinstance(self.sampler, Daps):
+        if state is not None and isinstance(self.sampler, Daps | WeightedDaps):
             return self.sampler.sample_on(*arguments, state)
         return self.sampler.sample(*arguments)
 

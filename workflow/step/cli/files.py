@@ -51,3 +51,13 @@ def add_outcome(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, required=True, metavar="YAML", help="the best settings, to overlay on the study's"
     )
     parser.add_argument("--table", type=Path, required=True, metavar="CSV", help="what was tried, one row per trial")
+
+
+def add_recalibration(parser: argparse.ArgumentParser) -> None:
+    """Declare the table of factors by which spreads are multiplied."""
+    parser.add_argument(
+        "--recalibration",
+        type=Path,
+        metavar="CSV",
+        help="factors, of the stage recalibrate, by which spreads and intervals are multiplied; left out, they are not",
+    )

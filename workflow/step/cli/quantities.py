@@ -7,7 +7,7 @@ the true video is known, the same is measured in it, and the table says whether 
 import argparse
 from pathlib import Path
 
-from step.cli.files import add_reconstructions, add_truths
+from step.cli.files import add_recalibration, add_reconstructions, add_truths
 from step.plugins import descriptor_name
 from step.posterior.quantities import QuantitiesSettings, quantities_settings
 
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the files of the stage."""
     add_reconstructions(parser, "posterior samples; those of one video may be in several files")
     add_truths(parser, required=False)
+    add_recalibration(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="CSV", help="one row per video and quantity")
     parser.add_argument(
         "--samples", type=Path, required=True, metavar="CSV", help="the value of each sample, one a row"
@@ -34,7 +35,9 @@ def run(arguments: argparse.Namespace, settings: QuantitiesSettings) -> None:
     """Write both tables; raises `InputError` where truths and samples do not fit together."""
     from step.io.tables import write_table
     from step.posterior.quantities import COLUMNS, COLUMNS_OF_SAMPLES, quantities_of_files
+    from step.posterior.recalibration import read_factors
 
-    rows, samples = quantities_of_files(arguments.reconstructions, arguments.truths or [], settings)
+    factors = read_factors(arguments.recalibration) if arguments.recalibration else None
+    rows, samples = quantities_of_files(arguments.reconstructions, arguments.truths or [], settings, factors)
     write_table(arguments.output, rows, COLUMNS)
     write_table(arguments.samples, samples, COLUMNS_OF_SAMPLES)

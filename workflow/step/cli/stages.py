@@ -33,6 +33,7 @@ STAGES = (
     "modes",
     "quantities",
     "calibrate",
+    "recalibrate",
     "generate",
     "estimate_representation",
     "tune",

@@ -17,6 +17,11 @@ class Uncertainty(Section):
         description="probability that the central interval of a physical quantity, such as a ring's diameter or an "
         "ejection fraction, is to hold the true value with"
     )
+    recalibration: bool = Field(
+        description="whether spreads, quantiles and intervals are multiplied by the error over spread of validation "
+        "videos (the first `tuning.videos` of them, `calibration.samples` samples each), and said to be. Test videos "
+        "show both; it needs a description of samples (`modes.descriptors`). false: they are those of the samples"
+    )
     quantiles: tuple[Fraction, ...] = Field(
         description="quantiles over the samples that become videos, in ascending order; pictures show the first and "
         "the last"

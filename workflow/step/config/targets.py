@@ -13,6 +13,9 @@ PICTURES_OF_MODEL = {"vlbi": ["figures/coverage.png", "figures/dirty.png"]}
 PICTURES_OF_TASKS = {"mri": ["masks.png"]}  # of all tasks of a domain together
 PICTURES_OF_OBSERVED_MODEL = {"vlbi": ["coverage.png", "fit.png"]}
 
+WEIGHTED = "weighted"
+"""The sampler whose weights have a picture of how they came."""
+
 FIGURES_OF_PAPER = {
     "figure1": ["modes"],
     "figure5": ["methods"],
@@ -106,7 +109,11 @@ class Targets:
     def posterior_results(self, posteriors: Iterable[str]) -> list[Path]:
         """Return what a reader wants of many samples of one measurement: modes, spread, samples, quantities."""
         names = ["chi_squares.csv", "table5.md", "modes.png", "samples.png", "uncertainty.png", "quantities.png"]
-        return [self.results / "posteriors" / posterior / name for posterior in posteriors for name in names]
+        return [
+            self.results / "posteriors" / posterior / name
+            for posterior in posteriors
+            for name in [*names, *self._pictures_of_weights(self.config.posteriors[posterior].method)]
+        ]
 
     def ablation_results(self, ablations: Iterable[str]) -> list[Path]:
         """Return the curve of each of some ablations."""
@@ -152,7 +159,11 @@ class Targets:
         return [
             self.results / "observations" / observation / name
             for observation in observations
-            for name in [*names, *PICTURES_OF_OBSERVED_MODEL.get(self._observed_model(observation), [])]
+            for name in [
+                *names,
+                *PICTURES_OF_OBSERVED_MODEL.get(self._observed_model(observation), []),
+                *self._pictures_of_weights(self.config.observations[observation].method),
+            ]
         ]
 
     def paper_figures(self) -> dict[str, list[Path]]:
@@ -179,6 +190,9 @@ class Targets:
         tasks = [task for task in self.config.tasks.values() if task.domain == domain]
         models = dict.fromkeys(task.measurement.model for task in tasks)
         return [name for model in models for name in PICTURES_OF_TASKS.get(model, [])]
+
+    def _pictures_of_weights(self, method: str) -> list[str]:
+        return ["weighting.png"] if self.config.methods[method].sampler == WEIGHTED else []
 
     def _observed_model(self, observation: str) -> str:
         return self.config.tasks[self.config.observations[observation].task].measurement.model

@@ -91,6 +91,9 @@ class StudyWork:
             videos = self.files.shards_of_ablation(wildcards["ablation"])[wildcards["shard"]]
             return ablation.task, ablation.method, len(videos)
         task = wildcards["task"]
+        if job.rule.endswith("sample_validation"):
+            n_videos, n_samples = len(self.files.validation_videos(task)), config.calibration.samples
+            return task, wildcards["method"], n_videos * n_samples
         n_videos, n_samples = len(sampling_shards(config, task)[wildcards["shard"]]), config.tasks[task].samples
         if job.rule.endswith("sample_calibration"):
             n_samples = config.calibration.samples - n_samples

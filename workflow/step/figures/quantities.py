@@ -31,6 +31,7 @@ NAMES = {
     "end_diastolic_area": "end-diastolic area",
     "end_systolic_area": "end-systolic area",
     "ejection_fraction": "ejection fraction by area",
+    "wall_thickening": "wall thickening",
 }
 UNITS = {"uas": "µas", "pixel^2": "pixel²", "deg/h": "°/h", "deg": "°"}
 FOUND_COLOUR, TRUTH_COLOUR, OUTSIDE_COLOUR = "tab:blue", "black", "tab:red"

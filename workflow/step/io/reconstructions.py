@@ -48,8 +48,11 @@ class Quantiles:
     quantity: str  # what of a video with channels they are of, in words
 
 
-def write_summary(path: Path, videos: Mapping[str, np.ndarray], quantiles: Quantiles) -> None:
-    """Write summaries of posterior samples, each (time, channel, y, x), and `quantiles`, in the units of the videos."""
+def write_summary(path: Path, videos: Mapping[str, np.ndarray], quantiles: Quantiles, factor: float = 1.0) -> None:
+    """Write summaries of posterior samples, each (time, channel, y, x), and `quantiles`, in the units of the videos.
+
+    The file says by which `factor` spreads were multiplied in a recalibration, if it is not 1.
+    """
     with whole_file(path) as part, create_hdf5(part) as file:
         for name, video in videos.items():
             file.create_dataset(name, data=video.astype(np.float32)).attrs["axes"] = "time, channel, y, x"
@@ -58,6 +61,8 @@ def write_summary(path: Path, videos: Mapping[str, np.ndarray], quantiles: Quant
             {"axes": "quantile, time, y, x", "units": "as mean and std", "quantity": quantiles.quantity}
         )
         dataset.attrs["levels"] = quantiles.levels
+        if factor != 1:
+            file.attrs["recalibration"] = f"std and quantiles are {factor:.4g} times as far from the mean as samples"
 
 
 def read_summary(path: Path) -> dict[str, np.ndarray]:
@@ -100,6 +105,12 @@ class Reconstruction:
     def lineages(self) -> np.ndarray:
         """Which sample's start each sample goes back to (sample,); samples of one are no independent evidence."""
         return np.arange(len(self.samples)) if self.ancestors is None else self.ancestors
+
+    @property
+    def likelihood_power(self) -> float:
+        """The power that the likelihood had at the end of sampling: 1 of a posterior, less of a tempered one."""
+        powers = self.trace.get("power")
+        return 1.0 if powers is None or not powers.size else float(np.nanmax(powers[:, -1]))
 
     @property
     def equal_samples(self) -> np.ndarray:

@@ -6,6 +6,10 @@ import numpy as np
 from scipy import stats
 
 from step.errors import InputError
+from step.particles import lineage_size
+
+FEWEST = 1.5
+"""Effective samples below which there is no interval: between one and two there is a spread, but not yet a scale."""
 
 ORDER_STATISTICS = "order statistics"
 STUDENT = "Student's t"
@@ -20,7 +24,7 @@ class Interval:
     low: float
     high: float
     by: str  # `ORDER_STATISTICS` or `STUDENT`
-    effective_samples: float  # Kish: 1 / sum of squared weights
+    effective_samples: float  # Kish: 1 / sum of squared weights, those of one lineage together
 
     def holds(self, value: float, is_angle: bool = False) -> bool:
         """Return whether `value` is inside."""
@@ -34,7 +38,11 @@ def wrap(degrees: np.ndarray | float) -> np.ndarray:
 
 
 def central_interval(
-    values: np.ndarray, coverage: float, weights: np.ndarray | None = None, is_angle: bool = False
+    values: np.ndarray,
+    coverage: float,
+    weights: np.ndarray | None = None,
+    is_angle: bool = False,
+    lineages: np.ndarray | None = None,
 ) -> Interval:
     """Return the interval that holds a further sample of the same distribution with the probability `coverage`.
 
@@ -42,12 +50,13 @@ def central_interval(
     n it reaches between their order statistics at ``(1 -+ coverage) / 2 (n + 1)``, which assumes nothing of the
     distribution. Fewer do not reach so far: then it is Student's, ``mean +- t s sqrt(1 + 1/n)`` with n - 1 degrees of
     freedom, which is exact for a normal distribution. Angles, degree, are taken about the direction of their mean
-    vector. Raises `InputError` for fewer than two effective samples.
+    vector. Samples of one of the `lineages` (sample,) int are one piece of evidence; None where each is its own. Raises
+    `InputError` for fewer than two effective samples.
     """
     weights = np.full(len(values), 1.0) if weights is None else np.asarray(weights, float)
     weights = weights / weights.sum()
-    n = float(1 / np.square(weights).sum())
-    if n < 1.5:
+    n = lineage_size(weights, np.arange(len(weights)) if lineages is None else lineages)
+    if n < FEWEST:
         raise InputError(
             f"there are {n:.1f} effective samples; an interval needs two or more, take more with `samples`"
         )

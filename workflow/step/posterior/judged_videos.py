@@ -41,11 +41,12 @@ def calibration_settings(config: Config, task: str) -> CalibrationSettings:
 
 
 def judge_files(
-    pairs: Sequence[tuple[Path, Path]], reconstructions: list[Path], settings: CalibrationSettings
+    pairs: Sequence[tuple[Path, Path]], reconstructions: list[Path], settings: CalibrationSettings, factor: float = 1.0
 ) -> "tuple[list[Row], list[Row]]":
     """Return the tables of calibration and of ranks of `verdict.tabulate`, one row per number.
 
     `pairs` are the files of each video's measurement and truth; its samples may be in several of `reconstructions`.
+    Their distance from their mean is multiplied by the `factor` of a recalibration; 1 takes them as they are.
     Raises `InputError` where a video lacks its samples, or they do not fit.
     """
     import numpy as np
@@ -59,13 +60,14 @@ def judge_files(
 
     # Videos are read twice, one at a time: together they may not fit into memory.
     means = [
-        _see(_read(true, reconstructions), settings.display).mean(axis=0) for _, true in track(pairs, "means", "video")
+        _see(_read(true, reconstructions, factor), settings.display).mean(axis=0)
+        for _, true in track(pairs, "means", "video")
     ]
     if len({mean.shape for mean in means}) > 1:
         raise InputError(f"videos have the shapes {sorted({mean.shape for mean in means})}; give those of one task")
     judged = []
     for number, (path, true_path) in enumerate(track(pairs, "calibration", "video")):
-        members = _read(true_path, reconstructions)
+        members = _read(true_path, reconstructions, factor)
         misfits, _ = fit_to_data(members, read_measurement(path), settings.measurement, path)
         others = np.array([mean for place, mean in enumerate(means) if place != number])
         seed = derive_seed(settings.seed, "calibration", path.stem)
@@ -87,12 +89,13 @@ def _see(members: "np.ndarray", display: Display) -> "np.ndarray":
     return to_unit_range(members, members[0], display)
 
 
-def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":
-    """Return the truth in `path` and its samples (member, time, channel, y, x)."""
+def _read(path: Path, reconstructions: list[Path], factor: float) -> "np.ndarray":
+    """Return the truth in `path` and its samples (member, time, channel, y, x), `factor` times as far spread."""
     import numpy as np
 
     from step.io.reconstructions import read_reconstructions
     from step.io.truths import read_truth
+    from step.posterior.recalibration import stretch
 
     truth = read_truth(path, path.stem)
     found = read_reconstructions(reconstructions, [path.stem])
@@ -103,4 +106,6 @@ def _read(path: Path, reconstructions: list[Path]) -> "np.ndarray":
         raise InputError(f"{path.stem} was reconstructed as {samples.shape[1:]}, it is {truth.shape}; sample it again")
     if len(samples) < 2:
         raise InputError(f"{path.stem} has {len(samples)} sample, which has no spread; sample two or more")
+    if factor != 1:
+        samples = stretch(samples, factor, samples.mean(axis=0))
     return np.concatenate([truth[None], samples])

@@ -17,7 +17,7 @@ from sklearn.mixture import GaussianMixture
 
 from step.config.modes import Clustering
 from step.errors import InputError
-from step.particles import error_of_mean
+from step.particles import error_of_mean, lineage_size
 from step.posterior.descriptors.description import Description, Vectors
 from step.posterior.gaps import gap_p
 from step.progress import track
@@ -77,8 +77,7 @@ class Weighting:
     @property
     def evidence_size(self) -> float:
         """How many independent samples that weigh the same are worth as much: those of one lineage are one."""
-        _, lineage = np.unique(self.lineages, return_inverse=True)
-        return float(1 / np.square(np.bincount(lineage, self.weights)).sum())
+        return lineage_size(self.weights, self.lineages)
 
 
 def find_modes(reduced: Vectors, settings: Clustering, seed: int, weighting: Weighting | None = None) -> Clusters:

@@ -1,6 +1,7 @@
 """What posterior samples say in the words of their subject, such as the diameter of a ring or an ejection fraction."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from step.posterior.described_samples import describe_samples, descriptor_of
 if TYPE_CHECKING:
     import numpy as np
 
+    from step.io.reconstructions import Reconstruction
     from step.posterior.descriptors.description import Course, Feature
 
     Row = dict[str, object]
@@ -24,11 +26,17 @@ log = logging.getLogger(__name__)
 PROBABILITY = "probability"
 """What stands for the interval of a row whose mean is a probability."""
 
+NO_INTERVAL = "none: the weights cannot be trusted"
+"""What stands for the interval of weighted samples that say no more than one would."""
+
 COLUMNS = (
     *("video", "quantity", "frame", "unit", "samples", "effective_samples"),
-    *("mean", "deviation", "low", "high", "coverage", "interval", "truth", "inside"),
+    *("mean", "deviation", "low", "high", "coverage", "interval", "truth", "inside", "factor"),
 )
-"""What is said of each quantity of a video, and of each frame of a course."""
+"""What is said of each quantity of a video, and of each frame of a course.
+
+`factor` is what deviation and interval were multiplied by in a recalibration; empty where they were not.
+"""
 
 COLUMNS_OF_SAMPLES = ("video", "quantity", "frame", "unit", "sample", "value")
 
@@ -54,12 +62,17 @@ def quantities_settings(config: Config, task: str) -> QuantitiesSettings:
 
 
 def quantities_of_files(
-    reconstructions: Sequence[Path], truths: Sequence[Path], settings: QuantitiesSettings
+    reconstructions: Sequence[Path],
+    truths: Sequence[Path],
+    settings: QuantitiesSettings,
+    factors: Mapping[str, float] | None = None,
 ) -> "tuple[list[Row], list[Row]]":
     """Return a row for each quantity of each video, and one for each of its values of each sample.
 
     Samples of one video may be in several of `reconstructions`; `truths` are empty where none is known. Videos whose
-    descriptor finds nothing to measure are left out, and counted in the log. Raises `InputError` where a video has no
+    descriptor finds nothing to measure are left out, and counted in the log. Where weights have collapsed to a single
+    lineage there is no interval, which the row and the log say. Intervals of the quantities among the `factors` are
+    recalibrated by them. Raises `InputError` where a video has no
     truth among the `truths`, is of another shape, or has fewer than two samples.
     """
     from step.io.reconstructions import read_reconstructions, videos_in
@@ -82,8 +95,9 @@ def quantities_of_files(
         if not quantities:
             empty.append(name)
         try:
-            weights = None if reconstruction.log_weights is None else reconstruction.weights
-            rows += [row | {"video": name} for row in _summaries(quantities, settings.interval, weights)]
+            weighted = None if reconstruction.log_weights is None else reconstruction
+            summaries = _summaries(quantities, settings.interval, weighted, factors or {})
+            rows += [row | {"video": name} for row in summaries]
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         samples += [{"video": name, **row} for row in _values(quantities)]
@@ -93,12 +107,23 @@ def quantities_of_files(
 
 
 def _summaries(
-    quantities: "Mapping[str, Feature | Course]", coverage: float, weights: "np.ndarray | None"
+    quantities: "Mapping[str, Feature | Course]",
+    coverage: float,
+    weighted: "Reconstruction | None",
+    factors: Mapping[str, float],
 ) -> "Iterator[Row]":
-    """Yield a row for each quantity, and each frame of a course."""
-    from step.posterior.descriptors.description import Feature
-    from step.posterior.intervals import central_interval
+    """Yield a row for each quantity, and each frame of a course; `weighted` are its samples if they have weights."""
+    import numpy as np
 
+    from step.particles import lineage_size
+    from step.posterior.descriptors.description import Feature
+    from step.posterior.intervals import FEWEST, central_interval
+    from step.posterior.recalibration import stretch_interval
+
+    weights, lineages = (None, None) if weighted is None else (weighted.weights, weighted.lineages)
+    size = math.inf if weights is None or lineages is None else lineage_size(weights, lineages)
+    if size < FEWEST:
+        log.warning("the weights cannot be trusted: %.1f effective samples have no interval", size)
     for name, quantity in quantities.items():
         row: Row = dict.fromkeys(COLUMNS, "")
         row |= {"quantity": name, "unit": quantity.unit, "samples": len(quantity.values)}
@@ -110,7 +135,14 @@ def _summaries(
             continue
         is_angle = isinstance(quantity, Feature) and quantity.is_angle
         for frame, values, truth in _per_frame(quantity):
-            interval = central_interval(values, coverage, weights, is_angle)
+            if weights is not None and size < FEWEST:
+                about: Row = {"effective_samples": size, "mean": float(values[np.argmax(weights)]), "truth": truth}
+                about |= dict.fromkeys(("deviation", "low", "high"), math.nan)
+                yield row | about | {"frame": frame, "coverage": coverage, "interval": NO_INTERVAL}
+                continue
+            interval = central_interval(values, coverage, weights, is_angle, lineages)
+            if name in factors:
+                interval = stretch_interval(interval, factors[name])
             yield row | {
                 "frame": frame,
                 "effective_samples": interval.effective_samples,
@@ -122,6 +154,7 @@ def _summaries(
                 "interval": interval.by,
                 "truth": truth,
                 "inside": "" if truth == "" else interval.holds(float(truth), is_angle),
+                "factor": factors.get(name, ""),
             }
 
 

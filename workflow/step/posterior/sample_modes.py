@@ -97,7 +97,8 @@ def modes_of_samples(
     )
     rows = _rows(clusters, description, misfits, chi_squares, settings.modes.sense_agreement)
     kind = "frequencies" if weighting is None else "probabilities"
-    of_shares = {"shares_are": kind, "effective_size": size, "smallest_share": smallest}
+    of_shares: dict[str, object] = {"shares_are": kind, "effective_size": size, "smallest_share": smallest}
+    of_shares |= {} if sampled.likelihood_power == 1 else {"likelihood_power": sampled.likelihood_power}
     of_each = [of_shares | {"share_error": float(error)} for error in clusters.share_errors]
     return modes, [row | more for row, more in zip(rows, of_each, strict=True)]
 

@@ -45,9 +45,16 @@ class Summary:
 
 
 def summarise(
-    sampled: "Reconstruction", measurement: "dict[str, np.ndarray]", settings: SummarySettings, source: object
+    sampled: "Reconstruction",
+    measurement: "dict[str, np.ndarray]",
+    settings: SummarySettings,
+    source: object,
+    factor: float = 1.0,
 ) -> Summary:
     """Return the summary of the samples of one `measurement`, arrays with leading time; all is weighted as they are.
+
+    Deviation and quantiles are those of samples `factor` times as far from their mean, as a recalibration has them; 1
+    takes them as they are. Chi-squares are those of the samples themselves.
 
     Raises `InputError`, naming `source`, where samples and measurement do not fit together.
     """
@@ -56,11 +63,16 @@ def summarise(
     from step.particles import deviation_of, effective_size, mean_of
     from step.physics.forward_models import energy_outside, fit_to_data
     from step.posterior.quantiles import take_quantiles
+    from step.posterior.recalibration import stretch
 
     samples, weights, is_weighted = sampled.samples, sampled.weights, sampled.log_weights is not None
     mean = mean_of(samples, weights) if is_weighted else samples.mean(axis=0)
     std = deviation_of(samples, weights) if is_weighted else samples.std(axis=0)
-    quantiles = take_quantiles(samples, settings.quantiles, settings.display, weights if is_weighted else None)
+    if factor != 1:
+        log.info("deviation and quantiles are recalibrated: %.3g times those of the samples", factor)
+    spread = samples if factor == 1 else stretch(samples, factor, mean)
+    quantiles = take_quantiles(spread, settings.quantiles, settings.display, weights if is_weighted else None)
+    std = std if factor == 1 else (factor * std).astype(std.dtype)
     videos = np.concatenate([samples, mean[None]])
     misfits, chi_squares = fit_to_data(videos, measurement, settings.measurement, source)
     outside = energy_outside(videos, measurement, settings.measurement)

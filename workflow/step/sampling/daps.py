@@ -147,19 +147,31 @@ def sample_level(
         clean, video = sample_in_pixel_space(likelihood, solution, sigma, sampler.pixel_space, generators)
     else:
         target = PosteriorGivenNoisy(prior, likelihood, noisy, solution, sigma, sampler.mcmc)
-        if sampler.mcmc.algorithm == "damped":
-            clean = sample_damped_hamiltonian(
-                target, solution, sampler.mcmc.steps, step_size, sampler.mcmc.damping, generators
-            )
-            video = target.video
-        else:
-            clean, video, step_sizes = _sample_adapted(target, solution, sigma, step_sizes, sampler.mcmc, generators)
+        clean, video, step_sizes = sample_chain(target, solution, sigma, k, step_sizes, sampler, generators)
     if not torch.isfinite(clean).all():
         raise FloatingPointError(
             f"{place} (sigma {sigma:.4g}, h {step_size:.4g}); lower sampler.mcmc.step_size_squared or "
             "sampler.likelihood.gradient_bound"
         )
     return clean, video, step_sizes
+
+
+def sample_chain(
+    target: "PosteriorGivenNoisy",
+    start: torch.Tensor,
+    sigma: float,
+    k: int,
+    step_sizes: list[float],
+    sampler: Sampler,
+    generators: Sequence[torch.Generator],
+) -> tuple[torch.Tensor, torch.Tensor, list[float]]:
+    """Return the latents after the chain of the level `k` from `start`, their videos, and the next step sizes."""
+    mcmc = sampler.mcmc
+    if mcmc.algorithm != "damped":
+        return _sample_adapted(target, start, sigma, step_sizes, mcmc, generators)
+    step_size = step_size_at(k, sigma, sampler)
+    state = sample_damped_hamiltonian(target, start, mcmc.steps, step_size, mcmc.damping, generators)
+    return state, target.video, step_sizes
 
 
 class PosteriorGivenNoisy:

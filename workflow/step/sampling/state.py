@@ -1,7 +1,7 @@
 """What a sampling job has done so far: one file, replaced whole after every annealing level."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,23 @@ from step.io.atomic import whole_file
 Tally = dict[str, float]
 """What was used so far, by name: seconds, evaluations of networks."""
 
+Tensors = dict[str, torch.Tensor]
+
 TRACE = "trace."
+
+
+def named_levels(trace: Mapping[str, Sequence[torch.Tensor]]) -> Tensors:
+    """Return a `trace`, by name (item,) for each level, as tensors (item, level) that can be kept."""
+    return {f"{TRACE}{name}": torch.stack(list(levels), dim=1) for name, levels in trace.items()}
+
+
+def levels_of(tensors: Tensors, device: torch.device) -> dict[str, list[torch.Tensor]]:
+    """Return the trace that `named_levels` made of them, on `device`."""
+    return {
+        name.removeprefix(TRACE): [level.to(device) for level in levels.unbind(1)]
+        for name, levels in tensors.items()
+        if name.startswith(TRACE)
+    }
 
 
 @dataclass(frozen=True)
@@ -41,9 +57,34 @@ class SamplingState:
     """Returns what this process has used."""
     before: Tally = field(default_factory=dict)
     """What earlier processes used."""
+    parts: list["SamplingState"] = field(default_factory=list)
+    """What was kept of parts of the job, each in a file of its own."""
+
+    def part(self, name: str) -> "SamplingState":
+        """Return the state of the part `name` of the job, next to its own; what was used is the whole job's."""
+        part = SamplingState(self.file.with_stem(f"{self.file.stem}-{name}"), self.tally, self.before)
+        self.parts.append(part)
+        return part
 
     def read(self, generators: Sequence[torch.Generator], device: torch.device) -> Reached | None:
         """Return where the job was, on `device`, and set `generators` to what they were there; None at its beginning.
+
+        Raises `InputError` for a file that is damaged.
+        """
+        kept = self.read_tensors(generators)
+        if kept is None:
+            return None
+        tensors, metadata = kept
+        levels, step_sizes = int(metadata["levels"]), tensors["step_sizes"].tolist()
+        return Reached(levels, tensors["noisy"].to(device), step_sizes, levels_of(tensors, device))
+
+    def write(self, reached: Reached, generators: Sequence[torch.Generator]) -> None:
+        """Keep where the job is."""
+        tensors = {"noisy": reached.noisy, "step_sizes": torch.tensor(reached.step_sizes, dtype=torch.float64)}
+        self.write_tensors(tensors | named_levels(reached.trace), {"levels": str(reached.levels)}, generators)
+
+    def read_tensors(self, generators: Sequence[torch.Generator]) -> tuple[Tensors, dict[str, str]] | None:
+        """Return what `write_tensors` kept, and set `generators` as they were; None where nothing was.
 
         Raises `InputError` for a file that is damaged.
         """
@@ -57,33 +98,31 @@ class SamplingState:
             raise InputError(f"the state {self.file} is damaged ({error}); delete it to sample anew") from None
         for generator, state in zip(generators, tensors["generators"], strict=True):
             generator.set_state(state.clone())  # which must begin its storage
-        self.before = json.loads(metadata["tally"])
-        trace = {
-            name.removeprefix(TRACE): [level.to(device) for level in levels.unbind(1)]
-            for name, levels in tensors.items()
-            if name.startswith(TRACE)
-        }
-        levels, step_sizes = int(metadata["levels"]), tensors["step_sizes"].tolist()
-        return Reached(levels, tensors["noisy"].to(device), step_sizes, trace)
+        before = json.loads(metadata["tally"])
+        if sum(before.values()) > sum(self.before.values()):  # the latest of several parts
+            self.before.update(before)
+        return tensors, metadata
 
-    def write(self, reached: Reached, generators: Sequence[torch.Generator]) -> None:
-        """Keep where the job is."""
-        tensors = {
-            "noisy": reached.noisy,
-            "generators": torch.stack([generator.get_state() for generator in generators]),
-            "step_sizes": torch.tensor(reached.step_sizes, dtype=torch.float64),
-        }
-        tensors |= {f"{TRACE}{name}": torch.stack(levels, dim=1) for name, levels in reached.trace.items()}
-        metadata = {"levels": str(reached.levels), "tally": json.dumps(self.used())}
+    def write_tensors(
+        self, tensors: Tensors, metadata: Mapping[str, str], generators: Sequence[torch.Generator]
+    ) -> None:
+        """Keep `tensors` and `metadata`, and the state of the `generators`."""
+        kept = {**tensors, "generators": torch.stack([generator.get_state() for generator in generators])}
         with whole_file(self.file) as part:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, metadata)
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in kept.items()},
+                part,
+                {**metadata, "tally": json.dumps(self.used())},
+            )
 
     def used(self) -> Tally:
         """Return what this process and those before it have used."""
         return {name: amount + self.before.get(name, 0.0) for name, amount in self.tally().items()}
 
     def remove(self) -> None:
-        """Remove the file, and its folder where nothing else is in it: what it led to is written."""
+        """Remove the files, and their folder where nothing else is in it: what they led to is written."""
+        for part in self.parts:
+            part.file.unlink(missing_ok=True)
         self.file.unlink(missing_ok=True)
         with suppress(OSError):  # of other jobs' states, or none
             self.file.parent.rmdir()

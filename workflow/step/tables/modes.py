@@ -60,7 +60,8 @@ TRUTH, SENSE = "contains_truth", "rotation_sense"
 TRUTH_TEXTS = {"True": "yes", "False": "no", "": "unknown"}
 
 SHARES_ARE, SHARE_ERROR, SIZE, SMALLEST = "shares_are", "share_error", "effective_size", "smallest_share"
-SHARE_COLUMNS = (SHARES_ARE, SHARE_ERROR, SIZE, SMALLEST)  # older tables lack them
+POWER = "likelihood_power"  # of a tempered posterior alone
+SHARE_COLUMNS = (SHARES_ARE, SHARE_ERROR, SIZE, SMALLEST, POWER)  # older tables lack them
 PROBABILITIES = "probabilities"
 
 SMALL, LARGE = 1e-2, 1e4  # numbers beyond these are written as a power of ten
@@ -228,6 +229,12 @@ def _notes(rows: Sequence[Row], criterion: str, interval: float, fewest: int) ->
         size = _value(rows[0], SIZE)
         trust = "the probabilities cannot be trusted: take more particles. It is" if size < fewest else "which is"
         notes.append(f"Effective size {size:.1f}, {trust} how many independent samples say as much.")
+    if POWER in rows[0]:
+        power = _value(rows[0], POWER)
+        notes.append(
+            f"Of a tempered posterior, not of the posterior: the likelihood has the power {power:.3g}, as if all "
+            f"errors were {power**-0.5:.3g} times as large."
+        )
     if SMALLEST in rows[0]:
         notes.append(
             f"A separated mode with a share of {100 * _value(rows[0], SMALLEST):.0f} % or more would nearly always "

@@ -9,12 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+N_RAYS = 48
+STEP = 0.25
+"""Rays along which the wall is followed, and pixels between places along them."""
+
 CENTRE = 0.5
 """Share of each side of the frame in which the heart is looked for: cines are planned with it in the middle."""
 
 SMALLEST_POOL = 0.002
 LARGEST_POOL = 0.08
 """Area of a ventricle's pool as a share of the frame, between which it is looked for."""
+
+WALL_REACH = 3.0
+"""How far from the pool's centre its wall may reach, in radii of its region."""
+
+SMALLEST_WALL = 1.0
+"""Pixels of muscle that are a wall: an edge from blood to what is darker passes through its brightness, too."""
 
 SMALLEST_CHANGE = 0.01
 """Temporal deviation along the edge of what beats, at least, in units of the video's largest brightness."""
@@ -35,6 +45,50 @@ class BloodPool:
         """
         inside = videos[..., self.region].astype(np.float64)
         return np.clip((inside - self.muscle) / (self.blood - self.muscle), 0, 1).sum(axis=-1)
+
+    def wall_thickness(self, videos: np.ndarray) -> np.ndarray:
+        """Return how thick the wall around the blood is (video, time), pixels, nan where no ray crosses one.
+
+        Along rays from the region's centre, the muscle's brightness begins where it falls below half-way between blood
+        and muscle, and ends where it rises above that again, or falls as far below muscle: fat, the other ventricle's
+        blood, or lung. It is the median over the rays that find both ends within the reach of `WALL_REACH` radii of the
+        region; those through the septum and through the free wall count alike.
+        """
+        centre = np.argwhere(self.region).mean(axis=0)
+        radius = np.sqrt(self.region.sum() / np.pi)
+        angles = 2 * np.pi * np.arange(N_RAYS) / N_RAYS
+        reach = np.arange(0, WALL_REACH * radius, STEP)
+        places = centre[:, None, None] + np.stack([np.sin(angles), np.cos(angles)])[:, :, None] * reach
+        return np.array([[self._thickness(frame, places) for frame in video] for video in videos])
+
+    def _thickness(self, frame: np.ndarray, places: np.ndarray) -> float:
+        """Return the median thickness, pixels, along rays at `places` (axis, ray, step) of one `frame`."""
+        along = ndimage.map_coordinates(frame.astype(np.float64), places, order=1, mode="nearest")
+        half = (self.blood + self.muscle) / 2
+        is_muscle = np.abs(along - self.muscle) < half - self.muscle
+        # From the edge of the blood outwards: a papillary muscle inside is not where the wall begins.
+        blood_ends = [_last_of_first_run(ray > half) for ray in along]
+        thickness = [
+            STEP * _run_length(ray[end + 1 :])
+            for ray, end in zip(is_muscle, blood_ends, strict=True)
+            if end is not None
+        ]
+        found = [length for length in thickness if length >= SMALLEST_WALL]
+        return float(np.median(found)) if len(found) >= N_RAYS // 4 else float("nan")
+
+
+def _last_of_first_run(is_blood: np.ndarray) -> int | None:
+    """Return the last step of the first run of blood, None where there is none."""
+    if not is_blood.any():
+        return None
+    first = int(is_blood.argmax())
+    run = is_blood[first:]
+    return None if run.all() else first + int((~run).argmax()) - 1
+
+
+def _run_length(is_muscle: np.ndarray) -> int:
+    """Return how many steps from the first on are muscle; 0 where it does not end."""
+    return 0 if is_muscle.all() else int((~is_muscle).argmax())
 
 
 def find_blood_pool(video: np.ndarray) -> BloodPool | None:

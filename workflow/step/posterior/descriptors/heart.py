@@ -45,21 +45,29 @@ def ventricle(frames: np.ndarray, truth: np.ndarray | None) -> dict[str, Feature
 
     `blood_area` in each frame, pixels; `end_diastolic_area` and `end_systolic_area`, its largest and its smallest; and
     `ejection_fraction`, the part of the largest that is missing in the smallest: of the area in this slice, not of the
-    volume. The ventricle is looked for in the mean of the samples (`blood_pool`), so that the truth has no part in it;
-    nothing is returned where none is found.
+    volume. `wall_thickening` is how much thicker the wall around it is when the area is smallest than when it is
+    largest, as a part of the latter; it is left out where the wall of a sample cannot be followed. The ventricle is
+    looked for in the mean of the samples (`blood_pool`), so that the truth has no part in it; nothing is returned where
+    none is found.
     """
     pool = find_blood_pool(frames.mean(axis=0))
     if pool is None:
         return {}
-    areas = pool.areas(with_truth(frames, truth))
+    videos = with_truth(frames, truth)
+    areas = pool.areas(videos)
     largest, smallest = areas.max(axis=1), areas.min(axis=1)
     ejected = 1 - np.divide(smallest, largest, out=np.ones(len(areas)), where=largest > 0)
-    return {
+    found: dict[str, Feature | Course] = {
         "blood_area": course_of(areas, truth, "pixel^2"),
         "end_diastolic_area": feature_of(largest, truth, "pixel^2"),
         "end_systolic_area": feature_of(smallest, truth, "pixel^2"),
         "ejection_fraction": feature_of(ejected, truth, ""),
     }
+    ends = np.stack([areas.argmax(axis=1), areas.argmin(axis=1)], axis=1)
+    diastole, systole = pool.wall_thickness(np.stack([video[end] for video, end in zip(videos, ends, strict=True)])).T
+    if np.isfinite(diastole).all() and np.isfinite(systole).all():
+        found["wall_thickening"] = feature_of(systole / diastole - 1, truth, "")
+    return found
 
 
 def first_harmonic(courses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
