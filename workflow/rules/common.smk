@@ -11,6 +11,7 @@
 #
 # Keywords choose what a stage is about: settings("sample", task=w.task, method=w.method). A mistake in the
 # configuration ends planning with one line (`checked`).
+import inspect
 import re
 import signal
 from functools import cache, partial
@@ -176,7 +177,13 @@ def files_of_denoiser(domain):
 
 def growing(amount):
     """Return a resource of which a job that failed gets half as much again each time it is tried again."""
-    return lambda w, attempt: round(amount * (1 + 0.5 * (attempt - 1)))
+
+    def resource(w, attempt):
+        return round(amount * (1 + 0.5 * (attempt - 1)))
+
+    # Snakemake asks for it several times a job, and working it out anew is a tenth of planning a large study.
+    resource.__signature__ = inspect.signature(resource)
+    return resource
 
 
 def raw_root(w):
