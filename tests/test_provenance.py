@@ -1,5 +1,6 @@
 """The digest of a stage's code changes with what the code does, and with nothing else."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,12 +46,16 @@ FILES = {
 }
 
 
+CACHED = (provenance.reachable_modules, provenance.imported_modules, provenance._parsed)
+
+
 @pytest.fixture
 def digest_after(tmp_path, monkeypatch) -> Callable[..., str]:
     """Return the digest of some modules of a small library after an edit."""
     from textwrap import dedent
 
     monkeypatch.setattr(plugins, "LIBRARY", tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for file, text in FILES.items():
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).write_text(dedent(text))
@@ -59,12 +64,12 @@ def digest_after(tmp_path, monkeypatch) -> Callable[..., str]:
         text = (tmp_path / file).read_text()
         assert old in text
         (tmp_path / file).write_text(text.replace(old, new, 1) if old else text)
-        for function in (provenance.reachable_modules, provenance.imported_modules, provenance._meaning):
+        for function in CACHED:
             function.cache_clear()
         return provenance.code_digest(*modules or ("step.cli.stage",))
 
     yield digest
-    for function in (provenance.reachable_modules, provenance.imported_modules, provenance._meaning):
+    for function in CACHED:
         function.cache_clear()
 
 
@@ -146,6 +151,35 @@ def test_the_modules_of_functions_are_found_however_deep_they_are_named(tmp_path
     values = {"operator": "my_lens:build", "others": [{"one": "step.physics.mri:build"}], "time": "noon:late", "n": 3}
     assert plugins.modules_of_functions(values) == ["my_lens", "step.physics.mri"]
     assert plugins.modules_of_functions({"text": "see my_lens:build", "module": "my_lens"}) == []
+
+
+def test_an_unchanged_library_is_not_parsed_anew(digest_after, monkeypatch):
+    before = digest_after()
+    with monkeypatch.context() as patched:
+        patched.setattr(provenance, "parse_module", lambda text: pytest.fail("parsed again"))
+        assert digest_after() == before
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", "[]", '{"of": 1}'])
+def test_a_damaged_file_of_what_was_parsed_counts_for_nothing(digest_after, tmp_path, damage):
+    before = digest_after()
+    kept = list(tmp_path.rglob("*.meaning.json"))
+    assert kept
+    for file in kept:
+        file.write_text(damage)
+    assert digest_after() == before
+
+
+def test_nothing_is_kept_where_python_keeps_no_bytecode(digest_after, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    digest_after()
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_a_library_that_cannot_be_written_to_is_read_all_the_same(digest_after, tmp_path):
+    for folder in {(tmp_path / file).parent for file in FILES}:
+        (folder / "__pycache__").touch()  # no folder, so that nothing can be written in it
+    assert digest_after() != digest_after(file="physics/waves.py", old="DEPTH = 3", new="DEPTH = 4")
 
 
 def test_every_module_that_a_stage_reaches_lies_in_the_library():

@@ -73,7 +73,8 @@ class PlannedJob(SimpleNamespace):
 
 def planned(name: str, command: str, **wildcards: str) -> PlannedJob:
     rule = SimpleNamespace(name=name, shellcmd=command, resources={"gpu": 1} if name == "sample" else {}, priority=0)
-    return PlannedJob(rule=rule, wildcards_dict=wildcards, output=[f"{name}.h5"])
+    log, benchmark = [f"logs/{name}.log"], None if name == "split" else f"benchmarks/{name}.tsv"
+    return PlannedJob(rule=rule, wildcards_dict=wildcards, output=[f"{name}.h5"], log=log, benchmark=benchmark)
 
 
 @pytest.fixture
@@ -99,6 +100,10 @@ def test_jobs_stand_behind_those_they_wait_for_and_know_their_last_run(dag, tmp_
         ("split", (), False, 3.0),
         ("measure", (0,), False, None),
         ("sample", (1,), True, None),
+    ]
+    assert [(job.is_planned, job.outputs, job.log, job.benchmark) for job in everything[:2]] == [
+        (False, ("split.h5",), "logs/split.log", ""),
+        (True, ("measure.h5",), "logs/measure.log", "benchmarks/measure.tsv"),
     ]
     assert [(job.stage, job.needs) for job in planned_jobs(dag)] == [("measure", ()), ("sample", (0,))]
     write_graph(tmp_path / "graph.json", everything)

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import math
+import re
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -11,10 +12,18 @@ import numpy as np
 import pytest
 from project_copy import ONE_THREAD
 from step.cli.stages import open_stage
+from step.config.keys import DEMO_CONFIG
+from step.config.study import load_config
+from step.estimate.planning import plan
+from step.estimate.requests import sampling_minutes
+from step.estimate.schedule import end_times
+from step.estimate.unit_costs import read_unit_costs
 from step.io.reconstructions import read_reconstructions
 
 MINIATURE = "config/miniature.yaml"
 RESULTS = "results/miniature"
+RUNTIME = re.compile(r"^rule sample:$.*?runtime=(\d+)", re.MULTILINE | re.DOTALL)
+"""What the first sampling job of a dry run asks for, in minutes."""
 WARPING = ["bilinear", "bicubic", "nearest", "integral", "gp_warp"]
 METHODS = ["bis", "bcs", *WARPING, "step_video", "step_joint"]
 ROWS = {
@@ -382,3 +391,20 @@ def test_a_bad_configuration_is_one_line(project_copy, text, parts):
     overlay = project_copy.overlay("bad", text)
     line = only_line(project_copy.snakemake("-n", "all", overlays=(overlay,)))
     assert [part for part in [*parts, "bad.yaml"] if part not in line] == []
+
+
+def test_the_tables_of_the_methods_come_before_calibration_ablations_and_posteriors():
+    jobs = plan(load_config(DEMO_CONFIG), "all")
+    ended = end_times(jobs, [float(bool(job.stage)) for job in jobs], slots=1)
+    last_table = max(at for job, at in zip(jobs, ended, strict=True) if job.rule == "tabulate")
+    later = ("sample_calibration", "sample_ablation", "sample_posterior", "generate")
+    assert {job.rule for job in jobs} > set(later)
+    assert last_table < min(at for job, at in zip(jobs, ended, strict=True) if job.rule in later)
+
+
+def test_sampling_jobs_ask_for_time_by_their_samples(project_copy, paper_overlay):
+    more = project_copy.overlay("more_samples", "tasks: {mri8: {samples: 3}}\ncalibration: {samples: 4}\n")
+    run = project_copy.snakemake("-n", "results/mri8/samples/bcs/000.h5", overlays=(paper_overlay, more))
+    of_job = {"task": "mri8", "method": "bcs", "shard": "000"}
+    expected = sampling_minutes(load_config(paper_overlay, more), of_job, read_unit_costs())
+    assert int(RUNTIME.search(run.stdout)[1]) == expected

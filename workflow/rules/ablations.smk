@@ -66,7 +66,7 @@ rule sample_ablation:
     resources:
         gpu=1,
         mem_mb=growing(24000),
-        runtime=growing(240),
+        runtime=growing(minutes_of_sampling),
     params:
         measurements=lambda w: measurement_files(ablation_of(w).task, shards_of_ablation(w.ablation)[w.shard]),
         place=lambda w: place_of_shard(ablation_of(w).task, w.shard),
@@ -100,6 +100,7 @@ use rule evaluate as evaluate_ablation with:
         RESULTS / "logs/ablations/{ablation}/evaluate-{point}.log",
     benchmark:
         RESULTS / "benchmarks/ablations/{ablation}/evaluate-{point}.tsv"
+    priority: 0
     params:
         measurements=lambda w: measurement_files(ablation_of(w).task, videos_of_ablation(w.ablation)),
         truths=lambda w: truth_files(ablation_of(w).task, videos_of_ablation(w.ablation)),

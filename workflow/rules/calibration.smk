@@ -9,6 +9,7 @@ use rule sample as sample_calibration with:
         RESULTS / "logs/{task}/calibration/{method}-{shard}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/calibration/{method}-{shard}.tsv"
+    priority: 0
     params:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         # The task's own samples are there already.

@@ -9,8 +9,12 @@
 #   modules by name (a forward model, a noise source), of these; `code(stage)` alone is for stages that import none. So
 #   an edit of the library makes stale the jobs that run it; comments and docstrings do not count.
 #
+# Of jobs that could run, those of a higher `priority` go first: 2 trainings, which everything of a domain waits for, 1
+# what the tables of the methods are made of, 0 the rest. So the first table comes before calibration and ablations.
+#
 # Keywords choose what a stage is about: settings("sample", task=w.task, method=w.method). A mistake in the
 # configuration ends planning with one line (`checked`).
+import inspect
 import re
 import signal
 from functools import cache, partial
@@ -29,6 +33,8 @@ from step.config.settings import dump_settings
 from step.config.study import check_config, overlaid_on_base
 from step.config.targets import Targets
 from step.errors import InputError
+from step.estimate.requests import sampling_minutes
+from step.estimate.unit_costs import read_unit_costs
 from step.models import architectures
 from step.products import Given, arguments_of, awaited_files, written_files
 from step.provenance import code_digest
@@ -76,6 +82,9 @@ front_page, possible_ablations = TARGETS.front_page, TARGETS.possible_ablations
 
 # The method that the tables compare all others with.
 COMPARED_METHOD = compared_method(CONFIG)
+
+# What was measured of the time that jobs take.
+UNIT_COSTS = checked(read_unit_costs)
 
 # The networks of others that the metrics and the optical flow use.
 LEARNED_NETWORKS = get_args(Network)
@@ -175,8 +184,27 @@ def files_of_denoiser(domain):
 
 
 def growing(amount):
-    """Return a resource of which a job that failed gets half as much again each time it is tried again."""
-    return lambda w, attempt: round(amount * (1 + 0.5 * (attempt - 1)))
+    """Return a resource of which a job that failed gets half as much again each time it is tried again.
+
+    `amount` is what it gets at first, or a function that says so of its wildcards.
+    """
+
+    def resource(w, attempt):
+        return round((amount(w) if callable(amount) else amount) * (1 + 0.5 * (attempt - 1)))
+
+    # Snakemake asks for it several times a job, and working it out anew is a tenth of planning a large study.
+    resource.__signature__ = inspect.signature(resource)
+    return resource
+
+
+def minutes_of_sampling(w):
+    """Return the minutes that a sampling job asks for, by the number of its samples."""
+    return minutes_of_samples(**dict(w.items()))
+
+
+@cache
+def minutes_of_samples(**wildcards):
+    return checked(sampling_minutes, CONFIG, wildcards, UNIT_COSTS)
 
 
 def raw_root(w):

@@ -10,6 +10,7 @@ rule fetch_weights:
         RESULTS / "weights/{network}.safetensors",
     log:
         RESULTS / "logs/weights/{network}.log",
+    priority: 1
     localrule: True
     conda:
         "../../envs/step.yaml"
@@ -42,6 +43,7 @@ rule evaluate:
         RESULTS / "benchmarks/{task}/evaluate/{row}.tsv"
     wildcard_constraints:
         row="|".join([*CONFIG.methods, *REFERENCES]),
+    priority: 1
     conda:
         "../../envs/step.yaml"
     resources:
@@ -72,6 +74,7 @@ rule extract_features:
         RESULTS / "logs/{task}/extract_features.log",
     benchmark:
         RESULTS / "benchmarks/{task}/extract_features.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     resources:
@@ -103,6 +106,7 @@ rule tabulate:
         RESULTS / "logs/{task}/tabulate.log",
     benchmark:
         RESULTS / "benchmarks/{task}/tabulate.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     resources:
@@ -200,6 +204,7 @@ rule table_methods:
         RESULTS / "logs/tables/{table}.log",
     wildcard_constraints:
         table="|".join(CONFIG.tables) or "none",
+    priority: 1
     conda:
         "../../envs/step.yaml"
     resources:

@@ -12,6 +12,7 @@ rule measure:
         RESULTS / "logs/{task}/measure.log",
     benchmark:
         RESULTS / "benchmarks/{task}/measure.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     resources:

@@ -19,6 +19,7 @@ use rule sample as sample_posterior with:
         RESULTS / "logs/posteriors/{posterior}/sample-{shard}.log",
     benchmark:
         RESULTS / "benchmarks/posteriors/{posterior}/sample-{shard}.tsv"
+    priority: 0
     params:
         measurements=measurement_of_posterior,
         samples=lambda w: sample_numbers(posterior_of(w))[w.shard],

@@ -13,6 +13,7 @@ rule optical_flow:
         RESULTS / "logs/{task}/optical_flow/{shard}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/optical_flow/{shard}.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     resources:
@@ -44,13 +45,14 @@ rule sample:
         RESULTS / "logs/{task}/sample/{method}-{shard}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/sample/{method}-{shard}.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     threads: 64
     resources:
         gpu=1,
         mem_mb=growing(24000),
-        runtime=growing(240),
+        runtime=growing(minutes_of_sampling),
     params:
         measurements=lambda w: measurement_files(w.task, sampling_shards(CONFIG, w.task)[w.shard]),
         samples=lambda w: ["0", str(CONFIG.tasks[w.task].samples)],
@@ -77,6 +79,7 @@ rule reference:
         RESULTS / "logs/{task}/reference/{reference}.log",
     benchmark:
         RESULTS / "benchmarks/{task}/reference/{reference}.tsv"
+    priority: 1
     conda:
         "../../envs/step.yaml"
     resources:

@@ -108,7 +108,7 @@ rule train_autoencoder:
         RESULTS / "benchmarks/{domain}/train/autoencoder.tsv"
     wildcard_constraints:
         domain="|".join(TRAINED) or "none",
-    priority: 1
+    priority: 2
     conda:
         "../../envs/step.yaml"
     threads: 64
@@ -140,7 +140,7 @@ rule train_denoiser:
         RESULTS / "benchmarks/{domain}/train/{prior}.tsv"
     wildcard_constraints:
         domain="|".join(TRAINED) or "none",
-    priority: 1
+    priority: 2
     conda:
         "../../envs/step.yaml"
     threads: 64

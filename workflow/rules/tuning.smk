@@ -10,6 +10,7 @@ use rule measure as measure_validation with:
         RESULTS / "logs/{task}/tuning/measure.log",
     benchmark:
         RESULTS / "benchmarks/{task}/tuning/measure.tsv"
+    priority: 0
     params:
         videos=lambda w: validation_videos(w.task),
         settings=lambda w: settings("measure", task=w.task),
@@ -28,6 +29,7 @@ use rule optical_flow as optical_flow_of_validation with:
         RESULTS / "logs/{task}/tuning/optical_flow.log",
     benchmark:
         RESULTS / "benchmarks/{task}/tuning/optical_flow.tsv"
+    priority: 0
     params:
         videos=lambda w, input: [
             f"--{made_of(CONFIG.tasks[w.task].optical_flow.source)}",

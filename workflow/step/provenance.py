@@ -8,9 +8,14 @@ as they are.
 
 import ast
 import hashlib
+import json
+import os
 import re
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.util import resolve_name
+from importlib.util import cache_from_source, resolve_name
 from pathlib import Path
 
 from step.plugins import LIBRARY, source_of
@@ -23,6 +28,15 @@ WITHOUT_RESULT = frozenset({"step.config.study", "step.plugins", "step.progress"
 
 The workflow cuts the settings before a job starts and names its state; how far a job is changes nothing of it.
 """
+
+
+@dataclass(frozen=True)
+class ParsedModule:
+    """What a module's source says, whatever the module is called."""
+
+    imports: list[tuple[int, str]]  # level, 0 of an absolute one, and dotted name
+    behaviour: str  # digest of its syntax tree, without what does nothing
+    as_sections: str  # the same of its functions alone, without checks: of a module that describes the configuration
 
 
 def code_digest(*modules: str) -> str:
@@ -49,14 +63,8 @@ def reachable_modules(module: str) -> frozenset[str]:
 @cache
 def imported_modules(module: str) -> frozenset[str]:
     """Return the modules that `module` names in its import statements: the library's, and those of its own package."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(_source(module).read_text())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            origin = resolve_name("." * node.level + (node.module or ""), _package(module)).removesuffix(".")
-            names.add(origin)
-            names.update(f"{origin}.{alias.name}" for alias in node.names)
+    package = _package(module)
+    names = {resolve_name("." * level + name, package).removesuffix(".") for level, name in _parsed(module).imports}
     own = {"step"} if _is_installed(module) else {"step", module.split(".")[0]}
     return frozenset(name for name in names - WITHOUT_RESULT if name.split(".")[0] in own and source_of(name))
 
@@ -78,12 +86,57 @@ def _source(module: str) -> Path:
     return source
 
 
-@cache
 def _meaning(module: str) -> str:
-    tree = _Meaning().visit(ast.parse(_source(module).read_text()))
-    if SECTIONS.match(module):
-        tree = ast.Module(_behaviour(tree), type_ignores=[])
-    return ast.dump(tree)
+    parsed = _parsed(module)
+    return parsed.as_sections if SECTIONS.match(module) else parsed.behaviour
+
+
+@cache
+def _parsed(module: str) -> ParsedModule:
+    """Return what the source of `module` says; it is kept where Python keeps its bytecode, until the source changes.
+
+    To parse the whole library takes longer than all else that planning a small study does.
+    """
+    source = _source(module)
+    text = source.read_bytes()
+    of = hashlib.sha256(_OWN_SOURCE + text).hexdigest()
+    kept = Path(cache_from_source(str(source))).with_suffix(".meaning.json")
+    with suppress(OSError, ValueError, TypeError, KeyError):  # there is none, or a damaged one
+        known = json.loads(kept.read_bytes())
+        if known.pop("of") == of:
+            return ParsedModule(**known | {"imports": [(level, name) for level, name in known["imports"]]})
+    parsed = parse_module(text)
+    if not sys.dont_write_bytecode:
+        part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
+        with suppress(OSError):  # a folder that is not to be written in
+            kept.parent.mkdir(exist_ok=True)
+            part.write_text(json.dumps({"of": of} | asdict(parsed)))
+            part.replace(kept)
+    return parsed
+
+
+def parse_module(text: bytes) -> ParsedModule:
+    """Return what the source `text` of a module says."""
+    tree = ast.parse(text)
+    imports: list[tuple[int, str]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(0, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            imports.append((node.level, origin))
+            imports += [(node.level, f"{origin}.{alias.name}".removeprefix(".")) for alias in node.names]
+    meaning = _Meaning().visit(tree)
+    sections = ast.Module(_behaviour(meaning), type_ignores=[])
+    return ParsedModule(sorted(set(imports)), _digest(meaning), _digest(sections))
+
+
+def _digest(tree: ast.AST) -> str:
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:32]
+
+
+_OWN_SOURCE = Path(__file__).read_bytes()
+"""The rules by which sources are read: others make what was kept by these useless."""
 
 
 class _Meaning(ast.NodeTransformer):

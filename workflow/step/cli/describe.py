@@ -58,12 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     costs.add_argument("--machine", default="cpu", help="the kind of machine: cpu (default), or a GPU such as h200")
     costs.add_argument("--slots", type=int, default=2, metavar="N", help="jobs that run at once (default: 2)")
     costs.add_argument("--gpus", type=int, metavar="N", help="those of them that a GPU is there for (default: all)")
+    costs.add_argument("--progress", action="store_true", help="print how far the last run is, and write its page anew")
     costs.add_argument("--costs-page", type=Path, metavar="MD", help="write the tables of the page of costs instead")
     parser.set_defaults(config=[BASE_CONFIG])
 
 
 def run(arguments: argparse.Namespace, settings: DescriptionSettings) -> None:
-    """Print the description, the keys or the schema."""
+    """Print the description, or what the options ask for in its place."""
     if arguments.schema:
         print(json.dumps(configuration_schema(), indent=2))
         return
@@ -72,6 +73,9 @@ def run(arguments: argparse.Namespace, settings: DescriptionSettings) -> None:
         return
     if arguments.costs_page:
         _write_page(arguments.costs_page)
+        return
+    if arguments.progress:
+        _print_progress(settings.config)
         return
     if arguments.costs:
         _print_costs(arguments, settings.config)
@@ -99,6 +103,15 @@ def _print_costs(arguments: argparse.Namespace, config: Config) -> None:
     lines.append("  and raw data, which the archive says the size of")
     lines += [f"data.{domain}.root is not there: counted with simulated subjects in its place" for domain in missing]
     print("\n".join(lines))
+
+
+def _print_progress(config: Config) -> None:
+    """Print how far the last run of the study is, and write its page; raises `InputError` where there was no run."""
+    from step.estimate.following import write_progress_page
+    from step.estimate.progress_page import as_lines
+
+    progress, page = write_progress_page(config)
+    print("\n".join([*as_lines(progress), f"wrote {page}"]))
 
 
 def _estimated(

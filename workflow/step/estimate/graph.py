@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ class Job:
     priority: int = 0
     began_s: float | None = None  # of its last run, seconds since the epoch
     ended_s: float | None = None
+    is_planned: bool = True  # whether it is to be run; else its files are there and up to date
+    outputs: tuple[str, ...] = ()
+    log: str = ""
+    benchmark: str = ""  # the file that snakemake writes its seconds to; '' for none
 
     @property
     def seconds(self) -> float | None:
@@ -61,18 +65,27 @@ def planned_jobs(dag: Any, all_of_them: bool = False) -> list[Job]:
             waiting.append((job, True))
             waiting += [(other, False) for other in dag.dependencies[job] if other in chosen]
     number = {job: n for n, job in enumerate(ordered)}
-    return [
-        Job(
-            job.rule.name,
-            stage_of(job.rule.shellcmd),
-            dict(job.wildcards_dict),
-            tuple(sorted(number[other] for other in dag.dependencies[job] if other in chosen)),
-            "gpu" in job.rule.resources,
-            job.rule.priority,
-            *_times_of(dag, job),
-        )
-        for job in ordered
-    ]
+    planned = chosen if not all_of_them else set(dag.needrun_jobs(exclude_finished=False))
+    needs = {job: sorted(number[other] for other in dag.dependencies[job] if other in chosen) for job in ordered}
+    return [_planned_job(dag, job, tuple(needs[job]), job in planned) for job in ordered]
+
+
+def _planned_job(dag: Any, job: Any, needs: tuple[int, ...], is_planned: bool) -> Job:
+    began_s, ended_s = _times_of(dag, job)
+    return Job(
+        job.rule.name,
+        stage_of(job.rule.shellcmd),
+        dict(job.wildcards_dict),
+        needs,
+        "gpu" in job.rule.resources,
+        job.rule.priority,
+        began_s,
+        ended_s,
+        is_planned,
+        outputs=tuple(map(str, job.output)),
+        log=next(iter(map(str, job.log)), ""),
+        benchmark=str(job.benchmark or ""),
+    )
 
 
 def write_graph(path: Path, jobs: Iterable[Job]) -> None:
@@ -81,14 +94,20 @@ def write_graph(path: Path, jobs: Iterable[Job]) -> None:
         part.write_text(json.dumps([asdict(job) for job in jobs]))
 
 
+def job_from_json(values: Mapping[str, Any]) -> Job:
+    """Return the job of which `asdict` gave `values`."""
+    arguments: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+    return Job(**arguments)
+
+
 def read_graph(path: Path) -> list[Job]:
     """Return the jobs that `write_graph` wrote; raises `InputError` where there are none."""
     if not path.is_file():
         raise InputError(f"no graph of jobs {path}; snakemake -n writes it, with STEP_GRAPH={path}")
-    return [Job(**{**job, "needs": tuple(job["needs"])}) for job in json.loads(path.read_text())]
+    return [job_from_json(job) for job in json.loads(path.read_text())]
 
 
-def _times_of(dag: Any, job: Any) -> Sequence[float | None]:
+def _times_of(dag: Any, job: Any) -> tuple[float | None, float | None]:
     """Return when the last run of `job` began and ended; None twice where there was none, or its files are lost."""
     if not job.output:
         return None, None

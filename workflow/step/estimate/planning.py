@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from step.config.study import Config
 from step.errors import InputError
 from step.estimate.graph import Job, planned_jobs, read_graph, write_graph
 from step.estimate.study import estimate_study, in_one_line
-from step.estimate.unit_costs import PROCESSOR, UNIT_COSTS, Machine, read_unit_costs
+from step.estimate.unit_costs import PROCESSOR, UNIT_COSTS, Machine, UnitCost, read_unit_costs
 from step.plugins import LIBRARY
 
 GRAPH = "STEP_GRAPH"
@@ -55,15 +55,24 @@ def say_what_it_takes(workflow: Any, config: Config, environment: Mapping[str, s
     jobs = planned_jobs(dag)
     if not any(job.stage for job in jobs):
         return
-    cores, nodes = workflow.resource_settings.cores, workflow.resource_settings.nodes
-    slots = (cores if workflow.local_exec or workflow.executor_plugin.common_settings.dryrun_exec else nodes) or nodes
     try:
         costs = read_unit_costs(UNIT_COSTS)
-        on_gpu = any(cost.machine != PROCESSOR for cost in costs) and (slots == nodes or shutil.which("nvidia-smi"))
-        name = next(cost.machine for cost in costs if cost.machine != PROCESSOR) if on_gpu else PROCESSOR
-        print(in_one_line(estimate_study(config, jobs, Machine(name, costs), slots or 1)), file=sys.stderr)
+        name, slots = machine_of_run(workflow, costs)
+        print(in_one_line(estimate_study(config, jobs, Machine(name, costs), slots)), file=sys.stderr)
     except InputError as error:
         print(f"no estimate: {error}", file=sys.stderr)
+
+
+def machine_of_run(workflow: Any, costs: Sequence[UnitCost]) -> tuple[str, int]:
+    """Return the kind of machine that a run of `workflow` is taken to use, and how many of its jobs run at once.
+
+    A cluster, and a machine with a GPU, are taken for the GPU that was measured.
+    """
+    cores, nodes = workflow.resource_settings.cores, workflow.resource_settings.nodes
+    slots = (cores if workflow.local_exec or workflow.executor_plugin.common_settings.dryrun_exec else nodes) or nodes
+    gpus = [cost.machine for cost in costs if cost.machine != PROCESSOR]
+    on_gpu = gpus and (slots == nodes or shutil.which("nvidia-smi"))
+    return gpus[0] if on_gpu else PROCESSOR, slots or 1
 
 
 def _last_error(text: str) -> str:

@@ -8,7 +8,12 @@ from step.estimate.graph import Job
 
 
 def makespan(jobs: Sequence[Job], seconds: Sequence[float], slots: int, gpus: int | None = None) -> float:
-    """Return the seconds from the first job's beginning to the last one's end.
+    """Return the seconds from the first job's beginning to the last one's end, by the schedule of `end_times`."""
+    return max(end_times(jobs, seconds, slots, gpus), default=0.0)
+
+
+def end_times(jobs: Sequence[Job], seconds: Sequence[float], slots: int, gpus: int | None = None) -> list[float]:
+    """Return when each job ends, in seconds from the first one's beginning.
 
     A job that waits for none begins as soon as one of `slots` is free, those of higher priority first, then those that
     the longest chain of others waits for. At most `gpus` jobs on a GPU run at once, None for as many as there are
@@ -32,7 +37,7 @@ def makespan(jobs: Sequence[Job], seconds: Sequence[float], slots: int, gpus: in
         if not job.needs:
             wait(number)
     running: list[tuple[float, int]] = []
-    now = 0.0
+    now, ended = 0.0, [0.0] * len(jobs)
     while running or ready[True] or ready[False]:
         while free[False] and (possible := [kind for kind in ready if ready[kind] and free[kind]]):
             kind = min(possible, key=lambda kind: ready[kind][0])
@@ -41,10 +46,11 @@ def makespan(jobs: Sequence[Job], seconds: Sequence[float], slots: int, gpus: in
             free[True] -= kind
             heapq.heappush(running, (now + seconds[number], number))
         now, number = heapq.heappop(running)
+        ended[number] = now
         free[False] += 1
         free[True] += jobs[number].gpu
         for other in needed_by[number]:
             missing[other] -= 1
             if not missing[other]:
                 wait(other)
-    return now
+    return ended

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import cast
 
 from step.config.files import StudyFiles, sample_numbers
-from step.config.plan import sampling_shards, shards
+from step.config.plan import sampling_shards
 from step.config.priors import VideoTraining
 from step.config.study import Config, varied
 from step.estimate.graph import Job
@@ -49,6 +49,11 @@ class StudyWork:
     def files(self) -> StudyFiles:
         """Its files."""
         return StudyFiles(self.config)
+
+    @cached_property
+    def simulated(self) -> dict[str, dict[str, list[str]]]:
+        """The subjects of each job that simulates raw files, by domain and name of the job."""
+        return self.files.simulated_shards()
 
     def of(self, job: Job) -> Work:
         """Return the work of `job`."""
@@ -182,7 +187,7 @@ class StudyWork:
             video = config.video_format(domain)
             if not video.is_simulated:
                 return video.subjects_per_job
-            return len(shards(video.simulated_subjects, video.subjects_per_job)[wildcards["shard"]])
+            return len(self.simulated[domain][wildcards["shard"]])
         if "shard" in wildcards:
             return len(sampling_shards(config, task)[wildcards["shard"]])
         n_samples = config.calibration.samples if job.stage == "calibrate" else 1
