@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from skimage.restoration import denoise_tv_chambolle
 
-from step.classical.likelihood import likelihood_gradient
+from step.classical.likelihood import largest_curvature, likelihood_gradient
 from step.config.classical import TotalVariation as Settings
 from step.contracts import ForwardModel, Measurement
 from step.progress import track
@@ -15,18 +15,20 @@ PROXIMAL_TOLERANCE = 1e-5
 
 
 def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings: Settings) -> torch.Tensor:
-    """Return the videos (batch, time, channel, y, x) that minimise ``-log p(y | x) + weight * TV(x)``.
+    """Return the videos (batch, time, channel, y, x) that minimise ``-log p(y | x) / L + weight * TV(x)``.
 
     ``TV`` is isotropic over (time, y, x), one pixel and one frame counting alike, and is summed over
     channels: the real and the imaginary part are smoothed separately. The algorithm is FISTA (Beck and
-    Teboulle 2009) with step size 1, from the backprojection. So the gradient of the negative log-likelihood
-    must have Lipschitz constant 1 at most (not checked): an orthonormal undersampled transform has it at
-    noise level 1, where ``-log p = ||A x - y||^2 / 2``.
+    Teboulle 2009) with step size 1, from the backprojection. L is the Lipschitz constant of the gradient of
+    the negative log-likelihood, so that one weight serves trajectories of any density; it is 1 where the forward
+    model does not say it (not checked): an orthonormal undersampled transform has it at noise level 1, where
+    ``-log p = ||A x - y||^2 / 2``.
     """
+    curvature = largest_curvature(forward_model, measurement)
     video = forward_model.backprojection(measurement)
     leading, momentum = video, 1.0
     for _ in track(range(settings.iterations), "FISTA", "iteration"):
-        gradient = likelihood_gradient(forward_model, leading, measurement)
+        gradient = likelihood_gradient(forward_model, leading, measurement) / curvature.to(leading)
         previous, video = video, _total_variation_proximal(leading - gradient, settings.weight)
         previous_momentum, momentum = momentum, (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         leading = video + (previous_momentum - 1) / momentum * (video - previous)
