@@ -490,7 +490,7 @@ def simulated_maps(coils: CoilArray, n_rows: int, n_columns: int) -> torch.Tenso
 
 def as_complex(video: torch.Tensor) -> torch.Tensor:
     """Return videos of two channels (batch, time, 2, y, x) as complex images (batch, time, y, x)."""
-    return torch.complex(video[:, :, 0], video[:, :, 1])
+    return torch.view_as_complex(video.movedim(2, -1).contiguous())
 
 
 def as_channels(image: torch.Tensor) -> torch.Tensor:
