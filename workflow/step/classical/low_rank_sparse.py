@@ -16,7 +16,7 @@ from step.errors import InputError
 from step.progress import track
 
 STEP = 0.5
-"""The step size. The gradient in (L, S) together has twice the Lipschitz constant of that in their sum, which is 1."""
+"""The step size over the Lipschitz constant of the gradient in L + S; that in (L, S) together has twice as much."""
 
 
 def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings: Settings) -> torch.Tensor:
@@ -33,7 +33,7 @@ def separate(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return L and S, complex (batch, time, y, x), that minimise the objective below: background and moving part.
 
-    It is ``-log p(y | L + S) / C + w_L ||L||_* + w_S ||T S||_1``: the nuclear norm of L as a matrix of pixels x
+    It is ``-log p(y | L + S) + w_L ||L||_* + w_S ||T S||_1``: the nuclear norm of L as a matrix of pixels x
     frames, and the sum of magnitudes of S in temporal frequency, T being the unitary Fourier transform along time.
     The weights are `low_rank_weight` times the largest singular value of the zero-filled video, and `sparse_weight`
     times the largest magnitude in its temporal spectrum: L = S = 0 is the minimum where both are 1 or more.
@@ -47,13 +47,13 @@ def separate(
     sparse = torch.zeros_like(low_rank)
     low_rank_weight = settings.low_rank_weight * torch.linalg.matrix_norm(casorati(low_rank), ord=2)  # (batch,)
     sparse_weight = settings.sparse_weight * temporal_spectrum(low_rank).abs().amax(dim=(1, 2, 3))  # (batch,)
-    curvature = largest_curvature(forward_model, measurement)[..., 0].to(low_rank.real)
+    step = STEP / largest_curvature(forward_model, measurement)[..., 0].to(low_rank.real)
+    low_rank_weight, sparse_weight = (step[:, 0, 0, 0] * weight for weight in (low_rank_weight, sparse_weight))
     for _ in track(range(settings.iterations), "L + S", "iteration"):
         # Deviation from the paper's iteration: half its step, so that none can raise the objective.
         gradient = _as_complex(likelihood_gradient(forward_model, _as_channels(low_rank + sparse), measurement))
-        gradient = gradient / curvature
-        low_rank = threshold_singular_values(low_rank - STEP * gradient, STEP * low_rank_weight)
-        sparse = threshold_temporal_spectrum(sparse - STEP * gradient, STEP * sparse_weight)
+        low_rank = threshold_singular_values(low_rank - step * gradient, low_rank_weight)
+        sparse = threshold_temporal_spectrum(sparse - step * gradient, sparse_weight)
     return low_rank, sparse
 
 
