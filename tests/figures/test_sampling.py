@@ -5,6 +5,7 @@ import pytest
 from step.errors import InputError
 from step.figures.sampling import Files, SamplingSettings, plot, plot_sampling
 from step.io.reconstructions import write_measurement
+from step.physics.trajectories import golden_spokes
 
 MASK = np.zeros((5, 16), bool)
 MASK[:, 8] = True
@@ -39,8 +40,24 @@ def test_the_picture_and_its_numbers_are_those_of_the_measurement(tmp_path, per_
     assert files.output[0].stat().st_size > 1000
 
 
+def test_a_trajectory_is_plotted_readout_by_readout_with_the_frames_colour(tmp_path):
+    points = golden_spokes(3, 4, (16, 16), 2.0).numpy()
+    axes = plot_sampling(points, None).axes[0]
+    assert axes.get_title() == "4 readouts of 32 samples per frame,\n12 readouts in all"
+    shown = np.array([np.stack([line.get_ydata(), line.get_xdata()], axis=-1) for line in axes.lines])
+    assert np.array_equal(shown, points.reshape(12, 32, 2))
+    colours = [tuple(line.get_color()) for line in axes.lines]
+    assert [colours.count(colour) for colour in dict.fromkeys(colours)] == [4, 4, 4]
+    arrays = {"kspace": np.zeros((3, 6, 4, 32), np.complex64), "trajectory": points, "coil_maps": np.stack([MAPS] * 3)}
+    write_measurement(tmp_path / "video000.h5", arrays, {})
+    files = Files(tmp_path / "video000.h5", (tmp_path / "a.png",), tmp_path / "a.npz")
+    plot(files, SamplingSettings())
+    with np.load(files.data) as numbers:
+        assert np.array_equal(numbers["trajectory"], points)
+
+
 def test_a_measurement_without_kspace_is_refused(tmp_path):
     write_measurement(tmp_path / "video000.h5", {"flux": np.zeros(5)}, {})
     files = Files(tmp_path / "video000.h5", (tmp_path / "a.png",), tmp_path / "a.npz")
-    with pytest.raises(InputError, match=r"video000.h5 holds \['flux'\], no k-space and mask"):
+    with pytest.raises(InputError, match=r"video000.h5 holds \['flux'\], no k-space and mask or trajectory"):
         plot(files, SamplingSettings())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ismrmrd
 import nibabel
 import numpy as np
 import pydicom
@@ -180,7 +181,7 @@ def test_the_exported_dicom_has_the_values_times_and_patient_of_the_scan(tmp_pat
         (tmp_path / name).mkdir()
         export(asked, {"mean": video, "std": video}, measurement, attributes, tmp_path / name)
         assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
-            *("mean.dcm", "mean.nii.gz", "residuals.csv", "std.dcm", "std.nii.gz")
+            *("images.h5", "mean.dcm", "mean.nii.gz", "residuals.csv", "std.dcm", "std.nii.gz")
         ]
     assert (tmp_path / "one/mean.dcm").read_bytes() == (tmp_path / "two/mean.dcm").read_bytes()
     image = pydicom.dcmread(tmp_path / "one/mean.dcm")
@@ -199,6 +200,34 @@ def test_the_exported_dicom_has_the_values_times_and_patient_of_the_scan(tmp_pat
     # 16 lines of 2.8 ms a frame.
     np.testing.assert_allclose(delays, 16 * 2.8 * np.arange(FRAMES))
     assert nibabel.load(tmp_path / "one/mean.nii.gz").header.get_zooms()[3] == pytest.approx(16 * 2.8e-3)
+
+
+def test_the_formats_own_package_reads_the_exported_images_with_place_time_and_complex_values(tmp_path):
+    scan = Scan(n_lines=48, n_samples=96)
+    asked = settings(scan.write(tmp_path / "scan.h5"), crop=48)
+    measurement, attributes = read(asked, None)
+    video = np.random.default_rng(0).normal(size=(FRAMES, 2, 48, 48)).astype(np.float32)
+    export(asked, {"mean": video, "std": abs(video)}, measurement, attributes, tmp_path)
+    geometry = Geometry.from_attributes(attributes)
+    with ismrmrd.Dataset(str(tmp_path / "images.h5"), "dataset", create_if_needed=False) as dataset:
+        assert sorted(dataset.list()) == ["mean", "std"]
+        assert dataset.number_of_images("mean") == FRAMES
+        for frame in range(FRAMES):
+            image = dataset.read_image("mean", frame)
+            expected = (video[frame, 0] + 1j * video[frame, 1]) / attributes["scale"]
+            np.testing.assert_allclose(image.data[0, 0], expected, rtol=1e-5)
+            assert (image.phase, image.image_type, image.data.shape) == (frame, ismrmrd.IMTYPE_COMPLEX, (1, 1, 48, 48))
+            assert float(image.meta["FrameTime_s"]) == pytest.approx(frame * 16 * 2.8e-3, rel=1e-5)
+            assert image.meta["PatientID"] == "volunteer7"
+            placed = {name: list(getattr(image, name)) for name in ("position", "read_dir", "phase_dir", "slice_dir")}
+        deviation = dataset.read_image("std", 0)
+    np.testing.assert_allclose(
+        deviation.data[0, 0], np.hypot(video[0, 0], video[0, 1]) / attributes["scale"], rtol=1e-5
+    )
+    np.testing.assert_allclose(placed["position"], geometry.centre_mm, rtol=1e-5)
+    for name in ("read_dir", "phase_dir", "slice_dir"):
+        np.testing.assert_allclose(placed[name], SHORT_AXIS[name], atol=1e-5)
+    np.testing.assert_allclose(list(deviation.field_of_view), [300, 48 * 330 / 53, 8], rtol=1e-5)
 
 
 @pytest.mark.parametrize("n_coils", [1, 3])

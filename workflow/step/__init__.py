@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from step.errors import InputError
     from step.physics.least_squares import LeastSquares
     from step.physics.mri import CartesianMri
+    from step.physics.non_cartesian_mri import NonCartesianMri
     from step.physics.vlbi import ClosureImaging
 
 _HOME = {
@@ -30,6 +31,7 @@ _HOME = {
     "Posterior": "step.api",
     "Video": "step.api",
     "CartesianMri": "step.physics.mri",
+    "NonCartesianMri": "step.physics.non_cartesian_mri",
     "ClosureImaging": "step.physics.vlbi",
     "LeastSquares": "step.physics.least_squares",
     "ForwardModel": "step.contracts",
@@ -48,6 +50,7 @@ __all__ = [
     "InputError",
     "LeastSquares",
     "NoiseSource",
+    "NonCartesianMri",
     "Posterior",
     "PosteriorSampler",
     "PosteriorSamples",

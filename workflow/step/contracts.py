@@ -98,6 +98,15 @@ class CurvatureModel(Protocol):
 
 
 @runtime_checkable
+class BoundedModel(Protocol):
+    """What a least-squares model offers besides the rest if its operator's norm may be above 1."""
+
+    def curvature_bound(self, measurement: Measurement) -> torch.Tensor:
+        """Return what no eigenvalue of ``J' J`` exceeds, J the derivative of the residuals, shape (batch,)."""
+        ...
+
+
+@runtime_checkable
 class OutsideModel(Protocol):
     """What a forward model offers besides the rest if its data see more than the frame."""
 

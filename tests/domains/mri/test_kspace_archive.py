@@ -205,3 +205,4 @@ def test_the_recipe_of_ocmr_reads_the_files_that_were_fully_sampled(tmp_path):
     write_ocmr(tmp_path / "us_0101_pt_1_5T.h5")
     found = mri.find_files(config.data["mri"].model_copy(update={"root": tmp_path}))
     assert list(found) == ["fs_0001_1_5T"]
+    assert config.data["mri"].subjects_per_job == 1  # one job reads one patient

@@ -2,7 +2,17 @@
 
 import torch
 
-from step.contracts import ForwardModel, Measurement
+from step.contracts import BoundedModel, ForwardModel, Measurement
+
+
+def largest_curvature(forward_model: ForwardModel, measurement: Measurement) -> torch.Tensor:
+    """Return the Lipschitz constant (batch, 1, 1, 1, 1) of the gradient of ``-log p(y | x)`` at noise level 1.
+
+    It is 1 of forward models that say none (`step.contracts.BoundedModel`), as of undersampled unitary transforms.
+    """
+    if isinstance(forward_model, BoundedModel):
+        return forward_model.curvature_bound(measurement)[:, None, None, None, None]
+    return torch.ones(1, 1, 1, 1, 1)
 
 
 def likelihood_gradient(forward_model: ForwardModel, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
@@ -18,6 +28,6 @@ def likelihood_gradient(forward_model: ForwardModel, video: torch.Tensor, measur
     if not gradient.isfinite().all():
         raise FloatingPointError(
             "the gradient of the likelihood is not finite, the steps diverged: the Lipschitz constant of that of "
-            "-log p(y | x) must be 1 at most, an operator's norm too"
+            "-log p(y | x) must be 1 at most, an operator's norm too, or the forward model must say its curvature_bound"
         )
     return gradient

@@ -9,14 +9,14 @@ that is never measured, since low rank mixes frames alone: what is gained there 
 
 import torch
 
-from step.classical.likelihood import likelihood_gradient
+from step.classical.likelihood import largest_curvature, likelihood_gradient
 from step.config.classical import LowRankSparse as Settings
 from step.contracts import ForwardModel, Measurement
 from step.errors import InputError
 from step.progress import track
 
 STEP = 0.5
-"""The step size. The gradient in (L, S) together has twice the Lipschitz constant of that in their sum, which is 1."""
+"""The step size over the Lipschitz constant of the gradient in L + S; that in (L, S) together has twice as much."""
 
 
 def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings: Settings) -> torch.Tensor:
@@ -38,20 +38,22 @@ def separate(
     The weights are `low_rank_weight` times the largest singular value of the zero-filled video, and `sparse_weight`
     times the largest magnitude in its temporal spectrum: L = S = 0 is the minimum where both are 1 or more.
 
-    The steps are proximal gradient steps (ISTA) from L zero-filled and S = 0. The gradient of the negative
-    log-likelihood must have Lipschitz constant 1 at most (not checked): an undersampled orthonormal transform has it at
-    noise level 1, where ``-log p = ||A x - y||^2 / 2``. Raises `InputError` for videos that are not of two channels,
-    and `FloatingPointError` where the steps diverge.
+    The steps are proximal gradient steps (ISTA) from L zero-filled and S = 0. C is the Lipschitz constant of the
+    gradient of the negative log-likelihood, 1 where the forward model does not say it (not checked): an undersampled
+    orthonormal transform has it at noise level 1, where ``-log p = ||A x - y||^2 / 2``. Raises
+    `InputError` for videos that are not of two channels, and `FloatingPointError` where the steps diverge.
     """
     low_rank = _as_complex(forward_model.backprojection(measurement))
     sparse = torch.zeros_like(low_rank)
     low_rank_weight = settings.low_rank_weight * torch.linalg.matrix_norm(casorati(low_rank), ord=2)  # (batch,)
     sparse_weight = settings.sparse_weight * temporal_spectrum(low_rank).abs().amax(dim=(1, 2, 3))  # (batch,)
+    step = STEP / largest_curvature(forward_model, measurement)[..., 0].to(low_rank.real)
+    low_rank_weight, sparse_weight = (step[:, 0, 0, 0] * weight for weight in (low_rank_weight, sparse_weight))
     for _ in track(range(settings.iterations), "L + S", "iteration"):
         # Deviation from the paper's iteration: half its step, so that none can raise the objective.
         gradient = _as_complex(likelihood_gradient(forward_model, _as_channels(low_rank + sparse), measurement))
-        low_rank = threshold_singular_values(low_rank - STEP * gradient, STEP * low_rank_weight)
-        sparse = threshold_temporal_spectrum(sparse - STEP * gradient, STEP * sparse_weight)
+        low_rank = threshold_singular_values(low_rank - step * gradient, low_rank_weight)
+        sparse = threshold_temporal_spectrum(sparse - step * gradient, sparse_weight)
     return low_rank, sparse
 
 

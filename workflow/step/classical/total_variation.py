@@ -2,7 +2,7 @@
 
 import torch
 
-from step.classical.likelihood import likelihood_gradient
+from step.classical.likelihood import largest_curvature, likelihood_gradient
 from step.config.classical import TotalVariation as Settings
 from step.contracts import ForwardModel, Measurement
 from step.progress import track
@@ -22,31 +22,33 @@ def reconstruct(forward_model: ForwardModel, measurement: Measurement, settings:
 
     ``TV`` is isotropic over (time, y, x), one pixel and one frame counting alike, and is summed over
     channels: the real and the imaginary part are smoothed separately. The algorithm is FISTA (Beck and
-    Teboulle 2009) with step size 1, from the backprojection. So the gradient of the negative log-likelihood
-    must have Lipschitz constant 1 at most (not checked): an orthonormal undersampled transform has it at
-    noise level 1, where ``-log p = ||A x - y||^2 / 2``.
+    Teboulle 2009) with step size 1 / L, from the backprojection. L is the Lipschitz constant of the gradient of
+    the negative log-likelihood, 1 where the forward model does not say it (not checked): an orthonormal
+    undersampled transform has it at noise level 1, where ``-log p = ||A x - y||^2 / 2``.
     """
     video = forward_model.backprojection(measurement)
+    step = 1 / largest_curvature(forward_model, measurement).to(video)
     leading, momentum = video, 1.0
     dual = video.new_zeros(len(AXES), *video.shape)
     for _ in track(range(settings.iterations), "FISTA", "iteration"):
         gradient = likelihood_gradient(forward_model, leading, measurement)
-        previous, (video, dual) = video, total_variation_proximal(leading - gradient, settings.weight, dual)
+        descended = leading - step * gradient
+        previous, (video, dual) = video, total_variation_proximal(descended, settings.weight * step, dual)
         previous_momentum, momentum = momentum, (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         leading = video + (previous_momentum - 1) / momentum * (video - previous)
     return video
 
 
 def total_variation_proximal(
-    video: torch.Tensor, weight: float, dual: torch.Tensor, iterations: int = PROXIMAL_ITERATIONS
+    video: torch.Tensor, weight: torch.Tensor | float, dual: torch.Tensor, iterations: int = PROXIMAL_ITERATIONS
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``argmin_u ||u - video||^2 / 2 + weight * TV(u)`` for `video` (batch, time, channel, y, x), and its dual.
 
     By `iterations` of A. Chambolle's projections (J. Math. Imaging Vis. 20, 2004) from `dual` (axis, batch, time,
     channel, y, x) on, nought or what the map of a similar video returned: u is ``video + div dual``, and no vector of
-    the dual is longer than `weight`.
+    the dual is longer than `weight`, one number or one for each video (batch, 1, 1, 1, 1).
     """
-    if weight == 0:  # the projection divides by it
+    if not torch.as_tensor(weight).any():  # the projection divides by it
         return video, dual
     for _ in range(iterations):
         slopes = _differences(video + _divergence(dual))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from step.config.files import StudyFiles
 from step.config.study import Config
-from step.config.tasks import CartesianMriSettings
+from step.config.tasks import CartesianMriSettings, NonCartesianMriSettings
 
 # What there is to see of a measurement itself, by its model.
 PICTURES_OF_MODEL = {"vlbi": ["figures/coverage.png", "figures/dirty.png"]}
@@ -180,8 +180,10 @@ class Targets:
     def _pictures_of_measurement(self, task: str) -> list[str]:
         measurement = self.config.tasks[task].measurement
         pictures = PICTURES_OF_MODEL.get(measurement.model, [])
-        if isinstance(measurement, CartesianMriSettings) and (
-            measurement.coils is not None or measurement.pattern.kind != "equispaced"
+        off_the_grid = isinstance(measurement, NonCartesianMriSettings)
+        if off_the_grid or (
+            isinstance(measurement, CartesianMriSettings)
+            and (measurement.coils is not None or measurement.pattern.kind != "equispaced")
         ):
             return [*pictures, "figures/sampling.png"]
         return pictures

@@ -85,6 +85,29 @@ class CartesianMriSettings(Section):
     coils: CoilArray | None = Field(description="null: one coil that sees all alike, as in the paper")
 
 
+class Trajectory(Section):
+    """How readouts go through k-space off the grid; each is turned by a golden angle from the one before it."""
+
+    kind: Literal["radial", "spiral"] = Field(
+        description="`radial`: spokes through the centre; `spiral`: from the centre outwards"
+    )
+    readouts: Count = Field(description="spokes or spirals of a frame")
+    oversampling: Positive = Field(description="samples along a readout, per cycle per field of view")
+    turns: Positive = Field(description="of a spiral, from the centre to the edge of k-space")
+
+
+class NonCartesianMriSettings(Section):
+    """k-space sampling off the grid, of one coil or several (extra `[mri]`)."""
+
+    model: Literal["non_cartesian_mri"] = Field(description="the module `step.physics.non_cartesian_mri`")
+    trajectory: Trajectory
+    noise_level: NonNegative = Field(
+        description="standard deviation of the noise added to real and imaginary part of each sample, in units of the "
+        "video, a transform that is orthonormal on the grid"
+    )
+    coils: CoilArray | None = Field(description="null: one coil that sees all alike")
+
+
 class Scattering(Section):
     """The interstellar screen in front of a source, whose ensemble average blurs its image (dipole model)."""
 
@@ -182,9 +205,10 @@ class Vlbi(Section):
 
 AnyMeasurement = Annotated[
     Annotated[CartesianMriSettings, Tag("[mri]")]
+    | Annotated[NonCartesianMriSettings, Tag("[non_cartesian_mri]")]
     | Annotated[Vlbi, Tag("[vlbi]")]
     | Annotated[Measurement, Tag("[other]")],
-    section_tag([("mri",), ("vlbi",)], "model"),
+    section_tag([("mri",), ("non_cartesian_mri",), ("vlbi",)], "model"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""How one video's k-space was sampled: the lines of each frame, and what each coil sees."""
+"""How one video's k-space was sampled: the lines or the trajectory of each frame, and what each coil sees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from step.config.sections import Section
 from step.config.study import Config
 from step.errors import InputError
 from step.figures import style
-from step.figures.lines import plot_lines_over_time
+from step.figures.lines import plot_lines_over_time, plot_trajectory_over_time
 from step.io.arrays import write_arrays
 from step.io.reconstructions import read_measurement
 from step.products import Measurement, Numbers, Pictures
@@ -50,21 +50,25 @@ class Files:
 def plot(files: Files, settings: SamplingSettings) -> None:
     """Write picture and numbers; raises `InputError` unless the measurement is k-space."""
     measurement = read_measurement(files.measurement)
-    if "mask" not in measurement or "kspace" not in measurement:
+    kind = next((name for name in ("mask", "trajectory") if name in measurement), None)
+    if kind is None or "kspace" not in measurement:
         raise InputError(
-            f"{files.measurement} holds {sorted(measurement)}, no k-space and mask; name a task of model mri"
+            f"{files.measurement} holds {sorted(measurement)}, no k-space and mask or trajectory; name a task of model "
+            "mri or non_cartesian_mri"
         )
-    mask = measurement["mask"]
-    lines = np.any(mask.reshape(*mask.shape[:2], -1), axis=2)
+    sampled = measurement[kind]
+    shown = np.any(sampled.reshape(*sampled.shape[:2], -1), axis=2) if kind == "mask" else sampled
     maps = measurement.get("coil_maps")
-    style.save_figure(plot_sampling(np.asarray(lines), None if maps is None else maps[0]), files.output)
-    write_arrays(files.data, {"mask": mask} | ({} if maps is None else {"coil_maps": maps[0]}))
+    style.save_figure(plot_sampling(np.asarray(shown), None if maps is None else maps[0]), files.output)
+    write_arrays(files.data, {kind: sampled} | ({} if maps is None else {"coil_maps": maps[0]}))
 
 
-def plot_sampling(mask: np.ndarray, maps: np.ndarray | None) -> Figure:
-    """Return the picture of the lines `mask` (time, ky), bool, and of the coil `maps` (coil, y, x), if there are.
+def plot_sampling(sampled: np.ndarray, maps: np.ndarray | None) -> Figure:
+    """Return the picture of what was `sampled`, and of the coil `maps` (coil, y, x), if there are.
 
-    Of a map the brightness is the magnitude, of which the root sum of squares is 1, and the colour is the phase.
+    `sampled` are lines (time, ky), bool, or the points (time, readout, sample, 2) of a trajectory, (ky, kx) in cycles
+    per field of view, whose colour says the frame. Of a map the brightness is the magnitude, of which the root sum of
+    squares is 1, and the colour is the phase.
     """
     shown = [] if maps is None else list(maps[:COILS_SHOWN])
     n_rows = -(-len(shown) // COILS_IN_A_ROW)
@@ -77,8 +81,15 @@ def plot_sampling(mask: np.ndarray, maps: np.ndarray | None) -> Figure:
             max(1, n_rows), 1 + COILS_IN_A_ROW if shown else 1, width_ratios=_widths(bool(shown))
         )
         axes = figure.add_subplot(grid[:, 0])
-        plot_lines_over_time(axes, mask)
-        axes.set_title(f"{mask.sum(1).mean():.3g} of {mask.shape[1]} lines per frame,\n{mask.any(0).sum()} in all")
+        if sampled.ndim == 2:
+            plot_lines_over_time(axes, sampled)
+            measured = f"{sampled.sum(1).mean():.3g} of {sampled.shape[1]} lines per frame"
+            axes.set_title(f"{measured},\n{sampled.any(0).sum()} in all")
+        else:
+            plot_trajectory_over_time(axes, sampled)
+            n_frames, n_readouts, n_samples, _ = sampled.shape
+            measured = f"{n_readouts} readouts of {n_samples} samples per frame"
+            axes.set_title(f"{measured},\n{n_frames * n_readouts} readouts in all")
         for number, coil_map in enumerate(shown):
             panel = figure.add_subplot(grid[number // COILS_IN_A_ROW, 1 + number % COILS_IN_A_ROW])
             _plot_map(panel, coil_map, f"coil {number + 1} of {n_coils}")

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 SAME_PIXEL = 0.02
 """Largest difference of two statements of a pixel's side, relative to it."""
 
+IMAGES = "images.h5"
+"""The file of ISMRMRD images, of all videos."""
+
 REMEDY = "name another file in the observation's data.file"
 
 
@@ -122,11 +125,13 @@ def export(
 ) -> None:
     """Write each of `videos` (time, 2, y, x) as ``<name>.nii.gz`` and as ``<name>.dcm`` into `folder`.
 
-    Values are magnitudes in the raw file's units; both say where the slice lies, if the raw file does. How the mean
+    Values are magnitudes in the raw file's units. ``images.h5`` (ISMRMRD) has the complex videos, by their names. All
+    say where the slice lies, if the raw file does. How the mean
     fits the data is written to ``residuals.csv``, line by line.
     """
     from step.io.dicom_images import write_dicom_magnitudes
     from step.io.geometry import Geometry
+    from step.io.ismrmrd_images import write_ismrmrd_images
     from step.io.nifti import write_magnitudes
     from step.io.tables import write_table
 
@@ -138,6 +143,7 @@ def export(
     write_magnitudes(folder, videos, scale, "raw units", pixel_mm, frame_s, geometry)
     patient, source = str(attributes["patient"]), str(attributes["source"])
     write_dicom_magnitudes(folder, videos, scale, geometry, times if is_timed else None, patient, source)
+    write_ismrmrd_images(folder / IMAGES, videos, scale, geometry, times if is_timed else None, patient, source)
     if "mean" in videos:
         level = attributes.get("noise_level", settings.noise_level)
         write_table(folder / "residuals.csv", list(_residual_rows(videos["mean"], measurement, level)))

@@ -4,10 +4,10 @@ Coil c of frame t sees ``M_t F (S_c x_t)``. Coil images are as many as k-space i
 and coils at a time, used, and dropped: the misfit's gradient ``2 sum_c conj(S_c) F' M' (M F S_c x - y_c)`` is computed
 along with the misfit, and kept instead of them.
 
-Images and k-space are held as the FFT orders them, the zero frequency first: so one image a frame is shifted, and no
-coil's. Where lines are measured whole, k-space is held with its readout transformed back: the transform along x is
-unitary and changes no misfit, and the one along y is all that is left of F. Where few lines are measured that is a
-product with a matrix of as many rows, which is faster than the FFT of all, and what follows is of the measured lines.
+Images and k-space are held with y or ky last, along which memory is contiguous, and k-space as the FFT orders it, the
+zero frequency first, with the phases of the first pixel as the origin: so one image a frame is turned, and nothing is
+shifted. Where lines are measured whole, k-space is held with its readout transformed back: the transform along x is
+unitary and changes no misfit, and the one along y is all that is left of F.
 """
 
 from collections.abc import Iterator
@@ -21,43 +21,33 @@ BLOCK_SAMPLES = 2**20
 """Complex numbers in the coil images that exist at a time, at most, unless one frame of one coil has more."""
 
 
-FEW_LINES = 1 / 3
-"""Of all lines: a product with the matrix of so many takes about as long as the FFT."""
-
-
 class Encoding(NamedTuple):
     """What the lines of several coils sample of a video, and what was measured there, in the order of the FFT."""
 
-    maps: torch.Tensor  # (batch, time, coil, y, x), complex; where frames have the same, they share memory
-    mask: torch.Tensor  # (batch, time, 1, ky, 1 or kx), 1 where a sample was measured, else 0; of the maps' precision
-    kspace: torch.Tensor  # (batch, time, coil, ky or line, kx or x), complex, 0 where nothing was measured
-    transform: torch.Tensor  # (batch, time, 1, line, y), ``M F`` along y in place of mask and FFT; of no line otherwise
+    maps: torch.Tensor  # (batch, time, coil, x, y), complex; where frames have the same, they share memory
+    mask: torch.Tensor  # (batch, time, 1, 1 or kx, ky), 1 where a sample was measured, else 0; of the maps' precision
+    kspace: torch.Tensor  # (batch, time, coil, x or kx, ky), complex, 0 where nothing was measured
 
     @property
     def axes(self) -> tuple[int, ...]:
-        """The axes that F transforms: (-2,) where the readout is transformed back already, else (-2, -1)."""
-        return (-2,) if self.mask.shape[-1] == 1 else (-2, -1)
+        """The axes that F transforms: (-1,) where the readout is transformed back already, else (-2, -1)."""
+        return (-1,) if self.mask.shape[-2] == 1 else (-2, -1)
 
     def of(self, frames: slice, coils: slice) -> "Encoding":
         """Return the encoding of some frames and coils."""
-        return Encoding(
-            self.maps[:, frames, coils], self.mask[:, frames], self.kspace[:, frames, coils], self.transform[:, frames]
-        )
+        return Encoding(self.maps[:, frames, coils], self.mask[:, frames], self.kspace[:, frames, coils])
 
     def to_lines(self, image: torch.Tensor) -> torch.Tensor:
-        """Return ``M F S_c x`` of `image` (batch, time, y, x), ordered, laid out as `kspace` is."""
-        images = self.maps * image[:, :, None]
-        if self.transform.shape[-2]:
-            return self.transform @ images
-        return torch.fft.fftn(images, dim=self.axes, norm="ortho").mul_(self.mask)
+        """Return ``M F S_c x`` of the turned `image` (batch, time, x, y), laid out as `kspace` is."""
+        return torch.fft.fftn(self.maps * image[:, :, None], dim=self.axes, norm="ortho").mul_(self.mask)
 
     def combine(self, lines: torch.Tensor) -> torch.Tensor:
-        """Return ``sum_c conj(S_c) F' lines_c`` (batch, time, y, x), ordered, of lines laid out as `kspace` is."""
-        if self.transform.shape[-2]:
-            images = self.transform.mH @ lines
-        else:
-            images = torch.fft.ifftn(lines, dim=self.axes, norm="ortho")
-        return torch.linalg.vecdot(self.maps, images, dim=2)
+        """Return ``sum_c conj(S_c) F' lines_c`` (batch, time, x, y), turned, of lines laid out as `kspace` is.
+
+        The lines are used up. F is symmetric: the conjugate of ``sum_c S_c F conj(lines_c)`` needs no conjugate maps.
+        """
+        images = torch.fft.fftn(lines.conj_physical_(), dim=self.axes, norm="ortho").mul_(self.maps)
+        return images.sum(dim=2).conj_physical_()
 
 
 def encode(kspace: torch.Tensor, mask: torch.Tensor, maps: torch.Tensor, dtype: torch.dtype) -> Encoding:
@@ -68,34 +58,15 @@ def encode(kspace: torch.Tensor, mask: torch.Tensor, maps: torch.Tensor, dtype: 
     """
     kind = torch.complex(*torch.empty(2, 0, dtype=dtype)).dtype
     whole_lines = mask.ndim == 3
-    axes = (-2,) if whole_lines else (-2, -1)
+    axes = (-1,) if whole_lines else (-2, -1)
     if bool((maps == maps[:, :1]).all()):
         maps = maps[:, :1]
-    of_coils = (mask[:, :, None, :, None] if whole_lines else mask[:, :, None]).to(dtype)
-    measured = of_coils * (transform_readout(kspace) if whole_lines else kspace).to(kind)
-    found = Encoding(
-        maps=torch.fft.ifftshift(maps.to(kind), dim=axes).expand(*kspace.shape[:3], *maps.shape[-2:]),
-        mask=torch.fft.ifftshift(of_coils, dim=axes),
-        kspace=torch.fft.ifftshift(measured, dim=axes),
-        transform=measured.new_zeros((*mask.shape[:2], 1, 0, mask.shape[2])),
-    )
-    few = whole_lines and float(mask.sum(2).max()) <= FEW_LINES * mask.shape[2]
-    return _of_measured_lines(found) if few else found
-
-
-def _of_measured_lines(encoding: Encoding) -> Encoding:
-    """Return `encoding` with the measured lines alone, and the matrix that makes them; frames are filled to as many."""
-    mask, n_lines = encoding.mask[:, :, 0, :, 0], encoding.mask.shape[-2]
-    most = int((mask > 0).sum(2).max())
-    # Measured lines first, in their order; lines that fill a frame up have a factor of 0.
-    order = torch.argsort(mask, dim=2, descending=True, stable=True)[:, :, :most]
-    weight = mask.gather(2, order)
-    place = torch.arange(n_lines, device=mask.device, dtype=torch.float64)
-    angle = -2 * torch.pi / n_lines * (order[..., None] * place % n_lines)
-    transform = torch.polar((weight / n_lines**0.5)[..., None].double().expand_as(angle), angle)
-    where = order[:, :, None, :, None].expand(*encoding.kspace.shape[:3], most, encoding.kspace.shape[-1])
-    kspace = encoding.kspace.gather(3, where) * weight[:, :, None, :, None]
-    return encoding._replace(kspace=kspace, transform=transform.to(kspace.dtype)[:, :, None])
+    of_coils = (mask[:, :, None, None] if whole_lines else mask[:, :, None].mT).to(dtype)
+    measured = of_coils * (transform_readout(kspace) if whole_lines else kspace).to(kind).mT
+    for axis in axes:
+        measured = measured * _phases_of_origin(measured.shape[axis]).to(measured).reshape(-1, *(1,) * (-1 - axis))
+    shifted = (torch.fft.ifftshift(array, dim=axes).contiguous() for array in (of_coils, measured))
+    return Encoding(maps.to(kind).mT.contiguous().expand(*kspace.shape[:3], *maps.mT.shape[-2:]), *shifted)
 
 
 def squared_misfit(image: torch.Tensor, encoding: Encoding) -> torch.Tensor:
@@ -109,12 +80,12 @@ def squared_misfit(image: torch.Tensor, encoding: Encoding) -> torch.Tensor:
 
 def normal(image: torch.Tensor, encoding: Encoding) -> torch.Tensor:
     """Return ``sum_c conj(S_c) F' M' M F S_c x`` of the complex `image` (batch, time, y, x), same shape."""
-    ordered = torch.fft.ifftshift(image, dim=encoding.axes)
-    result = torch.zeros_like(ordered)
+    turned = image.mT.contiguous()
+    result = torch.zeros_like(turned)
     for frames, coils in _blocks(encoding):
         block = encoding.of(frames, coils)
-        result[:, frames] += block.combine(block.to_lines(ordered[:, frames]))
-    return torch.fft.fftshift(result, dim=encoding.axes)
+        result[:, frames] += block.combine(block.to_lines(turned[:, frames]))
+    return result.mT
 
 
 class _SquaredMisfit(torch.autograd.Function):
@@ -123,17 +94,18 @@ class _SquaredMisfit(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: torch.Tensor, *parts: torch.Tensor) -> torch.Tensor:
         encoding = Encoding(*parts)
-        ordered = torch.fft.ifftshift(image, dim=encoding.axes)
-        gradient = torch.zeros_like(ordered) if ctx.needs_input_grad[0] else None
+        turned = image.mT.contiguous()
+        gradient = torch.zeros_like(turned) if ctx.needs_input_grad[0] else None
         total = torch.zeros(len(image), dtype=encoding.mask.dtype, device=image.device)
         for frames, coils in _blocks(encoding):
             block = encoding.of(frames, coils)
-            residual = block.to_lines(ordered[:, frames]).sub_(block.kspace)
-            total += torch.view_as_real(residual).square().sum(dim=(1, 2, 3, 4, 5))
+            residual = block.to_lines(turned[:, frames]).sub_(block.kspace)
+            lengths = torch.linalg.vector_norm(torch.view_as_real(residual).flatten(-2), dim=-1)
+            total += lengths.square().sum(dim=(1, 2, 3))
             if gradient is not None:
                 gradient[:, frames] += block.combine(residual)
         if gradient is not None:
-            ctx.save_for_backward(torch.fft.fftshift(gradient, dim=encoding.axes))
+            ctx.save_for_backward(gradient.mT)
         return total
 
     @staticmethod
@@ -144,10 +116,17 @@ class _SquaredMisfit(torch.autograd.Function):
 
 def _blocks(encoding: Encoding) -> Iterator[tuple[slice, slice]]:
     """Yield which frames and which coils to take at a time."""
-    n_batch, n_frames, n_coils, height, width = encoding.maps.shape
+    n_batch, n_frames, n_coils, width, height = encoding.maps.shape
     room = max(1, BLOCK_SAMPLES // (n_batch * height * width))
     coils_at_once = min(n_coils, room)
     frames_at_once = max(1, room // coils_at_once)
     for frame in range(0, n_frames, frames_at_once):
         for coil in range(0, n_coils, coils_at_once):
             yield slice(frame, frame + frames_at_once), slice(coil, coil + coils_at_once)
+
+
+def _phases_of_origin(n: int) -> torch.Tensor:
+    """Return what turns centred k-space (k,), complex128, into that of an image whose first pixel is the origin."""
+    place = torch.arange(n, dtype=torch.float64) - n // 2
+    angle = -2 * torch.pi / n * (place * (n // 2) % n)
+    return torch.polar(torch.ones_like(angle), angle)

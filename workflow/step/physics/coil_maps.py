@@ -61,7 +61,14 @@ def estimate_maps(kspace: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     calibration = calibration_of(kspace, mask)
     central = torch.zeros_like(calibration.kspace)
     central[:, calibration.lines] = calibration.kspace[:, calibration.lines]
-    images = ifft2c(central)
+    return maps_of_images(ifft2c(central))
+
+
+def maps_of_images(images: torch.Tensor) -> torch.Tensor:
+    """Return the maps (coil, y, x) of the time-averaged, low-resolution `images` (coil, y, x) of all coils.
+
+    Their root sum of squares is 1, and the combined image has the phase of a virtual coil, as `estimate_maps` says.
+    """
     maps = strongest_of_patches(images)
     reference = _virtual_coil(images)
     phase = torch.angle(torch.einsum("c,cyx->yx", reference.conj(), maps))

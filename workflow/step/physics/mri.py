@@ -208,7 +208,7 @@ class CartesianMri(LeastSquares):
             >>> physics.forward(video, y).shape, physics.forward(video, scan).shape
             (torch.Size([1, 3, 16, 16]), torch.Size([1, 3, 24, 16]))
         """
-        image = fit_rows(_complex(video), measurement["mask"].shape[2])
+        image = fit_rows(as_complex(video), measurement["mask"].shape[2])
         return fft2c(measurement["coil_maps"] * image[:, :, None] if "coil_maps" in measurement else image)
 
     def adjoint(self, data: torch.Tensor, measurement: Measurement) -> torch.Tensor:
@@ -221,7 +221,7 @@ class CartesianMri(LeastSquares):
             torch.Size([1, 3, 2, 16, 16])
         """
         image = self._combined(data, measurement) if "coil_maps" in measurement else ifft2c(data)
-        return _as_channels(fit_rows(image, self.n_rows))
+        return as_channels(fit_rows(image, self.n_rows))
 
     def curvature(self, video: torch.Tensor, measurement: Measurement) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return the function that multiplies a video by ``J' J``, J the derivative of the residuals at `video`.
@@ -242,12 +242,12 @@ class CartesianMri(LeastSquares):
         variance = self._whitened(video, prepared).variance if self._has_outside(prepared) else None
 
         def product(direction: torch.Tensor) -> torch.Tensor:
-            image = _complex(direction)
+            image = as_complex(direction)
             result = fit_rows(normal(fit_rows(image, n_lines), encoding), self.n_rows)
             if variance is not None:
                 seen = (prepared["outside_rows"] @ image.mT[..., None])[..., 0].mT
                 result = result - combine_components(seen * (1 - self.noise_level**2 / variance), prepared)
-            return _as_channels(result) / self.noise_level**2
+            return as_channels(result) / self.noise_level**2
 
         return product
 
@@ -397,7 +397,7 @@ class CartesianMri(LeastSquares):
     def _sum_of_squares(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         if "coil_maps" not in measurement:
             return super()._sum_of_squares(video, measurement)
-        image = fit_rows(_complex(video), measurement["mask"].shape[2])
+        image = fit_rows(as_complex(video), measurement["mask"].shape[2])
         return squared_misfit(image, self._encoding(measurement, video.dtype))
 
     def _encoding(self, measurement: Measurement, dtype: torch.dtype) -> Encoding:
@@ -415,7 +415,7 @@ class CartesianMri(LeastSquares):
     def _whitened(self, video: torch.Tensor, measurement: Measurement) -> Whitened:
         """Return the residual's components and their variances; of components that a mask lacks, 0 and the noise's."""
         prepared = measurement if "outside_rows" in measurement else self.precompute(measurement, video.dtype)
-        image, scale = _complex(video), prepared["outside_scale"].to(video.dtype)[..., None, :]
+        image, scale = as_complex(video), prepared["outside_scale"].to(video.dtype)[..., None, :]
         if "coil_maps" in measurement:
             residual, gain = components_of(image, prepared), prepared["outside_gain"]
         else:
@@ -456,7 +456,7 @@ class CartesianMri(LeastSquares):
         prepared = measurement if "outside_rows" in measurement else self.precompute(measurement, video.dtype)
         residual, variance = self._whitened(video, prepared)
         n_lines = measurement["mask"].shape[2]
-        image = fit_rows(_complex(video), n_lines) - outside_of(residual, prepared, n_lines, self.n_rows)
+        image = fit_rows(as_complex(video), n_lines) - outside_of(residual, prepared, n_lines, self.n_rows)
         lines = self._measured(fft2c(prepared["coil_maps"] * image[:, :, None]) - prepared["kspace"], prepared)
         parts = [lines / self.noise_level, residual / variance.sqrt()]
         return torch.cat([torch.view_as_real(part).flatten(1) for part in parts], dim=1)
@@ -475,12 +475,12 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
         masks = masks[0]  # of any number of frames
     level = settings.noise_level if noise_level is None else noise_level
     coils = settings.coils
-    maps = None if coils is None else _coil_maps(coils, n_lines, n_columns)
+    maps = None if coils is None else simulated_maps(coils, n_lines, n_columns)
     return CartesianMri(masks, level, n_columns, maps, coils is not None and coils.maps == "estimated")
 
 
-def _coil_maps(coils: CoilArray, n_rows: int, n_columns: int) -> torch.Tensor:
-    """Return the simulated maps (coil, y, x), complex64."""
+def simulated_maps(coils: CoilArray, n_rows: int, n_columns: int) -> torch.Tensor:
+    """Return the maps (coil, y, x), complex64, of simulated `coils` for frames of so many rows and columns."""
     pixel_mm = coils.field_of_view_mm / n_columns
     y_mm, x_mm = ((np.arange(n) - n // 2) * pixel_mm for n in (n_rows, n_columns))
     around = (coils.count, coils.distance_mm, coils.reach_mm, coils.phase_slope_rad)
@@ -488,11 +488,12 @@ def _coil_maps(coils: CoilArray, n_rows: int, n_columns: int) -> torch.Tensor:
     return torch.from_numpy(maps.astype(np.complex64))
 
 
-def _complex(video: torch.Tensor) -> torch.Tensor:
-    return torch.complex(video[:, :, 0], video[:, :, 1])
+def as_complex(video: torch.Tensor) -> torch.Tensor:
+    """Return videos of two channels (batch, time, 2, y, x) as complex images (batch, time, y, x)."""
+    return torch.view_as_complex(video.movedim(2, -1).contiguous())
 
 
-def _as_channels(image: torch.Tensor) -> torch.Tensor:
+def as_channels(image: torch.Tensor) -> torch.Tensor:
     """Return complex images (batch, time, y, x) as videos (batch, time, 2, y, x)."""
     return torch.view_as_real(image).movedim(-1, 2).contiguous()
 
