@@ -5,13 +5,19 @@ import sys
 
 import pytest
 
-SLOW = {"slow", "study", "slurm", "faults", "trained"}
+SLOW = {"slow", "plan", "study", "slurm", "faults", "trained"}
 """Markers of what is left out of the quick tests."""
 
 SLOW_FIXTURES = {"learned_weights", "project_copy", "importing", "tour", "installed"}
 """What takes seconds by itself: networks that are fetched, plans that snakemake makes, and an installed copy."""
 
-ONE_PROCESS = SLOW - {"slow"}
+PLANS = {"project_copy", "importing", "planner"}
+"""Fixtures of tests that have snakemake plan a study."""
+
+RUN = {"first_run", "tour"}
+"""Fixtures of tests that run one."""
+
+ONE_PROCESS = SLOW - {"slow", "plan"}
 """Markers of tests that share what takes minutes, which every process would make for itself."""
 
 LOADED = pytest.StashKey[frozenset[str]]()
@@ -30,10 +36,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(tryfirst=True)  # before markers choose
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as quick what nothing marks as slow: a test or a fixture of seconds."""
+    """Mark what plans a study, and as quick what nothing marks as slow: a test or a fixture of seconds."""
     for item in items:
-        names = {marker.name for marker in item.iter_markers()}
-        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) and "quick" not in names:
+        names, fixtures = {marker.name for marker in item.iter_markers()}, set(getattr(item, "fixturenames", ()))
+        if PLANS & fixtures and not RUN & fixtures and not names & (ONE_PROCESS | {"quick"}):
+            item.add_marker(pytest.mark.plan)
+        if SLOW_FIXTURES & fixtures and "quick" not in names:
             item.add_marker(pytest.mark.slow)
         elif not names & SLOW:
             item.add_marker(pytest.mark.quick)

@@ -74,6 +74,7 @@ RUN_BY = {
     "snakemake --profile demo --configfile config/demo.yaml config/sgra_2017.yaml -- observations": OBSERVATIONS,
     "snakemake --profile demo --configfile config/demo.yaml my_scan.yaml -- observations": OBSERVATIONS,
     "snakemake --profile demo --configfile config/demo.yaml config/cine_archive.yaml": PLANS,
+    "snakemake --profile demo --configfile config/demo.yaml config/eht_imaging.yaml -- tour": PLANS,
     "snakemake --profile demo --configfile config/demo.yaml config/acdc.yaml": PLANS,
     "snakemake --profile demo --configfile config/demo.yaml config/ocmr.yaml": PLANS,
     "snakemake --profile demo --configfile config/demo.yaml config/cine_archive.yaml config/train_cine.yaml": PLANS,
