@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SLOW = {"slow", "plan", "study", "slurm", "faults", "trained"}
+SLOW = {"slow", "long", "plan", "study", "slurm", "faults", "trained"}
 """Markers of what is left out of the quick tests."""
 
 SLOW_FIXTURES = {"learned_weights", "project_copy", "importing", "tour", "installed"}
@@ -17,7 +17,7 @@ PLANS = {"project_copy", "importing", "planner"}
 RUN = {"first_run", "tour"}
 """Fixtures of tests that run one."""
 
-ONE_PROCESS = SLOW - {"slow", "plan"}
+ONE_PROCESS = SLOW - {"slow", "long", "plan"}
 """Markers of tests that share what takes minutes, which every process would make for itself."""
 
 LOADED = pytest.StashKey[frozenset[str]]()

@@ -44,7 +44,7 @@ RUN_BY = {
     "pip install .": INSTALLS,
     'pip install ".[test]"': CHECKS,
     "pytest -m quick": HOSTED,
-    "pytest -s tests/physics/test_vlbi_cost.py": VLBI,
+    "pytest -s -m long tests/physics/test_vlbi_cost.py": VLBI,
     "ruff check .": CHECKS,
     "ruff format --check .": CHECKS,
     "mypy": CHECKS,

@@ -210,6 +210,7 @@ def heart(config: Config, seed: int) -> torch.Tensor:
     return torch.stack([square.real, square.imag], dim=1)[None].float()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", ["mri8", "mri6"])
 @pytest.mark.parametrize(
     "file", [DEMO_CONFIG, pytest.param(BASE_CONFIG, marks=pytest.mark.slow)], ids=["demo", "paper"]

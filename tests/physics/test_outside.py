@@ -87,7 +87,7 @@ def test_the_whole_fields_true_video_has_chi_square_1_at_the_demos_sizes(n_lines
     assert 0.9 < chi_square(image, measured(image, static(n_lines, *mask), 48), 48) < 1.1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("mask", PAPER_MASKS)
 @pytest.mark.parametrize("n_lines", [204, 246, 168, 132])
 def test_the_whole_fields_true_video_has_chi_square_1_at_the_papers_sizes(n_lines, mask):
@@ -240,7 +240,7 @@ def test_with_as_many_lines_as_rows_nothing_is_prepared_and_nothing_is_outside()
     assert forward.outside_energy(video, measurement).item() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("image", [disc_and_chest(0.7), patient(62, "P001", **DEMO)], ids=["disc", "patient"])
 def test_the_frame_is_reconstructed_with_less_than_half_the_error_of_a_likelihood_that_knows_no_outside(image):
     measurement = measured(image, static(62, 6, 6), 48)

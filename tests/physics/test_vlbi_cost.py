@@ -54,7 +54,7 @@ def seconds(work: Callable[[], object]) -> float:
     return min(times)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_gradient_is_at_least_five_times_faster_than_by_the_matrix_and_the_same(record_property):
     model = forward_model(N_FRAMES, N_PIXELS)
     measured = model.measure(crescent(N_FRAMES, N_PIXELS), torch.Generator().manual_seed(0))
@@ -95,7 +95,7 @@ def memory_mb(name: str) -> float:
     return int(re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux forgets a peak of memory")
 def test_the_gradient_needs_less_than_100_mb_beside_the_video():
     path = os.pathsep.join([str(PROJECT / "tests/physics"), *sys.path])

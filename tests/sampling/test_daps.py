@@ -80,7 +80,7 @@ def sample(numbers, settings: Sampler) -> tuple[torch.Tensor, dict]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("damping", "step_size_squared", "steps"),
     [(0.0, 6e-3, 120), (0.7, 8e-3, 60)],
@@ -97,7 +97,7 @@ def test_samples_have_the_exact_posterior_mean_and_covariance(damping, step_size
         assert_distributed_as(samples, prior.mean, prior.covariance, bias=0.06)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("damping", [0.0, 0.7])
 @pytest.mark.parametrize(("prior_score", "every"), [("exact", 1), ("exact", 4), ("frozen", 1), ("gaussian", 1)])
 def test_the_chain_of_one_level_samples_the_target_of_its_prior_score(prior_score, every, damping):

@@ -113,7 +113,7 @@ def test_levels_above_the_limit_are_sampled_in_pixel_space_and_the_rest_by_the_c
     assert not uses_pixel_space(1.1, settings(above_sigma=None))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_samples_that_begin_in_pixel_space_have_the_exact_posterior_mean_and_covariance():
     """The chain of the levels below forgets how the ones above were sampled."""
     prior, model = GaussianPrior(), LinearGaussianModel(NOISE_LEVEL)

@@ -51,7 +51,7 @@ def shares_of_runs(physics, measured, sampler, n_runs: int) -> np.ndarray:
     return np.array(shares)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("sense", "phase_sigma"), [(COUNTER_CLOCKWISE, None), (CLOCKWISE, 0.9)])
 def test_shares_of_both_senses_are_those_of_a_long_reference_run(sense, phase_sigma):
     physics, measured = closures(sense, phase_sigma, ERROR_FACTOR)

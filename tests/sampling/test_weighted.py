@@ -116,7 +116,7 @@ def off(problem: Mixture, runs) -> float:
     return float(np.abs(shares - problem.shares).sum() / 2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("modes", "dimension", "kind"), CASES)
 def test_every_mode_has_its_exact_weight_and_moments(modes, dimension, kind):
     problem, runs = weighted_runs(modes, dimension, kind)
@@ -212,7 +212,7 @@ def smallest_size(runs) -> float:
     return float(np.median([found.trace["effective_size"].min().item() for found in runs]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_exact_data_leave_one_particle_of_the_plain_ladder_and_many_of_the_adapted(caplog):
     _, plain = informative_runs(3)
     problem, runs = informative_runs(10, **ADAPTED)
@@ -302,6 +302,7 @@ class Killed(Exception):
     """What ends a job in these tests."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("changes", [{}, {"kept_by_rise": 0.9, "inserted_levels": 5}])
 @pytest.mark.parametrize("chains", [0, 1, 13, 17, 37])
 def test_a_job_that_is_killed_loses_a_level_at_most_and_ends_with_the_same_numbers(

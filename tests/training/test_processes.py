@@ -56,7 +56,7 @@ def assert_learned_the_same(one: Path, two: Path) -> None:
         np.testing.assert_allclose(values, weights[1][name], atol=2e-5, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_learn_what_one_does(index, tmp_path):
     one, two, image = tmp_path / "autoencoder", tmp_path / "autoencoder2", tmp_path / "image"
     assert main(arguments(index, "autoencoder", one)) == 0

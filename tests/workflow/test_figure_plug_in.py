@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from project_copy import copy_of_project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.plan
 
 MINIATURE = "config/miniature.yaml"
 MODULE = """

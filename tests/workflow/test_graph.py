@@ -222,6 +222,7 @@ def test_the_table_of_the_paper_is_planned_from_names_of_raw_files(project_copy,
     assert run.jobs == DATA | PRIORS | TABLE | WEIGHTS
 
 
+@pytest.mark.plan
 @pytest.mark.quick
 def test_the_whole_study_of_the_paper_is_planned(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "all", overlays=(paper_overlay,))

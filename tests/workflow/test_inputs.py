@@ -150,6 +150,7 @@ def named_by(copy: Copy, file: str, field: str, settings_of: tuple[str, str] = (
     path.write_text(f"from pathlib import Path\n{text}")
 
 
+@pytest.mark.plan
 def test_a_file_that_a_domain_or_a_denoiser_names_is_an_input_of_the_jobs_that_read_it(tmp_path):
     copy = copy_of_project(tmp_path)
     cells = add_fluorescence(copy)

@@ -78,7 +78,7 @@ def own_peak_mb(work: Callable[[], None]) -> float:
     return max(seen) / 1024
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells a process's own memory")
 def test_memory_does_not_grow_with_the_number_of_sequences(tmp_path, ingestion):
     # The smaller number fills the pools of about 24 MB that HDF5 keeps.
@@ -92,7 +92,7 @@ def test_memory_does_not_grow_with_the_number_of_sequences(tmp_path, ingestion):
     assert len(rows) == 750
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells a process's own memory")
 def test_many_patients_of_several_coils_need_no_more_memory_than_a_few(tmp_path):
     names = [f"P{number:03d}" for number in range(61)]
