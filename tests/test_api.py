@@ -51,6 +51,7 @@ def posterior(folder, physics, measurement):
     return step.sample(step.load_prior(folder), physics, measurement, samples=3)
 
 
+@pytest.mark.slow
 def test_the_ten_lines_of_the_documentation(folder, video):
     prior = step.load_prior(folder)
     physics = step.CartesianMri.equispaced(rows=prior.rows, acceleration=4, acs_lines=4, noise_level=0.02)
@@ -61,6 +62,7 @@ def test_the_ten_lines_of_the_documentation(folder, video):
     assert "<video" in posterior.show()._repr_html_()
 
 
+@pytest.mark.slow
 def test_the_notebook_of_the_documentation(folder, tmp_path, monkeypatch):
     cells = json.loads((PROJECT / "docs/reconstruct.ipynb").read_text())["cells"]
     monkeypatch.setenv("STEP_PRIOR", str(folder))
@@ -73,6 +75,7 @@ def test_the_notebook_of_the_documentation(folder, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.glob("*")) == ["nifti", "posterior.h5"]
 
 
+@pytest.mark.slow
 def test_generated_videos_do_not_depend_on_how_many_there_are(folder):
     prior = step.load_prior(folder)
     videos = step.generate(prior, samples=2, seed=5)
@@ -81,6 +84,7 @@ def test_generated_videos_do_not_depend_on_how_many_there_are(folder):
     assert not torch.allclose(videos[0], videos[1])
 
 
+@pytest.mark.slow
 def test_generated_videos_are_decoded_as_many_frames_at_once_as_is_asked_for(folder, monkeypatch):
     prior, seen = step.load_prior(folder), []
     decode = prior.decode
@@ -92,6 +96,7 @@ def test_generated_videos_are_decoded_as_many_frames_at_once_as_is_asked_for(fol
     assert set(seen) == {(1, 2), (1, 1)}  # of three frames
 
 
+@pytest.mark.slow
 def test_samples_are_those_of_the_command_line_bit_for_bit(folder, tmp_path, measurement, physics):
     prior = step.load_prior(folder)
     settings = SampleSettings(
@@ -123,6 +128,7 @@ def test_samples_are_those_of_the_command_line_bit_for_bit(folder, tmp_path, mea
     )
 
 
+@pytest.mark.slow
 def test_seeds_and_streams_give_other_samples(folder, physics, measurement):
     prior = step.load_prior(folder)
     first, *others = [
@@ -131,6 +137,7 @@ def test_seeds_and_streams_give_other_samples(folder, physics, measurement):
     assert all(not np.allclose(first, other) for other in others)
 
 
+@pytest.mark.slow
 def test_mean_spread_misfit_and_chi_squares_are_those_of_the_samples(posterior, physics, measurement):
     assert np.allclose(posterior.mean, posterior.samples.mean(axis=0), atol=1e-6)
     assert np.allclose(posterior.spread, posterior.samples.std(axis=0), atol=1e-6)
@@ -150,6 +157,7 @@ def test_weights_count_in_mean_and_spread(posterior):
     assert np.allclose(weighted.spread, doubled.std(axis=0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_posterior_is_written_for_others(posterior, tmp_path):
     posterior.to_hdf5(tmp_path / "posterior.h5")
     with h5py.File(tmp_path / "posterior.h5") as file:
@@ -203,6 +211,7 @@ def test_a_posterior_on_the_sky_is_written_as_fits_frames_in_jansky(tmp_path):
     assert posterior.show().frames.shape[0] == 3
 
 
+@pytest.mark.slow
 def test_the_sampler_is_the_priors_a_configurations_or_changed_by_its_keys(folder, tmp_path):
     prior = step.load_prior(folder)
     assert step.daps(prior).settings.annealing.levels == 2
@@ -254,6 +263,7 @@ def weighted(folder, physics, measurement):
     return step.sample(prior, physics, measurement, 6, sampler=step.weighted_daps(prior, changes=changes))
 
 
+@pytest.mark.slow
 def test_samples_with_weights_have_them_and_the_record_of_how_they_came(weighted, tmp_path):
     assert weighted.weights.sum() == pytest.approx(1)
     assert {"power", "effective_size", "resampled"} <= set(weighted.trace)
@@ -266,6 +276,7 @@ def test_samples_with_weights_have_them_and_the_record_of_how_they_came(weighted
     assert kept.weights == pytest.approx(weighted.weights)
 
 
+@pytest.mark.slow
 def test_the_weighted_lines_of_how_sure_is_it(folder, physics, measurement):
     [program] = blocks(PROJECT / "docs/how-sure.md", "python")
     names = {"step": step, "prior": step.load_prior(folder), "physics": physics, "y": measurement}

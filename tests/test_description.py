@@ -18,6 +18,7 @@ def description() -> dict:
     return describe(load_config(BASE_CONFIG))
 
 
+@pytest.mark.slow
 def test_the_command_prints_it_as_json(description, capsys):
     assert main(["describe", "--config", str(BASE_CONFIG), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == description
@@ -72,6 +73,7 @@ def test_jobs_of_a_task(description):
     assert description["tasks"]["mri8"]["test_videos"] == 20
 
 
+@pytest.mark.slow
 def test_the_text_says_which_million_it_means(capsys):
     assert main(["describe"]) == 0
     text = capsys.readouterr().out
@@ -81,6 +83,7 @@ def test_the_text_says_which_million_it_means(capsys):
     assert f"training_data: {bounds}; how many there are is known once the videos are split" in text
 
 
+@pytest.mark.slow
 def test_once_the_videos_are_split_it_says_how_many_can_be_used_and_how_many_are(tmp_path):
     overlay = tmp_path / "small.yaml"
     data = "{frames: 4, videos: 9, images: 40, split: {test: 1, validation: 1}, test_videos: 1, validation_videos: 1}"

@@ -104,6 +104,7 @@ def test_every_package_has_a_layer():
     assert {package_of(module) for module in modules()} - {None} == set(LAYER_OF)
 
 
+@pytest.mark.slow
 def test_packages_import_only_packages_on_lower_layers():
     assert violations({module: imported_modules(module) for module in modules()}) == []
 
@@ -145,6 +146,7 @@ def heavy_modules_after(*names: str) -> str:
     return job.stdout.strip()
 
 
+@pytest.mark.slow
 def test_planning_the_workflow_and_reading_the_help_load_nothing_heavy():
     names = [
         "step.domains.mri.ingest",
@@ -172,6 +174,7 @@ def test_every_stage_has_its_module():
     assert {*STAGES, *PRODUCTS} == files - parts
 
 
+@pytest.mark.slow
 def test_no_module_outside_the_command_line_knows_its_parser():
     parsers = {name for name in modules() if "argparse" in names_imported_by(name)}
     assert parsers

@@ -43,6 +43,7 @@ print(faults() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the setting is glibc's")
 def test_arrays_that_come_and_go_cost_no_page_faults_once_freed_memory_is_kept():
     environment = os.environ | {"PYTHONPATH": str(LIBRARY.parent)}

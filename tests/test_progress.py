@@ -134,6 +134,7 @@ def test_durations_and_rates_are_in_words():
     assert rates == ["35 levels/s", "1.0 levels/s", "30 levels/min", "3.6 levels/h"]
 
 
+@pytest.mark.slow
 def test_a_thread_writes_although_the_work_never_says_anything(monkeypatch, caplog):
     monkeypatch.setattr(step.progress, "EVERY_S", 0.05)
     with caplog.at_level(logging.INFO, "step.progress"), Progress("prepare", reporter=Reporter()):

@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import pytest
 from step.plugins import LIBRARY
 
 TESTS = Path(__file__).parent
@@ -23,6 +24,7 @@ def quick_tests(folder: Path) -> list[str]:
     return [test.name for test in functions if not is_slow(test)]
 
 
+@pytest.mark.slow
 def test_every_package_of_the_library_has_quick_tests():
     packages = [folder.name for folder in LIBRARY.iterdir() if (folder / "__init__.py").is_file()]
     assert [name for name in packages if not quick_tests(TESTS / name)] == []

@@ -103,6 +103,7 @@ def test_evaluations_are_counted_per_sample():
     assert (sampled.n_sampled, sampled.decoder_evaluations, sampled.denoiser_evaluations) == (4, 3 * 5, 3 * (2 + 5))
 
 
+@pytest.mark.slow
 def test_what_is_timed_of_bare_networks_is_what_the_sampler_evaluates_and_no_more(monkeypatch):
     problem, evaluated = gaussian_workload(), {}
     counted = CountedPrior(problem.prior)

@@ -19,6 +19,7 @@ def settings(**changed) -> BenchmarkSettings:
     return benchmark_settings(Config.model_validate(values), "tiny", "mri8")
 
 
+@pytest.mark.slow
 def test_a_longer_video_repeats_the_measurement():
     from step.models.untrained import untrained_prior
 
@@ -48,6 +49,7 @@ def test_an_overlay_that_cannot_be_used_is_one_line(changed, words):
     assert all(word in str(error.value) for word in words)
 
 
+@pytest.mark.slow
 def test_a_side_that_the_networks_cannot_halve_is_refused():
     from step.models.untrained import untrained_prior
 

@@ -66,6 +66,7 @@ def ring(model, measured) -> torch.Tensor:
     return light_curve(measured)[:, None, None] * prior_images(symmetric, PIXELS, model.pixel_rad)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "settings"), METHODS, ids=["dynamical_imaging", "starwarps"])
 def test_it_fits_the_data_and_the_flux_and_is_a_better_picture_than_a_ring(model, truth, measured, method, settings):
     found = method.reconstruct(model, measured, settings)
@@ -174,6 +175,7 @@ def test_eht_imagings_own_terms_are_put_back_and_nothing_is_printed(model, measu
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_frames_without_data_are_imaged_too(model, measured):
     gone = {name: array.clone() for name, array in measured.items()}
     for name in ("sigma", "closure_phase_sigma", "log_closure_amplitude_sigma", "flux_sigma"):

@@ -48,6 +48,7 @@ def value_and_gradient(regulariser, frames: np.ndarray) -> tuple[float, np.ndarr
     return value.item(), torch.autograd.grad(value, variable)[0].numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gs", "tv", "tv2"])
 def test_regularisers_of_images_and_their_gradients_are_eht_imagings(static, frames, prior, kind):
     regularisers = {

@@ -113,6 +113,7 @@ def test_without_weights_an_operator_that_is_not_orthonormal_is_inverted():
     assert torch.allclose(reconstruct(forward_model, measurement, settings(0, 0, 80)), video, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_with_weights_of_one_nothing_is_left_and_just_below_something_is():
     forward_model, measurement = measured(as_channels(random_video(1, 4, 16, 8)), MASK)
     assert reconstruct(forward_model, measurement, settings(1, 1, 200)).abs().max() < 1e-4
@@ -138,6 +139,7 @@ def test_the_result_scales_with_the_video_and_turns_with_its_phase():
     assert torch.allclose(as_complex(reconstruct(forward_model, other, chosen)), factor * found)
 
 
+@pytest.mark.slow
 def test_the_objective_falls_at_every_step_to_where_no_change_lowers_it():
     forward_model, measurement = measured(as_channels(random_video(1, 6, 16, 8)), MASK, noise_level=0.1)
     zero_filled = as_complex(forward_model.backprojection(measurement))

@@ -65,6 +65,7 @@ def ring(model, measured) -> torch.Tensor:
     return as_video(light_curve(measured)[:, None, None] * prior_images(symmetric, PIXELS, model.pixel_rad)[0])
 
 
+@pytest.mark.slow
 def test_the_data_terms_and_their_gradients_are_eht_imagings(truth):
     eht_imaging()
     imager = pytest.importorskip("ehtim.imaging.imager_utils")
@@ -112,6 +113,7 @@ def test_minimising_finds_a_known_minimum():
     torch.testing.assert_close(found, target, atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_it_fits_the_data_where_a_ring_does_not_and_is_a_better_picture(model, truth, measured, reconstructed):
     assert reconstructed.shape == truth.shape
     assert reconstructed.dtype == torch.float32
@@ -127,6 +129,7 @@ def test_the_video_has_the_flux_that_was_measured(model, measured, reconstructed
     torch.testing.assert_close(flux, light_curve(measured), atol=4.0, rtol=0)
 
 
+@pytest.mark.slow
 def test_more_weight_between_frames_is_less_motion(model, measured):
     def motion(weight: float) -> float:
         # Near the minimum: after few iterations the weight has hardly been felt.
@@ -137,6 +140,7 @@ def test_more_weight_between_frames_is_less_motion(model, measured):
     assert motion(1e6) < 0.8 * motion(0.0)
 
 
+@pytest.mark.slow
 def test_videos_of_a_batch_know_nothing_of_each_other(model, truth, measured, reconstructed):
     other = model.measure(truth.flip(1), seed=5)
     both = {name: torch.cat([other[name], array]) for name, array in measured.items()}
@@ -156,6 +160,7 @@ def test_the_prior_images_are_rings_in_the_middle_that_are_bright_on_one_side_ea
     assert gaussian[0].flatten().argmax().item() in (15 * 32 + 16, 16 * 32 + 16)
 
 
+@pytest.mark.slow
 def test_the_data_choose_the_side_that_is_bright(model, truth):
     bright = SETTINGS.model_copy(update={"ring_asymmetry": 1.0, "iterations": 1, "static_iterations": 1, "rounds": 1})
     for side, image in enumerate(prior_images(bright, PIXELS, model.pixel_rad)):

@@ -20,6 +20,7 @@ def test_it_solves_the_normal_equations_of_every_frame():
     assert torch.allclose(product, forward.backprojection(measurement), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_of_one_coil_it_is_the_zero_filled_video_divided_by_one_and_the_weight():
     forward = CartesianMri(equispaced_mask(16, 3, 2), 1.0)
     measurement = forward.measure(normal_numbers(1, 1, 2, 2, 16, 12), seed=0)

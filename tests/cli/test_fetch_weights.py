@@ -123,6 +123,7 @@ def test_weights_that_are_left_out_say_so(tmp_path, checksums):
     assert read_learned_weights(tmp_path / "kept.safetensors", "vgg16", checksums).missing == "weights.vgg16 is null"
 
 
+@pytest.mark.slow
 def test_a_failed_download_is_a_reason_and_no_error(tmp_path, checksums, monkeypatch, capsys):
     offline(monkeypatch)
     assert fetch(tmp_path, "fetch") == 0
@@ -133,6 +134,7 @@ def test_a_failed_download_is_a_reason_and_no_error(tmp_path, checksums, monkeyp
     assert f"no weights of vgg16: {missing}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_download_with_another_hash_is_an_error(tmp_path, index, capsys):
     write_checksums(tmp_path, index, archive_sha256="ab" * 32)
     assert fetch(tmp_path, "fetch") == 1

@@ -367,6 +367,7 @@ def sampling(priors: Path, measurement: Path, out: Path) -> list[str | Path]:
     return [*models, "--measurements", measurement, "--output", out / "000.h5"]
 
 
+@pytest.mark.slow
 def test_models_and_a_measurement_that_fit_are_sampled(config, out, measurement, trained):
     names = sampling(trained, measurement, out)
     assert main(command("sample", sample.select(config, "mri8", "step_joint"), names)) == 0

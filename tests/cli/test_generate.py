@@ -87,6 +87,7 @@ def test_samples_are_videos_and_the_file_says_how_they_were_sampled(models, tmp_
         assert Generation.model_validate_json(file.attrs["generation"]) == GENERATION
 
 
+@pytest.mark.slow
 def test_a_sample_depends_on_the_seed_and_its_number_alone(models, tmp_path):
     samples = sample(models, "joint", tmp_path / "joint.h5")
     more = sample(models, "joint", tmp_path / "more.h5", generation=GENERATION.model_copy(update={"samples": 3}))

@@ -191,6 +191,7 @@ def test_an_odd_matrix_keeps_its_centre(run, tmp_path):
     assert chi_square(tmp_path, padded) == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wall", "lowest", "highest"), [(0.7, 0.3, 0.7), (0.0, 0.0, 0.05)], ids=["wide", "narrow"])
 def test_the_truth_of_a_wider_field_of_view_has_chi_square_1_and_the_energy_outside_is_written(
     run, tmp_path, capsys, wall, lowest, highest

@@ -216,6 +216,7 @@ def test_any_importable_module_can_describe(study):
         modes.modules(settings.model_copy(update={"descriptor": "nowhere"}))
 
 
+@pytest.mark.slow
 def test_hearts_have_modes_with_their_own_misfit(tmp_path):
     config = load_config()
     measurement = MeasurementOfDomain(**config.tasks["mri8"].measurement.model_dump(), geometry={})
@@ -255,6 +256,7 @@ def test_what_does_not_fit_is_one_line(study):
     assert not (folder / "modes.h5").exists()
 
 
+@pytest.mark.slow
 def test_modes_come_back_as_they_were_written(study):
     folder, settings = study
     write_samples(folder, samples_of(np.full(8, 20.0)))
@@ -271,6 +273,7 @@ def test_modes_come_back_as_they_were_written(study):
         np.testing.assert_array_equal(again.features[name], values)
 
 
+@pytest.mark.slow
 def test_files_of_something_else_are_refused(study):
     folder, settings = study
     with pytest.raises(InputError, match="not modes; run the modes stage"):

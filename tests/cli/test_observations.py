@@ -78,6 +78,7 @@ def test_settings_survive_the_way_through_the_command_line(study):
     assert read_observation.files(chosen) == [Path("k.mat"), Path("m.mat")]
 
 
+@pytest.mark.slow
 def test_the_summary_is_mean_and_deviation_and_the_chi_squares_are_each_samples_own(study, tmp_path):
     generator = np.random.default_rng(0)
     samples = generator.standard_normal((3, 12, 2, 192, 192)).astype(np.float32)

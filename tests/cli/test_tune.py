@@ -227,6 +227,7 @@ def test_validation_videos_are_of_other_subjects_than_test_videos():
     assert not tuned_on & others
 
 
+@pytest.mark.slow
 def test_a_search_that_was_stopped_goes_on_where_it_was(tmp_path, config, priors, measurements, sampled, monkeypatch):
     import step.reconstruct
 
@@ -255,6 +256,7 @@ def without_seconds(row: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in row.items() if name != "seconds"}
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_and_another_study_starts_anew(tmp_path, config, priors, measurements, sampled):
     _, few = tuned(tmp_path, config, priors, measurements)
     n_sampled = len(sampled)
@@ -303,6 +305,7 @@ def test_a_truth_that_lacks_is_one_line(tmp_path, config, priors, measurements, 
         tuned(tmp_path, config, priors, measurements)
 
 
+@pytest.mark.slow
 def test_with_a_prior_the_same_values_score_the_same_whatever_was_sampled_before(
     tmp_path, config, priors, measurements
 ):

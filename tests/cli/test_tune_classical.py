@@ -75,6 +75,7 @@ def tuned(folder: Path, config: Config, measurements: list[Path]) -> tuple[dict,
     return yaml.safe_load((folder / "tuned.yaml").read_text()), read_table(folder / "trials.csv")
 
 
+@pytest.mark.slow
 def test_the_best_values_score_higher_than_the_start_and_are_laid_over_the_study(tmp_path, measurements):
     config = config_of(tmp_path)
     overlay, rows = tuned(tmp_path, config, measurements)
@@ -88,6 +89,7 @@ def test_the_best_values_score_higher_than_the_start_and_are_laid_over_the_study
     assert laid_over.tasks[TASK].classical["total_variation"] == config.tasks[TASK].classical["total_variation"]
 
 
+@pytest.mark.slow
 def test_the_score_is_that_of_the_row_itself(tmp_path, measurements):
     from step.metrics.psnr import psnr
     from step.physics.display import to_unit_range
@@ -102,6 +104,7 @@ def test_the_score_is_that_of_the_row_itself(tmp_path, measurements):
         assert float(rows[0][f"psnr_{name}"]) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_and_other_settings_start_anew(tmp_path, measurements):
     few = tuned(tmp_path, config_of(tmp_path), measurements)[1]
     more = tuned(tmp_path, config_of(tmp_path, OVERLAY.replace("trials: 6", "trials: 7")), measurements)[1]
@@ -111,6 +114,7 @@ def test_more_trials_go_on_and_other_settings_start_anew(tmp_path, measurements)
     assert len(list((tmp_path / "state").glob("*.journal"))) == 2
 
 
+@pytest.mark.slow
 def test_the_picture_shows_each_value_that_was_searched(tmp_path, measurements):
     _, rows = tuned(tmp_path, config_of(tmp_path), measurements)
     figure = plot_trials(read_trials(rows, "trials.csv"))

@@ -34,6 +34,7 @@ def test_a_varied_study_differs_in_the_one_value(tmp_path):
     assert varied(config, "axis", own).tasks == config.tasks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axis", "words"),
     [

@@ -186,6 +186,7 @@ def test_the_readme_is_what_describe_prints(capsys):
     assert committed == printed, "write it anew: python -m step describe --keys > config/README.md"
 
 
+@pytest.mark.slow
 def test_a_changed_value_is_shown_beside_the_study_s(tmp_path: Path):
     file = tmp_path / "mine.yaml"
     file.write_text("tasks: {mri8: {sampler: {ode: {steps: 7}}}}")

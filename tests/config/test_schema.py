@@ -47,6 +47,7 @@ def test_the_committed_schema_is_what_describe_prints(capsys):
     assert committed == printed, "write it anew: python -m step describe --schema > config/schema.json"
 
 
+@pytest.mark.slow
 def test_it_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(configuration_schema())
 

@@ -228,6 +228,7 @@ def test_a_file_that_only_the_project_has_is_the_project_s_from_any_folder(tmp_p
     assert config.data["mri"].root == Path("data/cmrxrecon")
 
 
+@pytest.mark.slow
 def test_a_file_of_the_working_folder_goes_before_one_of_the_project(tmp_path, monkeypatch):
     (tmp_path / "resources").mkdir()
     (tmp_path / "resources/weights.csv").touch()

@@ -36,6 +36,7 @@ def test_a_frame_is_decoded_and_encoded_by_as_many_operations_as_pytorch_counts(
     assert encoding(settings, video.channels, video.resolution) == pytest.approx(encoded, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temporal", [False, True])
 @pytest.mark.parametrize("domain", ["mri", "blackhole"])
 def test_a_latent_video_is_denoised_by_as_many_operations_as_pytorch_counts(study, domain, temporal):

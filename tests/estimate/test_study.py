@@ -195,6 +195,7 @@ def test_a_machine_that_nobody_measured_and_no_slot_are_one_line(capsys, monkeyp
     assert "--slots 0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_costs_are_printed_as_json(capsys, monkeypatch, dag):
     monkeypatch.setattr(planning, "plan", lambda config, target: planned_jobs(dag))
     assert main(["describe", "--costs", "--json", "--machine", "h200", "--slots", "4"]) == 0
@@ -203,6 +204,7 @@ def test_costs_are_printed_as_json(capsys, monkeypatch, dag):
     assert found["space_gb"]["prepared videos"] > 1
 
 
+@pytest.mark.slow
 def test_what_snakemake_cannot_plan_is_its_one_line():
     with pytest.raises(InputError, match="snakemake cannot plan nothing_of_the_kind: "):
         planning.plan(load_config(BASE_CONFIG.with_name("demo.yaml")), "nothing_of_the_kind")

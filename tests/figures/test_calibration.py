@@ -56,6 +56,7 @@ def run(folder, methods: dict[str, list]) -> None:
     STAGE.run(parser.parse_args([*words, *outputs]), STAGE.module.Settings())
 
 
+@pytest.mark.slow
 def test_each_method_has_a_column_beneath_its_verdict(figure):
     columns = np.array(figure.axes[:12]).reshape(6, 2)
     assert [axes.get_title() for axes in columns[0]] == ["BCS", "STeP (image-video joint)"]
@@ -79,6 +80,7 @@ def test_axes_say_what_they_are_with_units_and_the_caption_says_how_it_was_judge
     assert "at the level 0.01" in caption
 
 
+@pytest.mark.slow
 def test_the_curves_are_the_numbers_of_the_tables(figure, tables):
     coverage = [row for row in read_table(tables["bcs"][0]) if row["statistic"] == "coverage"]
     plotted = figure.axes[2].lines[1]

@@ -108,6 +108,7 @@ def test_what_has_no_baselines_is_refused(measurement):
         cover(measurement | {"sigma": np.zeros((5, 3))}, CADENCE_S, "night.h5")
 
 
+@pytest.mark.slow
 def test_the_stage_writes_the_picture_and_the_baselines(measurement, tmp_path):
     config = load_config()
     write_measurement(tmp_path / "video000.h5", measurement, {})

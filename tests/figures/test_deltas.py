@@ -82,6 +82,7 @@ def test_the_windows_shown_grow_from_one_difference_to_all(deltas, video):
     assert few.windows[few.shown].tolist() == [1, 2]
 
 
+@pytest.mark.slow
 def test_all_rows_and_windows_have_one_scale_with_rest_in_its_middle(deltas):
     axes = [one for one in plot_deltas(deltas, "unit_range").axes if one.images][:30]
     plotted = np.array([one.images[0].get_array() for one in axes]).reshape(2, 3, 5, SIZE, SIZE)
@@ -93,6 +94,7 @@ def test_all_rows_and_windows_have_one_scale_with_rest_in_its_middle(deltas):
     assert absolute[0] == 0 < absolute[1]
 
 
+@pytest.mark.slow
 def test_the_picture_says_windows_errors_units_and_length(deltas):
     figure = plot_deltas(deltas, "unit_range")
     axes = [one for one in figure.axes if one.images]

@@ -41,6 +41,7 @@ def found(model, truth, arrays):
     return fit_by_datum(model, arrays, np.stack([truth[0].numpy(), crescent(FRAMES, PIXELS, seed=5)[0].numpy()]))
 
 
+@pytest.mark.slow
 def test_the_squares_of_the_residuals_are_the_chi_squares(model, truth, arrays, found):
     measured = {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
     expected = model.chi_squares(truth, measured)
@@ -125,6 +126,7 @@ def run(folder, samples: np.ndarray) -> None:
     STAGE.run(parser.parse_args(arguments), STAGE.module.select(config, "blackhole"))
 
 
+@pytest.mark.slow
 def test_the_stage_writes_the_picture_and_every_datum(arrays, truth, tmp_path):
     write_measurement(tmp_path / "night.h5", arrays, {"stations": " ".join(CODES)})
     run(tmp_path, truth.numpy())
@@ -136,6 +138,7 @@ def test_the_stage_writes_the_picture_and_every_datum(arrays, truth, tmp_path):
     assert {code for row in rows for code in row["stations"].split("-")} <= set(CODES)
 
 
+@pytest.mark.slow
 def test_a_night_without_closure_amplitudes_is_plotted_too(arrays, truth, tmp_path):
     none = {**arrays, "log_closure_amplitude_sigma": np.zeros_like(arrays["log_closure_amplitude_sigma"])}
     write_measurement(tmp_path / "night.h5", none, {"stations": " ".join(CODES)})

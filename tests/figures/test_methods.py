@@ -111,6 +111,7 @@ def test_the_slice_follows_the_column_where_the_truth_moves_most(picture):
     assert np.argwhere(slices).tolist() == [[0, 3, 2]]
 
 
+@pytest.mark.slow
 def test_a_row_per_method_shows_frames_slice_and_optical_flow(picture):
     rows = np.array(plot_methods(picture, "unit_range").axes[: 3 * 6]).reshape(3, 6)
     colours, wheel = colour_vectors(picture.optical_flows.vectors, picture.optical_flows.full_colour)
@@ -185,6 +186,7 @@ def test_a_task_without_optical_flow_is_refused():
         STAGE.module.select(config.model_copy(update={"tasks": {"mri8": task}}), "mri8")
 
 
+@pytest.mark.slow
 def test_the_stage_writes_pictures_and_numbers(video, tmp_path):
     truth = 2 * video.truth[:, None] - 1
     write_measurement(tmp_path / "video000.h5", {"sigma": np.ones((N_FRAMES, 1))}, {})

@@ -112,6 +112,7 @@ def titled(figure, title: str):
     return next(axes for axes in figure.axes if axes.get_title() == title)
 
 
+@pytest.mark.slow
 def test_rows_are_the_truth_and_the_sample_in_the_middle_of_each_mode(picture, figure):
     assert [row.name for row in picture.rows] == ["truth", "mode1", "mode2"]
     plotted = frame_axes(figure, picture)
@@ -189,6 +190,7 @@ def test_one_mode_is_said_plainly():
     assert [row.name for row in seen.rows] == ["mode1"]
 
 
+@pytest.mark.slow
 def test_of_more_modes_than_have_room_the_largest_are_shown():
     labels = np.repeat(np.arange(6), [7, 5, 3, 2, 2, 1])
     assert say_number(modes_of(labels)) == "6 modes found among 20 posterior samples, the 4 largest are shown"

@@ -36,6 +36,7 @@ def test_labels_stand_above_and_next_to_the_tiles(videos):
     assert (movie[:, :, : 2 * figure.FONT_PIXELS] < 128).any()
 
 
+@pytest.mark.slow
 def test_an_mp4_plays_with_all_frames_at_its_size(videos, tmp_path):
     movie = figure.animate(videos, "magnitude")[:, :-1, :-1]  # odd sides, which H.264 does not take
     movies.write_movie(movie, tmp_path / "bis.mp4")

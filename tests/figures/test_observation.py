@@ -123,6 +123,7 @@ def test_the_picture_has_a_row_for_mean_spread_and_three_samples(posterior):
     assert grid[0, 0].images[0].get_cmap().name == "afmhot"
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_light_curves_band_and_shades_frames_without_data(posterior):
     figure = plot_observation(posterior, "unit_range")
     axes = next(axes for axes in figure.axes if axes.get_xlabel() == "UTC")
@@ -137,6 +138,7 @@ def test_the_picture_has_the_light_curves_band_and_shades_frames_without_data(po
     assert "10 to 90 % of 5 samples" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
+@pytest.mark.slow
 def test_the_pictures_scale_bar_is_as_long_as_its_label_says(posterior):
     axes = plot_observation(posterior, "unit_range").axes[0]
     begin, end = axes.lines[0].get_xdata()

@@ -85,6 +85,7 @@ def test_wheel_and_optical_flows_have_one_scale_of_colours(picture):
     assert np.array_equal(backward[0, 5, 5], wheel[middle, middle - middle // 2])
 
 
+@pytest.mark.slow
 def test_the_picture_says_source_error_units_and_the_largest_displacement(picture):
     figure = plot_optical_flow(picture, "unit_range")
     title = figure.get_suptitle()

@@ -123,6 +123,7 @@ def run(folder, video, samples: dict[str, np.ndarray]) -> None:
     STAGE.run(parser.parse_args([*words, "--output", str(folder / "priors.png")]), SETTINGS)
 
 
+@pytest.mark.slow
 def test_the_stage_writes_picture_and_numbers(video, tmp_path):
     run(tmp_path, video, video.reconstructions)
     assert imread(tmp_path / "priors.png").shape[2] == 4

@@ -78,6 +78,7 @@ def test_the_first_samples_lie_beneath_the_truth_and_share_its_scale(truth, file
     assert (shown.grid.time_unit, shown.grid.pixel_unit) == ("frame", "pixel")
 
 
+@pytest.mark.slow
 def test_without_a_truth_the_scale_is_that_of_the_samples_mean_and_times_are_the_observations(truth, samples, tmp_path):
     write_files(tmp_path, truth, samples, with_truth=False, attributes=OBSERVED)
     sampled = read_samples(tmp_path / "video000.h5", None, [tmp_path / "0.h5", tmp_path / "1.h5"], geometry={})
@@ -92,6 +93,7 @@ def test_without_a_truth_the_scale_is_that_of_the_samples_mean_and_times_are_the
     assert figure.axes[-1].get_ylabel() == "magnitude\n[mean's maximum]"
 
 
+@pytest.mark.slow
 def test_the_picture_plots_the_numbers_next_to_their_misfits(files):
     shown = see_samples(read_samples(**files, geometry={}), np.arange(9.0) / 8, "magnitude")
     figure = plot_samples(shown, "magnitude")

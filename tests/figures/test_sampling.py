@@ -27,6 +27,7 @@ def test_without_coils_there_is_one_panel():
     assert len(plot_sampling(MASK, None).axes) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_sample", [False, True])
 def test_the_picture_and_its_numbers_are_those_of_the_measurement(tmp_path, per_sample):
     mask = np.repeat(MASK[..., None], 12, axis=2) if per_sample else MASK
@@ -40,6 +41,7 @@ def test_the_picture_and_its_numbers_are_those_of_the_measurement(tmp_path, per_
     assert files.output[0].stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_a_trajectory_is_plotted_readout_by_readout_with_the_frames_colour(tmp_path):
     points = golden_spokes(3, 4, (16, 16), 2.0).numpy()
     axes = plot_sampling(points, None).axes[0]

@@ -77,6 +77,7 @@ def test_mean_error_deviation_and_quantiles_are_those_of_the_brightness(files, t
     assert (uncertainty.levels, uncertainty.n_samples) == ((0.1, 0.9), 9)
 
 
+@pytest.mark.slow
 def test_magnitudes_are_relative_to_the_truths_maximum(truth, samples, tmp_path):
     complex_truth, complex_samples = (np.concatenate([3 * video, 4 * video], axis=-3) for video in (truth, samples))
     uncertainty = read(write_files(tmp_path, complex_truth, complex_samples, "magnitude"), "magnitude")
@@ -96,6 +97,7 @@ def test_error_over_spread_is_what_the_factor_of_confidence_is(truth, tmp_path):
         assert read(files).error_over_spread == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_picture_says_ratio_units_times_and_length(files):
     uncertainty = read(files)
     figure = plot_uncertainty(uncertainty, "unit_range")
@@ -112,6 +114,7 @@ def test_the_picture_says_ratio_units_times_and_length(files):
     assert "9 posterior samples" in figure.get_supxlabel()
 
 
+@pytest.mark.slow
 def test_error_and_deviation_have_one_scale_so_that_they_compare(files):
     uncertainty = read(files)
     below = plot_uncertainty(uncertainty, "unit_range").subfigs[1]

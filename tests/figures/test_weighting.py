@@ -55,6 +55,7 @@ def test_it_says_of_how_many_islands_the_weights_can_be_trusted_and_names_a_temp
     assert say_trust(islands_of(weighted(last_power=0.25)), 1).endswith("tempered posterior, temperature 4")
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_files(tmp_path):
     write_reconstructions(tmp_path / "0.h5", [weighted(1)], {})
     write_reconstructions(tmp_path / "1.h5", [weighted(2)], {})

@@ -51,6 +51,7 @@ def outputs(prior):
     return [prior.encode(video), prior.decode(latent), *(prior.denoise(latent, sigma) for sigma in (0.1, 1.0, 10.0))]
 
 
+@pytest.mark.slow
 def test_the_weights_are_half_as_large_and_of_float16(made):
     for name in networks_of_prior(made):
         with safe_open(made / name / WEIGHTS, "np") as file:
@@ -62,6 +63,7 @@ def test_the_weights_are_half_as_large_and_of_float16(made):
         assert all(np.array_equal(exact[key].astype(np.float16), rounded[key]) for key in exact)
 
 
+@pytest.mark.slow
 def test_networks_are_float32_once_they_are_loaded_and_give_nearly_the_same(made):
     from step.models.prior import load_prior
 

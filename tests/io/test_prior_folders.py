@@ -97,6 +97,7 @@ def settings(tmp_path, source: object, **data):
     return pretrained_settings(load_config("config/demo.yaml", overlay), "mri")
 
 
+@pytest.mark.slow
 def test_a_prior_of_other_videos_is_refused(prior, tmp_path):
     fitting = {"frames": 3, "resolution": 16, "crop": 16, "window_stride": 3}
     take_network.check(settings(tmp_path, prior, **fitting), prior)
@@ -115,6 +116,7 @@ def test_how_bright_videos_are_a_prior_says_where_there_are_no_training_videos(p
         brightness_from(prior)
 
 
+@pytest.mark.slow
 def test_a_folder_is_told_from_a_hub(tmp_path):
     assert settings(tmp_path, "people/hearts@v1").folder is None
     assert str(settings(tmp_path, "priors/hearts").folder) == "priors/hearts"

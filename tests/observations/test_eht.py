@@ -317,6 +317,7 @@ class TestRealData:
     def files(self) -> dict[str, Path]:
         return {suffix: next(REAL.glob(f"*.{suffix}")) for suffix in ("uvfits", "csv")}
 
+    @pytest.mark.slow
     def test_the_table_and_uvfits_of_the_release_are_the_same_visibilities(self, files):
         (one, facts), (other, more) = (eht.read_visibilities(settings(file)) for file in files.values())
         assert len(one) == len(other) == 6181
@@ -334,6 +335,7 @@ class TestRealData:
         np.testing.assert_allclose(np.where(turned, a.value.conj(), a.value), b.value, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(a.sigma, b.sigma, rtol=1e-3)
 
+    @pytest.mark.slow
     def test_frames_have_the_data_that_eht_imaging_finds(self, files, brightness):
         measured, attributes = eht.read(
             settings(files["uvfits"], average_s=102.0, light_curve="zero_baseline"), brightness
@@ -345,6 +347,7 @@ class TestRealData:
         assert attributes["mean_flux_jy"] == pytest.approx(2.08, abs=0.03)
         assert (attributes["source"], attributes["mjd"]) == ("SGRA", 57850)
 
+    @pytest.mark.slow
     def test_exported_movies_have_in_eht_imaging_the_closures_that_we_compute(self, files, brightness, tmp_path):
         import torch
         from step.physics.closures import closure_phase, log_closure_amplitude, to_measurement

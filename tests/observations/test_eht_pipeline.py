@@ -39,6 +39,7 @@ def settings(file: Path | tuple[Path, ...], **changes: object) -> eht.Settings:
     return eht.Settings(**chosen | {"array": PROJECT / "resources/eht2017.csv", "light_curve": "none"} | changes)
 
 
+@pytest.mark.slow
 def test_m87_of_2018_goes_through_by_naming_its_file_and_source(m87):
     measured, attributes = eht.read(settings(m87), None)
     stations = attributes["stations"].split()
@@ -65,6 +66,7 @@ def test_a_file_of_another_source_is_refused(m87):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_two_bands_are_one_measurement_of_smaller_errors(m87, tmp_path):
     high = write_m87_2018(tmp_path / "hi.uvfits", 229.1e9)
     alone, one = eht.read(settings(m87, systematic=0.0), None)
@@ -79,12 +81,14 @@ def test_two_bands_are_one_measurement_of_smaller_errors(m87, tmp_path):
     assert one["mjd"] == two["mjd"] == 58229
 
 
+@pytest.mark.slow
 def test_the_days_of_a_campaign_follow_each_other(m87, tmp_path):
     next_day = write_m87_2018(tmp_path / "next.uvfits", mjd=58230)
     table, _ = eht.read_visibilities(settings((m87, next_day)))
     assert table.time_h.max() == pytest.approx(24 + 26, abs=0.1)
 
 
+@pytest.mark.slow
 def test_flagged_stations_are_left_out(m87):
     measured, attributes = eht.read(settings(m87, flag_stations=("GL", "PV")), None)
     stations = np.array(attributes["stations"].split())
@@ -95,6 +99,7 @@ def test_flagged_stations_are_left_out(m87):
         eht.read(settings(m87, flag_stations=("XX",)), None)
 
 
+@pytest.mark.slow
 def test_errors_of_all_of_stations_and_of_refraction_add_in_quadrature(m87):
     thermal, attributes = eht.read(settings(m87, systematic=0.0), None)
     whole, _ = eht.read(
@@ -111,6 +116,7 @@ def test_errors_of_all_of_stations_and_of_refraction_add_in_quadrature(m87):
         eht.read(settings(m87, station_systematic={"XX": 0.1}), None)
 
 
+@pytest.mark.slow
 def test_baselines_within_a_site_are_scaled_to_the_compact_flux_and_can_be_kept_out_of_closures(m87):
     plain, before = eht.read(settings(m87), None)
     compact, after = eht.read(settings(m87, compact_flux_jy=0.6), None)
@@ -143,6 +149,7 @@ def test_the_screen_s_kernel_is_that_of_the_file_s_frequency(m87):
     assert (clear["kernel"] == 1).all()
 
 
+@pytest.mark.slow
 def test_one_polarisation_alone_is_read_where_the_file_has_it(tmp_path):
     from astropy.io import fits
 
@@ -161,6 +168,7 @@ def test_one_polarisation_alone_is_read_where_the_file_has_it(tmp_path):
         read_uvfits(tmp_path / "stokes.uvfits", "RR")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_reads_a_file_of_its_source_and_refuses_another(name, tmp_path):
     source, place, first_h = RECIPES[name]

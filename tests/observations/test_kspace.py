@@ -143,6 +143,7 @@ def test_with_the_maps_known_the_truth_has_chi_square_1_at_the_level_of_the_nois
     assert float(model.chi_squares(truth, tensors)["kspace"]) == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_lines", [40, 41])
 def test_marks_of_the_patient_stay_where_they_are_from_ismrmrd_to_nifti_and_dicom(tmp_path, n_lines):
     scan = Scan(n_lines, n_samples=192, noise=0.001)

@@ -164,6 +164,7 @@ class TestRealData:
     def real(self) -> Path:
         return next(REAL.glob("*.uvfits"))
 
+    @pytest.mark.slow
     def test_the_rows_are_those_of_eht_imaging(self, real):
         from step.physics.eht_imaging import eht_imaging
 
@@ -183,6 +184,7 @@ class TestRealData:
         assert (read.value != 0).all()
 
 
+@pytest.mark.slow
 def test_closure_sets_are_made_in_the_order_of_sensitivity_that_the_file_states(file):
     settings = settings_of_the_example(file, light_curve="none")
     measurement, attributes = eht.read(settings, None)
@@ -195,6 +197,7 @@ def test_closure_sets_are_made_in_the_order_of_sensitivity_that_the_file_states(
     assert sides == [{"AA", "SM"}, {"LM", "AP"}, {"AA", "AP"}, {"SM", "LM"}]  # PV is down
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real data next to the project")
 def test_independent_closures_that_eht_imaging_lacks_in_the_real_file_are_counted_and_named(caplog):
     caplog.set_level("INFO")

@@ -110,6 +110,7 @@ def test_the_studys_sets_are_those_that_eht_imaging_makes_of_the_same_observatio
     assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real data next to the project")
 @pytest.mark.parametrize(
     ("average_s", "minimal", "independent"), [(None, (3723, 3317), (4195, 3836)), (60.0, (779, 719), (782, 721))]
@@ -222,6 +223,7 @@ def test_the_likelihood_with_the_covariance_is_that_of_correlated_gaussian_error
     assert model.negative_log_likelihood(video, measured).item() == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_gradient_with_the_covariance_is_that_of_finite_differences():
     model = forward_model(n_frames=2, n_pixels=6, closure_covariance="full")
     measured = model.measure(crescent(2, 6).double() * 0.9, torch.Generator().manual_seed(0))

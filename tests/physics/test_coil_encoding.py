@@ -126,6 +126,7 @@ def test_the_likelihood_is_a_sum_over_chunks_of_frames_of_what_was_precomputed()
     assert torch.allclose(sum(parts), forward.negative_log_likelihood(video, measurement))
 
 
+@pytest.mark.slow
 def test_pixel_space_samples_of_coils_are_exact_after_enough_conjugate_gradients():
     """Their mean and covariance are those of a Gaussian, found by solving for every pixel of a small frame."""
     lines, columns, spread, n = 6, 1, 0.7, 20000

@@ -17,6 +17,7 @@ REAL = PROJECT.parent / "shared/data/eht_sgra_2017"
 WINDOW_S = 6000.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ratio", [0.1, 0.7, 2.0, 6.0])
 def test_the_moments_are_those_of_simulated_noise(ratio):
     generator = np.random.default_rng(0)
@@ -67,6 +68,7 @@ def test_the_covariance_of_chords_is_that_of_simulated_phases():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real data next to the project")
 @pytest.mark.parametrize("flux_jy", [0.3, 0.6, 2.4])
 def test_the_truth_has_the_chi_square_one_at_the_coverage_of_the_example(flux_jy):

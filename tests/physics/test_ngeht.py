@@ -48,6 +48,7 @@ def arrays(observed, model):
     return to_measurement(table, FRAMES, range(23))  # numbered as eht-imaging orders them
 
 
+@pytest.mark.slow
 def test_the_recipe_has_23_stations_on_the_earth_s_surface_and_goes_on_both_studies():
     stations = read_array(ARRAY)
     assert len(stations) == 23
@@ -64,6 +65,7 @@ def test_the_recipe_has_23_stations_on_the_earth_s_surface_and_goes_on_both_stud
         assert config.targets.tour.tasks == ("ngeht",)
 
 
+@pytest.mark.slow
 def test_visibilities_are_as_many_as_eht_imaging_has_and_closures_as_stations_make(observed, arrays):
     assert int((arrays["sigma"] > 0).sum()) == len(observed.data)
     for frame in range(FRAMES):
@@ -111,6 +113,7 @@ def test_chi_squares_are_eht_imagings(model, video, observed, arrays):
         assert found[name].item() == pytest.approx(total / counts[name], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_coherent_average_of_a_file_is_eht_imagings(model, observed, tmp_path):
     whole = observed.copy()
     whole.source, whole.mjd = "SGRA", model.settings.mjd

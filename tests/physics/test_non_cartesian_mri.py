@@ -115,6 +115,7 @@ def test_the_curvature_is_that_of_the_residuals_however_coils_are_divided(blocks
     assert torch.allclose(forward.curvature(centre, measurement)(video_of(3)), transposed(ahead)[0])
 
 
+@pytest.mark.slow
 def test_the_bound_of_the_curvature_is_above_the_largest_eigenvalue_and_near_it():
     forward = NonCartesianMri(TRAJECTORIES["spokes"][:1], SHAPE, 1.0, maps_of(2))
     measurement = forward.measure(video_of(1)[:1, :1], seed=0)
@@ -156,6 +157,7 @@ def test_one_more_chunk_of_frames_adds_its_likelihood():
     assert torch.allclose(forward.negative_log_likelihood(video, measurement), sum(parts))
 
 
+@pytest.mark.slow
 def test_a_sample_in_pixel_space_has_the_posteriors_mean():
     """Of many samples, against the solution of the normal equations."""
     forward = NonCartesianMri(TRAJECTORIES["spokes"][:1], SHAPE, 0.05, maps_of(4))
@@ -213,6 +215,7 @@ def test_the_density_of_many_spokes_grows_with_the_radius_and_undoes_the_samplin
     assert (found - video).norm() < 0.003 * video.norm()
 
 
+@pytest.mark.slow
 def test_maps_are_estimated_from_spokes_and_their_error_shows_in_the_truths_chi_square():
     shape, n_frames = (32, 32), 8
     place = torch.linspace(-1, 1, 32).double()
@@ -234,6 +237,7 @@ def test_maps_are_estimated_from_spokes_and_their_error_shows_in_the_truths_chi_
     assert 0.9 < known.chi_squares(truth, measurement)["kspace"].item() < 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ITERATIONS)
 def test_the_studys_classical_rows_converge_on_the_studys_spokes_and_beat_zero_filling(name):
     config = load_config(DEMO_CONFIG)

@@ -115,6 +115,7 @@ def test_the_likelihood_is_a_sum_over_chunks_of_frames(two_videos):
     assert torch.allclose(sum(parts), model.negative_log_likelihood(video, measurement))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wall", [0.7, 0.0])
 def test_the_truth_fits_its_data_with_a_chest_wall_outside_and_with_nothing(wall):
     image, masks, coil_maps = disc_and_chest(wall), masks_of(FRAMES, 62), maps(4, 62, 48)

@@ -105,6 +105,7 @@ def ring(diameter_uas: float, width_uas: float, field_of_view_uas: float, n_fram
     return torch.from_numpy(2 * frames / frames.max() - 1)[None, :, None].float()
 
 
+@pytest.mark.slow
 def test_a_scattered_ring_is_found_with_the_kernel_and_is_too_wide_without():
     model = forward_model(8, closure_covariance="full", scattering=SCREEN, flux_weight=0.0)
     view_uas = model.settings.field_of_view_uas

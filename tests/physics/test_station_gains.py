@@ -35,6 +35,7 @@ def quadrature(deviation: float, n: int = 33) -> tuple[np.ndarray, np.ndarray]:
     return deviation * nodes, weights / weights.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("errors_of", "tolerance"), [("logarithms", 2e-3), ("amplitudes", 0.06)])
 def test_the_closed_form_is_the_integral_over_the_gains_of_three_stations_and_the_scale(errors_of, tolerance):
     """By quadrature in the four unknown numbers, of Gaussian errors of logarithms, or of amplitudes as they are."""
@@ -111,6 +112,7 @@ def quiet(**changes: object):
     return forward_model(16, errors=("thermal", "phases"), **changes)
 
 
+@pytest.mark.slow
 def test_the_truth_has_a_chi_square_of_one_under_gains_of_20_percent():
     truth, model = crescent(16), quiet(station_gains=GAINS)
     found = [model.chi_squares(truth, model.measure(truth, seed=seed))["log_amplitude"].item() for seed in range(12)]

@@ -107,6 +107,7 @@ def test_chi_squares_are_those_of_eht_imaging(model, video, observed):
     assert eht is not None
 
 
+@pytest.mark.slow
 def test_the_studys_measurement_has_the_papers_numbers(measured):
     present = {name: measured[f"{name}_sigma"][0] > 0 for name in ("closure_phase", "log_closure_amplitude")}
     assert measured["sigma"].shape == (1, 64, 21)
@@ -205,6 +206,7 @@ def test_the_gradient_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(lambda x: model.negative_log_likelihood(x, measured), start, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_half_the_squared_residuals_is_the_negative_log_likelihood_and_both_derivatives_agree(measured, model):
     other = crescent(64, seed=5)
     residuals = model.residuals(other, measured)
@@ -233,6 +235,7 @@ def test_closures_do_not_see_stations_gains_and_phases_but_see_those_of_baseline
         assert (largest < 1e-9) == unseen
 
 
+@pytest.mark.slow
 def test_each_error_that_is_named_disturbs_the_visibilities_and_none_leaves_them(video):
     def observe(*errors: str) -> torch.Tensor:
         model = forward_model(n_frames=2, errors=errors)
@@ -246,6 +249,7 @@ def test_each_error_that_is_named_disturbs_the_visibilities_and_none_leaves_them
         assert observe(error) > 1e-4, error
 
 
+@pytest.mark.slow
 def test_thermal_noise_has_the_standard_deviation_of_the_radiometer(video):
     model = forward_model(errors=("thermal",))
     measured = model.measure(video, torch.Generator().manual_seed(0))
@@ -357,6 +361,7 @@ def test_the_direct_constructor_with_the_papers_numbers_is_the_configured_model_
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_the_direct_constructor_takes_other_values_by_their_names_in_the_configuration():
     model = direct(start_utc_h=12.9, changes={"frequency_hz": 345.0e9, "errors": ()})
     measured = model.measure(crescent(2), seed=0)

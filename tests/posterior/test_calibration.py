@@ -105,6 +105,7 @@ def test_samples_that_spread_as_far_as_they_err_but_have_another_shape_are_not_c
     assert first["verdict"] == UNEVEN
 
 
+@pytest.mark.slow
 def test_an_exact_posterior_gives_uniform_ranks_nominal_coverage_and_a_ratio_of_one(problem):
     judged = judge(problem, width=1.0, seed=1, n_videos=150)
     rows, ranks = tabulate(judged, JUDGEMENT, 0)
@@ -121,6 +122,7 @@ def test_an_exact_posterior_gives_uniform_ranks_nominal_coverage_and_a_ratio_of_
     assert rows[0]["value"] == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.slow
 def test_over_confidence_by_two_is_low_coverage_ranks_at_the_ends_and_a_ratio_of_two(problem):
     rows, ranks = tabulate(judge(problem, width=0.5, seed=1, n_videos=100), JUDGEMENT, 0)
     # The exact posterior errs by the widths of mean and truth; the ratio is root (1 + 0.25 / 7) / (0.5 root 8 / 7).

@@ -6,6 +6,7 @@ from step.errors import InputError
 from step.posterior.intervals import ORDER_STATISTICS, STUDENT, central_interval
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("samples", "by"), [(5, STUDENT), (19, ORDER_STATISTICS), (40, ORDER_STATISTICS)])
 def test_a_further_sample_is_inside_as_often_as_the_interval_says(samples, by):
     generator = np.random.default_rng(0)

@@ -157,6 +157,7 @@ def test_a_few_outliers_are_no_mode():
     assert len(modes_of(points).shares) == 1
 
 
+@pytest.mark.slow
 def test_modes_do_not_depend_on_chance():
     points, _ = two_clouds(seed=5, apart=5)
     first, second = modes_of(points), modes_of(points)
@@ -332,6 +333,7 @@ def weighed() -> tuple[np.ndarray, Weighting]:
     return points, Weighting(weights, np.concatenate([np.arange(40), 100 + np.arange(40) % 10]))
 
 
+@pytest.mark.slow
 def test_shares_are_sums_of_weights_with_an_error_that_counts_ancestors(weighed):
     points, weighting = weighed
     found = find_modes(Vectors(points, None), SETTINGS, 0, weighting)

@@ -32,6 +32,7 @@ def beating(seed: int, level: float = 0.35) -> tuple[np.ndarray, np.ndarray, tup
     return video / video.max(), np.pi * (inner / PIXEL_MM) ** 2, (y, x)
 
 
+@pytest.mark.slow
 def test_the_blood_is_found_in_the_left_ventricle_and_its_ejected_part_is_the_anatomy_s():
     found, ejected = [], []
     for seed in range(24):
@@ -49,6 +50,7 @@ def test_the_blood_is_found_in_the_left_ventricle_and_its_ejected_part_is_the_an
     assert np.std(ejected) < 0.06
 
 
+@pytest.mark.slow
 def test_the_wall_thickens_as_the_anatomy_s_does():
     errors, thickness, true = [], [], []
     for seed in range(24):
@@ -177,6 +179,7 @@ def test_videos_without_a_quantity_are_left_out_and_counted(files, tmp_path, cap
     plot_quantities({"step_joint": tables_of(rows, samples, tmp_path)}).canvas.draw()
 
 
+@pytest.mark.slow
 def test_a_ring_turns_with_a_probability(files, tmp_path):
     azimuth = np.arctan2(*(np.indices((24, 24)) - 11.5)[::-1])
     radius = np.hypot(*(np.indices((24, 24)) - 11.5))

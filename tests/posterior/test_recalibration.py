@@ -79,6 +79,7 @@ def test_stretched_samples_keep_their_mean_and_have_the_intervals_that_are_stret
         assert getattr(of_stretched, name) == pytest.approx(getattr(stretched, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_videos", [3, 20])
 def test_the_interval_of_a_factor_holds_it_as_often_as_it_says(n_videos):
     exact, held = np.sqrt((2.0**2 + 1 / N_SAMPLES) / (1 + 1 / N_SAMPLES)), []

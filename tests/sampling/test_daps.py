@@ -135,6 +135,7 @@ def test_the_prior_s_score_is_evaluated_at_every_few_steps_and_the_rest_of_the_g
     assert counts == [1, 1, 1, 2, 2, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_sample_is_the_same_in_any_batch_and_order():
     settings = sampler(steps=5)
     together, trace = sample([0, 1, 2, 3], settings)

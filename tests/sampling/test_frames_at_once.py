@@ -125,6 +125,7 @@ def test_the_reference_through_the_autoencoder_goes_chunk_by_chunk(prior, video,
     assert torch.equal(torch.from_numpy(restored), prior.decode(prior.encode(video))[0])
 
 
+@pytest.mark.slow
 def test_generated_samples_are_decoded_as_many_frames_at_once_as_the_autoencoder_learned_from(
     prior, tmp_path, monkeypatch
 ):

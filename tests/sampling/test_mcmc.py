@@ -116,6 +116,7 @@ def test_no_step_is_longer_than_the_longest():
     assert max(Level(4, 1).sample(40, 1.0, 0.5, 0.3, longest=0.05).step_sizes) == pytest.approx(0.05)
 
 
+@pytest.mark.slow
 def test_a_sample_is_the_same_in_any_batch_and_order():
     settings = sampler(algorithm="adapted", steps=7, prior_score_every=2)
     together, trace = sample([0, 1, 2, 3], settings)
@@ -226,6 +227,7 @@ def asymmetry(start: torch.Tensor, end: torch.Tensor) -> float:
     return max(in_standard_errors(f(start) * g(end) - g(start) * f(end)) for f, g in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bound", [math.inf, 0.7])
 def test_a_step_from_exact_samples_leaves_their_distribution_and_is_reversible(bound):
     start, end = moved(damping=0.0, steps=1, bound=bound)
@@ -239,6 +241,7 @@ def test_steps_with_a_momentum_that_lasts_leave_the_distribution_too():
     assert change(*moved(damping=0.9, steps=4)) < 4
 
 
+@pytest.mark.slow
 def test_without_the_test_of_metropolis_the_distribution_changes(monkeypatch):
     monkeypatch.setattr(mcmc, "sample_uniform", lambda generator: -1.0)
     start, end = moved(damping=0.0, steps=1)

@@ -237,6 +237,7 @@ def test_subcells_go_where_their_centres_do():
     assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
+@pytest.mark.slow
 def test_many_subcells_approach_infinite_pieces():
     flow = shift(0.37, -0.81, n_frames=2)
     shape = (2, N_SAMPLES, SIDE, SIDE)
@@ -279,6 +280,7 @@ def test_gaussian_process_noise_has_unit_variance_under_any_optical_flow_and_num
         assert (correlation(frame, frame).diagonal() - 1).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
+@pytest.mark.slow
 def test_gaussian_process_noise_follows_optical_flows_composed_over_frames():
     """Magnified twice by 2 about the centre, a pixel holds what the first frame had at a quarter of the distance."""
     noise = sample("gp_warp", scaling(2.0))

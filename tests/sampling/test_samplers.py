@@ -79,6 +79,7 @@ def test_the_papers_sampler_is_one_of_them():
     assert "step.sampling.daps" in settings.modules
 
 
+@pytest.mark.slow
 def test_a_sampler_from_elsewhere_finds_the_posterior_mode(config):
     settings = sample_settings(config(), "mri8", "map")
     sampler = build_sampler(settings.method.sampler, settings.sampler, settings.own)

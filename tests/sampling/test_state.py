@@ -186,6 +186,7 @@ def killed_at_noise(monkeypatch, last: int) -> Iterator[None]:
             yield
 
 
+@pytest.mark.slow
 def test_one_job_four_jobs_and_a_resumed_one_give_the_same_numbers(inputs, whole, tmp_path, monkeypatch):
     for video in (0, 1):
         for number in (0, 1):
@@ -207,6 +208,7 @@ def test_one_job_four_jobs_and_a_resumed_one_give_the_same_numbers(inputs, whole
     assert evaluations[1] == pytest.approx(evaluations[0])
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_from_no_other_job_s_state(inputs, whole, tmp_path, monkeypatch):
     output = tmp_path / "000.h5"
     with killed_at_noise(monkeypatch, last=8):

@@ -291,6 +291,7 @@ def whole() -> Sampled:
     return reconstruct(range(12))
 
 
+@pytest.mark.slow
 def test_samples_are_the_same_whatever_they_are_sampled_with(whole):
     parts = [reconstruct(range(6), ["video001"]), reconstruct(range(6, 12), ["video001"])]
     for name in ("samples", "log_weights", "ancestors"):
@@ -342,6 +343,7 @@ def test_a_job_that_is_killed_loses_a_level_at_most_and_ends_with_the_same_numbe
     assert resumed.decoder_evaluations > 0.9 * uninterrupted.decoder_evaluations
 
 
+@pytest.mark.slow
 def test_the_states_of_all_islands_vanish_together(tmp_path):
     state = SamplingState(tmp_path / "states/job.safetensors")
     reconstruct(range(12), state=state)
@@ -350,6 +352,7 @@ def test_the_states_of_all_islands_vanish_together(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_particles_of_an_island_depend_on_each_other_and_islands_do_not(whole):
     assert set(whole.ancestors["video000"][:6]) <= set(range(6))
     assert set(whole.ancestors["video000"][6:]) <= set(range(6, 12))
@@ -371,6 +374,7 @@ def test_how_the_sampling_went_is_recorded(whole):
     assert set(np.unique(trace["resampled"][~np.isnan(trace["resampled"])])) <= {0, 1}
 
 
+@pytest.mark.slow
 def test_the_cost_is_that_of_plain_daps_and_a_tenth_more_at_most():
     problem, chunks = mixture(SHARES[3], 2, "linear"), daps(4, steps=60)
     evaluations = []

@@ -176,6 +176,7 @@ def reads(monkeypatch) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_losses_that_are_read_every_few_steps_are_those_of_every_step(tmp_path, reads, monkeypatch):
     seldom, losses = fit(tmp_path / "seldom.safetensors", objective(), steps=600)
     assert len(reads) == 120 + 50 - 10  # every fifth step, and every twelfth; every sixtieth is both
@@ -186,6 +187,7 @@ def test_losses_that_are_read_every_few_steps_are_those_of_every_step(tmp_path, 
     assert losses == losses_of_every_step
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_read_later_is_named_by_its_step_and_no_state_is_kept_of_it(tmp_path, reads):
     state_file = tmp_path / "state.safetensors"
     with pytest.raises(FloatingPointError, match="the loss is nan at step 302 of 600"):
@@ -193,6 +195,7 @@ def test_a_loss_that_is_read_later_is_named_by_its_step_and_no_state_is_kept_of_
     assert load_file(state_file)["network.weight"].isfinite().all()
 
 
+@pytest.mark.slow
 def test_a_stop_between_two_readings_is_heeded_at_once_and_resumes_the_same(tmp_path, reads):
     whole, losses = fit(tmp_path / "whole.safetensors", objective(), steps=600)
     stopped = tmp_path / "stopped.safetensors"

@@ -223,7 +223,6 @@ def test_the_table_of_the_paper_is_planned_from_names_of_raw_files(project_copy,
 
 
 @pytest.mark.plan
-@pytest.mark.quick
 def test_the_whole_study_of_the_paper_is_planned(project_copy, paper_overlay):
     run = project_copy.snakemake("-n", "all", overlays=(paper_overlay,))
     hearts = total(DATA, PRIORS, TABLE, TABLE, PICTURES, PICTURES, DOMAIN_PICTURES, {"plot_masks": 1})
@@ -394,6 +393,7 @@ def test_a_bad_configuration_is_one_line(project_copy, text, parts):
     assert [part for part in [*parts, "bad.yaml"] if part not in line] == []
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_methods_come_before_calibration_ablations_and_posteriors():
     jobs = plan(load_config(DEMO_CONFIG), "all")
     ended = end_times(jobs, [float(bool(job.stage)) for job in jobs], slots=1)

@@ -122,6 +122,7 @@ def test_a_module_that_is_handed_nothing_is_the_study_of_the_paper(importing):
     assert "error: no folder data/cmrxrecon" in run.stderr
 
 
+@pytest.mark.slow
 def test_the_workflow_runs_in_any_folder(tmp_path):
     target = f"{RESULTS}/blackhole/metrics.csv"
     run = Copy(tmp_path).snakemake("--snakefile", PROJECT / "Snakefile", "-n", target, overlays=(MINIATURE,))

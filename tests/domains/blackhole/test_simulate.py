@@ -137,6 +137,7 @@ def test_single_images_have_the_layout_of_ipole(tmp_path):
         assert units["T_unit"] == 20.4
 
 
+@pytest.mark.slow
 def test_single_images_show_the_flow_at_independent_times(tmp_path):
     simulate(settings(images=40), ["still0001"], tmp_path)
     times = sorted(int(path.stem.removeprefix("img_s")) for path in tmp_path.glob("images/still0001/*"))
@@ -187,6 +188,7 @@ def test_another_cadence_sees_the_same_flow(tmp_path):
     np.testing.assert_allclose(fine[::4], coarse, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_images_change_continuously():
     images = FlowImages(flow_of(0), PIXELS, FIELD_UAS, FLUX_JY)
     frames = np.stack([images.at(time) for time in np.arange(0, 400, 0.5)])
@@ -245,6 +247,7 @@ def test_the_mean_flux_is_the_one_asked_for_and_varies_about_it():
     assert variability.max() < 0.25
 
 
+@pytest.mark.slow
 def test_videos_are_far_from_still_but_keep_their_shape():
     for_each = []
     for seed in range(30):

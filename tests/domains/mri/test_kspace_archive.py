@@ -57,6 +57,7 @@ def write_ocmr(path: Path, shape: tuple[int, int] = (32, 64), **changes) -> None
     write_ismrmrd(path, header(shape, tuple(6.0 * n for n in shape), **changes), [noise_scan(noise), *lines])
 
 
+@pytest.mark.slow
 def test_a_file_of_ocmr_becomes_its_slices_with_square_pixels_and_coils_combined(tmp_path):
     write_ocmr(tmp_path / "ocmr/fs_0001_1_5T.h5")
     found = ingest(tmp_path / "ocmr")
@@ -199,6 +200,7 @@ def test_a_recipe_is_a_study_when_laid_over_the_demo(name, source):
     assert data.test_videos == data.split.n_held_out
 
 
+@pytest.mark.slow
 def test_the_recipe_of_ocmr_reads_the_files_that_were_fully_sampled(tmp_path):
     config = load_config(DEMO_CONFIG, BASE_CONFIG.with_name("ocmr.yaml"))
     write_ocmr(tmp_path / "fs_0001_1_5T.h5")

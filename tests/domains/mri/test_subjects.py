@@ -34,6 +34,7 @@ def test_a_missing_root_is_named_with_its_key(mri, tmp_path, source):
         find_files(mri(source=source, root=tmp_path / "nowhere"))
 
 
+@pytest.mark.slow
 def test_planning_the_workflow_loads_nothing_heavy():
     modules = "step.domains.mri.ingest, step.cli.ingest, step.cli.simulate, step.cli.prepare, step.cli.split"
     heavy = ("torch", "h5py", "scipy", "pydicom")
