@@ -293,6 +293,11 @@ def factors_of(task, method):
     return [RESULTS / task / f"recalibration/{method}/factors.csv"] if CONFIG.uncertainty.recalibration else []
 
 
+def of_validation(w, folder):
+    """Return the files of the validation videos in a folder of a task's tuning."""
+    return [RESULTS / w.task / "tuning" / folder / f"{video}.h5" for video in validation_videos(w.task)]
+
+
 def recalibration(w, input):
     """Return the option by which a job is given the factors, if it is."""
     return ["--recalibration", input.factors] if input.factors else []

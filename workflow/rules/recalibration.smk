@@ -3,11 +3,6 @@
 OF_VALIDATION = RESULTS / "{task}/recalibration/{method}"
 
 
-def of_validation(w, folder):
-    """Return the files of the validation videos in a folder of a task's tuning."""
-    return [RESULTS / w.task / "tuning" / folder / f"{video}.h5" for video in validation_videos(w.task)]
-
-
 use rule sample as sample_validation with:
     input:
         measurements=RESULTS / "{task}/tuning/measurements",
