@@ -409,3 +409,13 @@ def test_sampling_jobs_ask_for_time_by_their_samples(project_copy, paper_overlay
     of_job = {"task": "mri8", "method": "bcs", "shard": "000"}
     expected = sampling_minutes(load_config(paper_overlay, more), of_job, read_unit_costs())
     assert int(RUNTIME.search(run.stdout)[1]) == expected
+
+
+def test_a_recalibration_samples_validation_videos_for_what_is_calibrated_and_only_where_it_is_asked_for(project_copy):
+    entry = project_copy.overlay("recalibration", "uncertainty: {recalibration: true}")
+    asked, not_asked = (
+        project_copy.snakemake("-n", "all", overlays=overlays).jobs for overlays in ((MINIATURE, entry), (MINIATURE,))
+    )
+    # Every method that is calibrated, and those of posteriors besides.
+    assert asked["sample_validation"] == asked["recalibrate"] >= asked["calibrate_recalibrated"] == asked["calibrate"]
+    assert not not_asked.keys() & {"sample_validation", "recalibrate", "calibrate_recalibrated"}

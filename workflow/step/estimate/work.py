@@ -96,7 +96,7 @@ class StudyWork:
             videos = self.files.shards_of_ablation(wildcards["ablation"])[wildcards["shard"]]
             return ablation.task, ablation.method, len(videos)
         task = wildcards["task"]
-        if job.rule.endswith("sample_validation"):
+        if "shard" not in wildcards:  # of validation videos, for a recalibration
             n_videos, n_samples = len(self.files.validation_videos(task)), config.calibration.samples
             return task, wildcards["method"], n_videos * n_samples
         n_videos, n_samples = len(sampling_shards(config, task)[wildcards["shard"]]), config.tasks[task].samples
