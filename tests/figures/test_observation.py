@@ -23,7 +23,13 @@ from step.figures.posterior import (
     summarise_light_curves,
 )
 from step.io.hdf5 import create_hdf5
-from step.io.reconstructions import Reconstruction, write_measurement, write_reconstructions
+from step.io.reconstructions import (
+    Quantiles,
+    Reconstruction,
+    write_measurement,
+    write_reconstructions,
+    write_summary,
+)
 
 STAGE = open_stage("plot observation")
 
@@ -241,3 +247,15 @@ def test_the_stage_writes_picture_and_video(files, tmp_path, monkeypatch):
     assert (tmp_path / "sgra.pdf").read_bytes().startswith(b"%PDF")
     frames, _ = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "sgra.mp4"))
     assert frames == N_FRAMES
+
+
+def test_a_spread_that_was_recalibrated_is_named_so(files, samples, tmp_path, monkeypatch):
+    captions = []
+    monkeypatch.setattr("step.figures.observation.panel_video", lambda *arguments: captions.append(arguments[-1]))
+    quantiles = Quantiles(np.array([0.1, 0.9]), np.zeros((2, N_FRAMES, N_PIXELS, N_PIXELS)), "value")
+    videos = {"mean": samples.mean(axis=0), "std": samples.std(axis=0)}
+    for factor in (1.0, 1.84):
+        write_summary(tmp_path / f"{factor}.h5", videos, quantiles, factor)
+        found = read_posterior(files["measurement"], tmp_path / f"{factor}.h5", files["reconstructions"], "unit_range")
+        animate_observation(found, "unit_range")
+    assert ["1.84 times as far from the mean" in caption for caption in captions] == [False, True]

@@ -12,7 +12,7 @@ from step.config.views import Display, ViewSettings, view_of_task
 from step.figures import style
 from step.figures.movies import write_movie
 from step.figures.panels import Panel, panel_video
-from step.figures.posterior import BAND, Grid, Posterior, read_posterior, summarise_light_curves
+from step.figures.posterior import BAND, Posterior, read_posterior, summarise_light_curves
 from step.figures.scales import (
     TIME_LABELS,
     ScaleBar,
@@ -81,7 +81,7 @@ def plot_observation(posterior: Posterior, display: Display) -> Figure:
         [[videos], [light_curve]] = figure.subfigures(2, 1, squeeze=False, height_ratios=[height, LIGHT_CURVE_INCHES])
         _plot_videos(videos, posterior, frames, display)
         _plot_light_curve(light_curve.subplots(), posterior, frames)
-        light_curve.supxlabel(_caption(grid), fontsize=6, color="dimgray")
+        light_curve.supxlabel(_caption(posterior), fontsize=6, color="dimgray")
     return figure
 
 
@@ -102,7 +102,7 @@ def animate_observation(posterior: Posterior, display: Display) -> np.ndarray:
     ]
     grid = posterior.grid
     texts = clocks(grid.times, grid.time_unit, grid.with_data)
-    return panel_video(panels, 3, texts, _bar(posterior), _caption(grid))
+    return panel_video(panels, 3, texts, _bar(posterior), _caption(posterior))
 
 
 def _plot_videos(figure: SubFigure, posterior: Posterior, frames: np.ndarray, display: Display) -> None:
@@ -150,8 +150,10 @@ def _bar(posterior: Posterior) -> ScaleBar:
     return scale_bar(posterior.mean.shape[-1], posterior.grid.pixel_size, posterior.grid.pixel_unit)
 
 
-def _caption(grid: Grid) -> str:
-    return f"{CAPTION} {SKY}" if grid.pixel_unit == "uas" else CAPTION
+def _caption(posterior: Posterior) -> str:
+    recalibrated = f"Recalibrated: {posterior.recalibration}." if posterior.recalibration else ""
+    sky = SKY if posterior.grid.pixel_unit == "uas" else ""
+    return " ".join(filter(None, (CAPTION, recalibrated, sky)))
 
 
 def _largest(std: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """What was reconstructed of a real observation, whose truth nobody knows, as brightness over time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,13 @@ import numpy as np
 from step.config.views import Display
 from step.errors import InputError
 from step.figures.scales import LENGTH_UNITS, TIME_LABELS
-from step.io.reconstructions import read_attributes, read_measurement, read_reconstructions, read_summary
+from step.io.reconstructions import (
+    read_attributes,
+    read_measurement,
+    read_recalibration,
+    read_reconstructions,
+    read_summary,
+)
 from step.physics.display import to_unit_range
 
 FRAME_ATTRIBUTES = ("frame_times", "frame_time_unit", "pixel_size", "pixel_unit")
@@ -46,6 +52,7 @@ class Posterior:
     std: np.ndarray  # (time, y, x), standard deviation over the samples
     samples: np.ndarray  # (sample, time, y, x) in [0, 1], the first `SAMPLES_KEPT`
     light_curves: np.ndarray  # (sample, time) of all samples: sum of the brightness over its mean over time
+    recalibration: str = ""  # how the spread was recalibrated; '' where it was not
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def read_posterior(measurement: Path, summary: Path, reconstructions: Sequence[P
             f"{len(grid.times)} frame_times and {len(grid.with_data)} measured frames, the videos {len(mean)} frames"
         )
         raise InputError(f"{measurement} has {lengths}; sample it again")
-    return as_brightness(mean, std, samples, grid, display)
+    return replace(as_brightness(mean, std, samples, grid, display), recalibration=read_recalibration(summary))
 
 
 def as_brightness(mean: np.ndarray, std: np.ndarray, samples: np.ndarray, grid: Grid, display: Display) -> Posterior:

@@ -20,7 +20,7 @@ from step.figures.posterior import Grid, frames_with_data
 from step.figures.rows import bar_of, grid_of, plot_rows, size_of_rows, titles_of_columns
 from step.figures.scales import clocks, evenly_spaced
 from step.io.arrays import write_arrays
-from step.io.reconstructions import read_measurement, read_quantiles, read_reconstructions
+from step.io.reconstructions import read_measurement, read_quantiles, read_recalibration, read_reconstructions
 from step.io.truths import read_truth
 from step.physics.display import to_unit_range
 from step.posterior.calibration import bright_pixels
@@ -96,6 +96,7 @@ class Uncertainty:
     levels: tuple[float, float]
     n_samples: int
     error_over_spread: float  # of rms over bright pixels; the spread is corrected for few samples
+    recalibration: str = ""  # how the quantiles were recalibrated; '' where they were not
 
     @property
     def quantile_titles(self) -> list[str]:
@@ -105,9 +106,11 @@ class Uncertainty:
     @property
     def caption(self) -> str:
         """What must be said beneath picture and video."""
+        recalibrated = f" Quantiles are recalibrated: {self.recalibration}." if self.recalibration else ""
         return (
             f"{self.name}, {self.n_samples} posterior samples. Where pixels are bright, the error of their mean is "
             f"{self.error_over_spread:.2g} times their spread (rms); 1 is calibrated, more is over-confident."
+            f"{recalibrated}"
         )
 
     @property
@@ -159,6 +162,7 @@ def read_uncertainty(
         levels=(float(quantiles.levels[0]), float(quantiles.levels[-1])),
         n_samples=len(samples),
         error_over_spread=error_over_spread(brightness, mean, std, len(samples), bright_fraction),
+        recalibration=read_recalibration(summary),
     )
 
 

@@ -71,6 +71,12 @@ def read_summary(path: Path) -> dict[str, np.ndarray]:
         return {name: read_dataset(file, name)[()] for name in ("mean", "std")}
 
 
+def read_recalibration(path: Path) -> str:
+    """Return what the summary `path` says of how its spreads were recalibrated; '' where they were not."""
+    with open_hdf5(path) as file:
+        return str(file.attrs.get("recalibration", ""))
+
+
 def read_quantiles(path: Path) -> Quantiles:
     """Return the quantiles of `path`; raises `InputError` where they are missing, or do not say which they are."""
     with open_hdf5(path) as file:
