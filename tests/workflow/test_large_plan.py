@@ -7,15 +7,17 @@ import sys
 import pytest
 from project_copy import JOB_COUNT, Copy, copy_of_project
 
-CPU_S = 60.0
 MEMORY_GIB = 2.0
+LARGE, SMALL = 200, 20
+"""Test videos of each task."""
+
 STUDY = """\
 data:
-  mri: {source: simulation, root: raw/mri, test_videos: 200}
+  mri: {source: simulation, root: raw/mri, test_videos: VIDEOS}
   blackhole:
     source: simulation
     root: raw/blackhole
-    test_videos: 200
+    test_videos: VIDEOS
     single_images: {folder: images, format: ipole}
 """
 
@@ -27,8 +29,9 @@ def copy(tmp_path_factory) -> Copy:
     return copy_of_project(tmp_path_factory.mktemp("large"))
 
 
-def test_a_dry_run_of_ten_thousand_jobs_plans_within_a_minute_and_two_gibibytes(copy):
-    study, output = copy.overlay("large", STUDY), copy.folder / "output"
+def plan(copy: Copy, videos: int) -> tuple[int, float, float]:
+    """Return jobs, seconds of a core and GiB of a dry run of a study of so many test videos."""
+    study, output = copy.overlay(f"study{videos}", STUDY.replace("VIDEOS", str(videos))), copy.folder / "output"
     command = [sys.executable, "-m", "snakemake", "-n", "all", "--cores", "2", "--nocolor", "--configfile", str(study)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with output.open("w") as file:
@@ -37,6 +40,12 @@ def test_a_dry_run_of_ten_thousand_jobs_plans_within_a_minute_and_two_gibibytes(
     run.returncode = os.waitstatus_to_exitcode(status)
     text = output.read_text()
     assert run.returncode == 0, text[-2000:]
-    assert int(dict(JOB_COUNT.findall(text))["total"]) > 10_000
-    assert used.ru_maxrss / 2**20 < MEMORY_GIB
-    assert used.ru_utime + used.ru_stime < CPU_S
+    return int(dict(JOB_COUNT.findall(text))["total"]), used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
+
+
+def test_ten_thousand_jobs_are_planned_within_two_gibibytes_and_each_as_fast_as_one_of_fewer(copy):
+    few, small_s, _ = plan(copy, SMALL)
+    many, large_s, gibibytes = plan(copy, LARGE)
+    assert many > 10_000 > few
+    assert gibibytes < MEMORY_GIB
+    assert large_s / many < 1.5 * small_s / few  # 2.5 times, were each planned by all others
