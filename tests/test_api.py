@@ -149,6 +149,7 @@ def test_mean_spread_misfit_and_chi_squares_are_those_of_the_samples(posterior, 
         assert posterior.chi_squares["kspace"][number] == pytest.approx(chi_square)
 
 
+@pytest.mark.slow
 def test_weights_count_in_mean_and_spread(posterior):
     fields = {name: getattr(posterior, name) for name in posterior.__dataclass_fields__}
     weighted = step.Posterior(**fields | {"weights": np.array([0.5, 0.25, 0.25])})
@@ -284,6 +285,7 @@ def test_the_weighted_lines_of_how_sure_is_it(folder, physics, measurement):
     assert names["posterior"].weights.shape == (8,)
 
 
+@pytest.mark.slow
 def test_the_weighted_sampler_is_the_configurations(folder):
     prior = step.load_prior(folder)
     files = [PROJECT / "config/demo.yaml", PROJECT / "config/weighted.yaml"]
@@ -293,6 +295,7 @@ def test_the_weighted_sampler_is_the_configurations(folder):
     assert (of_prior.weighting.model_copy(update={"particles": 7}), of_file.particles) == (of_file.weighting, 7)
 
 
+@pytest.mark.slow
 def test_a_weighted_sampler_that_cannot_be_built_says_why(folder, physics, measurement):
     prior = step.load_prior(folder)
     with pytest.raises(step.InputError, match=r"the sampler has no setting 'weighted\.particle'"):

@@ -24,6 +24,7 @@ def test_the_command_prints_it_as_json(description, capsys):
     assert json.loads(capsys.readouterr().out) == description
 
 
+@pytest.mark.slow
 def test_parameters_are_the_paper_s_in_units_of_2_to_the_20(description):
     domains = description["domains"]
     counts = {domain: domains[domain]["parameters"] for domain in ("blackhole", "mri")}

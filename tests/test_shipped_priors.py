@@ -32,6 +32,7 @@ def test_its_weights_are_float16(prior):
             assert {file.get_slice(key).get_dtype() for key in file.keys()} == {"F16"}  # noqa: SIM118
 
 
+@pytest.mark.slow
 @of_each
 def test_each_of_its_denoisers_loads(prior):
     from step.models.prior import load_prior_folder

@@ -34,6 +34,7 @@ def test_the_size_is_a_study_of_its_own_whatever_is_laid_over_the_paper():
     assert (chosen.frames, chosen.resolution, chosen.sampler.annealing.levels) == (12, 192, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

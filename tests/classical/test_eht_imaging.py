@@ -88,6 +88,7 @@ def test_an_instrument_without_closures_is_refused_in_one_line(method, settings)
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_eht_imaging_is_given_the_closures_and_matrices_that_our_chi_squares_are_of(model, truth, measured):
     other = crescent(FRAMES, PIXELS, seed=3)
     image = brightness(other)[0].double().numpy()
@@ -116,6 +117,7 @@ def test_what_scattering_takes_of_amplitudes_is_given_back_to_them(truth):
     assert imager.chisq_logcamp(image[0].ravel(), matrices, data, sigma) > 30
 
 
+@pytest.mark.slow
 def test_starwarps_linear_data_are_first_order_in_the_residuals(model, truth, measured):
     prepared = model.precompute(measured, torch.float64)
     about = ring(model, measured)[1].double()
@@ -184,6 +186,7 @@ def test_frames_without_data_are_imaged_too(model, measured):
         assert method.reconstruct(model, gone, settings).isfinite().all()
 
 
+@pytest.mark.slow
 def test_frames_on_another_grid_are_as_bright_and_where_they_were():
     frames = torch.rand(2, 6, 6, generator=torch.Generator().manual_seed(0))
     finer = regridded(frames, 12)

@@ -67,6 +67,7 @@ def test_regularisers_of_images_and_their_gradients_are_eht_imagings(static, fra
     np.testing.assert_allclose(gradient, np.reshape(gradients, frames.shape), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_centroid_is_eht_imagings_but_for_half_a_pixel(static, frames):
     even = frames[:, :-1, :-1]
     value, _ = value_and_gradient(partial(ours.squared_centroid, beam_pixels=BEAM_PIXELS), even)

@@ -99,6 +99,7 @@ def test_the_data_terms_and_their_gradients_are_eht_imagings(truth):
     np.testing.assert_allclose(gradient.reshape(FRAMES, -1), np.array(gradients) / 2, rtol=1e-4, atol=1e-5 * scale)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_regularisation_is_that_of_finite_differences():
     generator = torch.Generator().manual_seed(0)
     frames = torch.rand(3, 6, 6, generator=generator, dtype=torch.float64) * 0.8 + 0.1
@@ -124,6 +125,7 @@ def test_it_fits_the_data_where_a_ring_does_not_and_is_a_better_picture(model, t
     assert error_db(reconstructed, truth) > error_db(model.backprojection(measured), truth) + 5
 
 
+@pytest.mark.slow
 def test_the_video_has_the_flux_that_was_measured(model, measured, reconstructed):
     flux = brightness(reconstructed)[0].sum(dim=(1, 2))
     torch.testing.assert_close(flux, light_curve(measured), atol=4.0, rtol=0)

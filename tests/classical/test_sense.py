@@ -56,6 +56,7 @@ class OnlyResiduals:
         self.negative_log_likelihood = model.negative_log_likelihood
 
 
+@pytest.mark.slow
 def test_any_linear_measurement_is_taken_and_others_are_refused():
     halved = Halved((1, 4, 4), 1.0)
     measurement = halved.measure(normal_numbers(1, 1, 2, 1, 4, 4), seed=0)

@@ -69,6 +69,7 @@ def psnr_of_autoencoder(folder, number: int) -> float:
     return psnr(to_unit_range(restored, truth, "magnitude"), to_unit_range(truth, truth, "magnitude"))
 
 
+@pytest.mark.slow
 def test_the_folder_is_whole_and_loads(half):
     import step
 

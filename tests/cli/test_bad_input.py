@@ -297,6 +297,7 @@ def missing(models: dict[str, Path]) -> None:
     models["image"] = models["image"].with_name("joint")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
@@ -326,6 +327,7 @@ def write_optical_flow(path: Path, video: str, n_frames: int) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("video", "n_frames", "says"),
     [

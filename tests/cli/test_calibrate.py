@@ -76,6 +76,7 @@ def run_calibrate(folder: Path, *files: str, factors: Path | None = None) -> lis
 
 
 # The samples know nothing of the measurement, so all fit it worse than the truth: the ranks of misfits say so.
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "verdict"), [(1.0, "not calibrated: uneven ranks"), (0.5, "over-confident")])
 def test_samples_in_several_files_are_judged_together(width, verdict, tmp_path):
     write_files(tmp_path, width)

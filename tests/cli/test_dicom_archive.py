@@ -51,6 +51,7 @@ def turned(s: int, t: int) -> dict:
 THREE = {f"heart-{s:02d}": frames_of(s) for s in range(3)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "expected"),
     [
@@ -128,6 +129,7 @@ def empty(folder: Path) -> None:
     (folder / "I0001.dcm").touch()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("write", "says"),
     [

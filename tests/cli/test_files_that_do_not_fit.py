@@ -378,6 +378,7 @@ def kspace(*shape: int) -> dict[str, np.ndarray]:
     return {"kspace": np.ones(shape, np.complex64), "mask": np.ones(shape[:2], bool), **outside}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arrays", "found"),
     [
@@ -409,6 +410,7 @@ def test_a_measurement_of_another_task_is_one_line(
     assert f"{measurement} holds {found}, the task measures kspace (12 x any x 8), mask (12 x any)" in error
 
 
+@pytest.mark.slow
 def test_a_measurement_that_is_not_finite_is_not_sampled(config, out, error_of, measurement, trained):
     spoiled = kspace(N_FRAMES, SIZE, SIZE)
     spoiled["kspace"][3, 4, 5] = np.nan

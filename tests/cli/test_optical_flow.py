@@ -75,6 +75,7 @@ def known_weights(folder: Path) -> Path:
     return folder / "weights.csv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "text"), [("truth", "truth (oracle), TV-L1"), ("backprojection", "backprojection, TV-L1")]
 )

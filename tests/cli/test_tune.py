@@ -159,6 +159,7 @@ def tuned(folder: Path, config: Config, priors: Path, measurements: list[Path]) 
     return yaml.safe_load((folder / "tuned.yaml").read_text()), read_table(folder / "trials.csv")
 
 
+@pytest.mark.slow
 def test_the_tuned_values_are_better_than_the_start_and_can_be_laid_over_the_study(
     tmp_path, config, priors, measurements, sampled
 ):

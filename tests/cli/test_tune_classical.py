@@ -140,6 +140,7 @@ def test_what_has_no_multiples_is_one_line(tmp_path, measurements, ranges, messa
         tuned(tmp_path, config_of(tmp_path, text), measurements)
 
 
+@pytest.mark.slow
 def test_a_row_without_settings_or_without_ranges_cannot_be_tuned(tmp_path):
     config = config_of(tmp_path)
     with pytest.raises(InputError, match="static has no settings to be tuned; of the references of mri8 total_variat"):

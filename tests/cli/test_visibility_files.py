@@ -204,6 +204,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_used_is_one_line_and_status_1(observed, name):
     content, keys, says = REFUSED[name]

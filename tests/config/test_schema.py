@@ -57,6 +57,7 @@ def test_an_editor_marks_nothing_in_the_configurations_of_the_project(schema, fi
     assert marked(schema, file.read_text()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "key"), BAD.values(), ids=BAD)
 def test_what_the_study_refuses_an_editor_marks_where_it_stands(schema, tmp_path, text, key):
     (tmp_path / "bad.yaml").write_text(text)
@@ -72,6 +73,7 @@ def test_modules_from_elsewhere_may_have_keys_of_their_own(schema):
     assert marked(schema, measurement) + marked(schema, noise) + marked(schema, classical) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", OURS, ids=lambda file: file.name)
 def test_the_configurations_name_their_schema_in_the_first_line(file):
     reference = "# yaml-language-server: $schema="

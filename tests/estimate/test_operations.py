@@ -21,6 +21,7 @@ def study(request):
     return load_config(CONFIGS[request.param])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("domain", ["mri", "blackhole"])
 def test_a_frame_is_decoded_and_encoded_by_as_many_operations_as_pytorch_counts(study, domain):
     from step.models.autoencoder import build_autoencoder

@@ -46,6 +46,7 @@ def test_the_data_next_to_the_picture_are_what_was_compared(video, tmp_path):
             assert np.array_equal(data[name], getattr(comparison, name), equal_nan=True)
 
 
+@pytest.mark.slow
 def test_the_picture_plots_the_numbers_and_labels_every_axis(video):
     comparison = compare(video)
     panels = [axes for axes in plot_comparison(comparison, "magnitude").axes if axes.images][:9]

@@ -67,6 +67,7 @@ def test_a_perfect_video_has_error_0_a_still_one_1_and_one_of_half_the_motion_a_
         assert np.allclose(errors, np.array([0, 1, 0.5])[:, None], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_where_the_truth_is_still_there_is_no_error_to_tell():
     still = np.zeros((3, 4, 4))
     video = ShownVideo("video000", still, {"bis": np.random.default_rng(0).random((3, 4, 4))})

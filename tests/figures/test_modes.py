@@ -122,6 +122,7 @@ def test_rows_are_the_truth_and_the_sample_in_the_middle_of_each_mode(picture, f
     assert np.allclose(picture.rows[2].video, turning_ring(-RATE_DEG))
 
 
+@pytest.mark.slow
 def test_the_plotted_rotation_is_that_of_the_video_in_sense_and_size(picture, figure):
     rates = [row.rotation.rate_deg for row in picture.rows]
     assert np.allclose(rates, [RATE_DEG, RATE_DEG, -RATE_DEG], rtol=0.1)
@@ -182,6 +183,7 @@ def test_the_criterion_is_relative_to_one_mode_and_the_chosen_number_is_shaded(f
     assert stability.lines[0].get_ydata().tolist() == [1, 0.97, 0.6, 0.5]
 
 
+@pytest.mark.slow
 def test_one_mode_is_said_plainly():
     one = modes_of(np.zeros(20, int))
     seen = see_modes(one, [turning_ring(RATE_DEG)], None, (vlbi_arrays(), SOURCE), LOOK)

@@ -99,6 +99,7 @@ def test_the_picture_says_source_error_units_and_the_largest_displacement(pictur
     assert "distance from\nwhere it began [pixel]" in texts
 
 
+@pytest.mark.slow
 def test_arrows_point_where_the_optical_flow_goes(picture):
     arrows = plot_optical_flow(picture, "unit_range").axes[2].collections[0]
     assert np.all(arrows.U == 0)

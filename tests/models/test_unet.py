@@ -95,6 +95,7 @@ def test_trained_temporal_modules_change_the_video_but_nothing_when_switched_off
     assert torch.equal(video(LATENT, T, temporal=False), expected)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_with_the_switch_off_frames_are_independent_and_with_it_on_they_are_not():
     from step.models.unet import inflate

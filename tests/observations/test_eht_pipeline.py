@@ -53,6 +53,7 @@ def test_m87_of_2018_goes_through_by_naming_its_file_and_source(m87):
     assert [code for code in attributes["closure_order"].split() if code in STATIONS_2018] == by_sensitivity
 
 
+@pytest.mark.slow
 def test_another_start_past_24_h_is_the_same_night(m87):
     late, _ = eht.read(settings(m87, start_utc_h=25.0, frames=5), None)
     early, _ = eht.read(settings(m87, start_utc_h=1.0, frames=5), None)

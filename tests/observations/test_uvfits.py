@@ -45,6 +45,7 @@ def edited(file, tmp_path) -> Callable[..., Path]:
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.uvfits", "A.UVFITS", "å ö.uvp"])
 def test_the_whole_file_is_read_with_its_own_coordinates(edited, name):
     read = read_uvfits(edited(lambda samples, groups: None, name))
@@ -175,6 +176,7 @@ class TestRealData:
         np.testing.assert_allclose(np.sort(read.sigma), np.sort(theirs["sigma"]), rtol=1e-12)
         np.testing.assert_allclose(np.sort(abs(read.value)), np.sort(abs(theirs["vis"])), rtol=1e-12)
 
+    @pytest.mark.slow
     def test_values_that_are_not_finite_are_left_out_though_they_have_weights(self, real, tmp_path):
         with fits.open(real, memmap=False) as parts:
             parts[0].data["DATA"][100:140, ..., :2] = np.nan

@@ -209,6 +209,7 @@ def changed(measurement: MeasurementOfDomain, **values: object) -> MeasurementOf
     return MeasurementOfDomain(**measurement.model_dump() | values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "says"),
     [

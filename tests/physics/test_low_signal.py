@@ -29,6 +29,7 @@ def test_the_moments_are_those_of_simulated_noise(ratio):
         assert found == pytest.approx(np.cos(n * phase).mean(), abs=0.005)
 
 
+@pytest.mark.slow
 def test_at_a_high_ratio_they_are_those_of_first_order():
     ratio = np.array([40.0, 300.0])
     np.testing.assert_allclose(log_variance(ratio), 1 / ratio**2, rtol=2e-3)

@@ -76,6 +76,7 @@ def test_visibilities_are_as_many_as_eht_imaging_has_and_closures_as_stations_ma
         assert (arrays["log_closure_amplitude_sigma"][frame] > 0).sum() == n * (n - 3) // 2
 
 
+@pytest.mark.slow
 def test_closures_and_their_errors_are_eht_imagings(observed, arrays):
     phases = observed.c_phases(mode="all", count="min", ang_unit="rad")
     amplitudes = observed.c_amplitudes(mode="all", count="min", ctype="logcamp", debias=False)

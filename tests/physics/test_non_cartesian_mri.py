@@ -76,6 +76,7 @@ def test_on_the_points_of_the_grid_it_is_the_transform_of_the_grid():
     assert torch.allclose(forward.backprojection(clean), video, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAJECTORIES)
 @pytest.mark.parametrize("n_coils", [None, 1, 8])
 def test_the_adjoint_is_the_transpose_in_single_precision(name, n_coils, blocks):
@@ -87,6 +88,7 @@ def test_the_adjoint_is_the_transpose_in_single_precision(name, n_coils, blocks)
     assert abs(left - right) <= 1e-5 * video.norm() * data.norm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_coils", [None, 5])
 def test_the_likelihoods_gradient_is_the_adjoint_of_the_residual_however_coils_are_divided(n_coils, blocks):
     forward, video = model(n_coils), video_of(2).requires_grad_()

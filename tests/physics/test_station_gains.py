@@ -150,6 +150,7 @@ def test_amplitudes_say_more_of_a_source_s_size_than_closures_and_nothing_of_its
     assert loss(with_amplitudes, half) == pytest.approx(loss(with_amplitudes, truth), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_without_gains_nothing_changes_but_the_amplitudes():
     truth = crescent(4, 16)
     plain = forward_model(4, 16)

@@ -50,6 +50,7 @@ def observed(model, video):
     return observation, table_of(observation, model.settings.start_utc_h, model.settings.cadence_s)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", FRAMES)
 def test_ideal_visibilities_are_those_of_eht_imaging(model, video, frame):
     observation = schedule(model, 64)
@@ -71,6 +72,7 @@ def test_ideal_visibilities_are_those_of_eht_imaging(model, video, frame):
     np.testing.assert_allclose(precise, expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_closures_their_order_signs_and_errors_are_those_of_eht_imaging(observed):
     observation, table = observed
     ours = to_measurement(table, 64, range(8))
@@ -120,6 +122,7 @@ def test_the_studys_measurement_has_the_papers_numbers(measured):
     assert measured["time_h"].amax().item() == pytest.approx(12.5 + 63 * 102 / 3600)
 
 
+@pytest.mark.slow
 def test_the_truth_fits_its_own_measurement(model, video, measured):
     found = model.chi_squares(video, measured)
     for name, n in {"closure_phase": 960, "log_closure_amplitude": 896, "flux": 64}.items():

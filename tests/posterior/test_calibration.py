@@ -153,6 +153,7 @@ def test_the_exchange_is_an_exact_test_however_dependent_the_pixels_are(n_pixels
     assert shares == pytest.approx([0.05, 0.2, 0.5], abs=0.06)
 
 
+@pytest.mark.slow
 def test_counting_dependent_pixels_as_independent_would_reject_exact_posteriors():
     generator = np.random.default_rng(0)
     chi_squares, p_values = [], []

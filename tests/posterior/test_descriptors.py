@@ -108,6 +108,7 @@ def test_simulated_flows_turn_as_they_were_made_to():
     assert np.median(ratios) == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.slow
 def test_features_have_the_units_of_the_geometry():
     frames = np.stack([painted_ring(rate, 60, 0.3) for rate in (10, -10)])
     known = ring.describe(frames, frames[0], {"field_of_view_uas": 128.0, "cadence_s": 408.0}).features

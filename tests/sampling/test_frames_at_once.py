@@ -92,6 +92,7 @@ def samples_of(prior: FramesSeen, video: torch.Tensor, settings) -> torch.Tensor
     return torch.from_numpy(sample_problem(problem, settings, ["video000"], range(3)).samples["video000"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("above_sigma", [None, 0.0], ids=["latent space", "pixel space"])
 @pytest.mark.parametrize(("n_frames", "videos_per_batch"), [(2, 1), (4, 3)])
 def test_sampling_decodes_and_encodes_a_chunk_of_frames_at_once(prior, video, n_frames, videos_per_batch, above_sigma):

@@ -142,6 +142,7 @@ def test_an_integer_shift_moves_the_noise_by_as_many_pixels(name):
         assert torch.allclose(after[:, :-1, 2:], before[:, 1:, :-2], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*INTERPOLATED, *INTEGRAL])
 def test_what_enters_from_outside_is_fresh(name):
     noise = sample(name, shift(2, -1))
@@ -180,6 +181,7 @@ def weights_of(name: str, x: float) -> torch.Tensor:
     return torch.tensor([1 - x, x], dtype=torch.float64) if name == "bilinear" else keys_weights(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("x", "y"), [(0.5, 0.5), (0.3, 0.1)])
 @pytest.mark.parametrize("name", ["bilinear", "bicubic"])
 def test_interpolation_at_a_fractional_shift_leaves_the_variance_that_its_weights_do(name, x, y):

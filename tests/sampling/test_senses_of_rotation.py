@@ -70,6 +70,7 @@ def test_shares_of_both_senses_are_those_of_a_long_reference_run(sense, phase_si
         assert plain.mean() > exact + 0.15  # it keeps to the prior
 
 
+@pytest.mark.slow
 def test_amplitudes_of_both_senses_are_the_same_and_phases_are_not():
     for phase_sigma, apart in ((None, False), (0.9, True)):
         physics, measured = closures(COUNTER_CLOCKWISE, phase_sigma, ERROR_FACTOR)

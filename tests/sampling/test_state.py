@@ -82,6 +82,7 @@ def sample(settings: Sampler, source: IndependentNoise, state: SamplingState | N
     return sample_posterior(GaussianPrior(), likelihood, [source] * 2, generators, settings, CPU, state=state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["damped", "adapted"])
 @pytest.mark.parametrize("levels", range(LEVELS))
 def test_samples_and_trace_are_those_of_a_run_that_was_not_stopped(algorithm, levels, tmp_path):

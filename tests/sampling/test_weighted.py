@@ -245,6 +245,7 @@ def test_an_adapted_ladder_leaves_the_weights_of_few_data_right():
     assert smallest_size(runs) > 0.25 * N_PARTICLES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, ADAPTED])
 def test_a_tempered_posterior_is_that_of_larger_errors_and_the_log_names_it(changes, caplog):
     # A Gaussian prior N(0, WIDTH^2) measured with the variance NOISE^2 / power.
@@ -360,6 +361,7 @@ def test_particles_of_an_island_depend_on_each_other_and_islands_do_not(whole):
     assert not np.array_equal(smaller.samples["video000"], whole.samples["video000"])
 
 
+@pytest.mark.slow
 def test_how_the_sampling_went_is_recorded(whole):
     trace = whole.trace["video000"]
     n_levels = (~np.isnan(trace["sigma"])).sum(axis=1)

@@ -64,6 +64,7 @@ def run(folder, files, out, settings=SETTINGS):
     return yaml.safe_load((out / "r.yaml").read_text()), read_table(out / "r.csv")
 
 
+@pytest.mark.slow
 def test_noise_and_what_the_autoencoder_loses_add_up_to_the_noise_level(videos, tmp_path):
     from step.models.prior import load_autoencoder
 

@@ -197,6 +197,7 @@ def test_images_change_continuously():
     assert steps.max() < 0.1 * far_apart
 
 
+@pytest.mark.slow
 def test_patterns_turn_both_ways_and_it_can_be_seen():
     flows = [flow_of(seed) for seed in range(20)]
     sampled = np.array([flow.rotation.direction for flow in flows])

@@ -172,6 +172,7 @@ def test_names_are_fit_for_hdf5_and_the_command_line(library, tmp_path):
 EHTIM, IMAGES = files("movies", "ehtim"), files("images", "ipole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "changes", "says"),
     [

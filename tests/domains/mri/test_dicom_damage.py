@@ -95,6 +95,7 @@ def cut_to(n_bytes: int) -> Callable[[Path], None]:
     return lambda path: path.write_bytes(path.read_bytes()[:n_bytes])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom
 @pytest.mark.parametrize(
     ("spoil", "says"),

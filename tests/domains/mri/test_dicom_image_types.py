@@ -17,6 +17,7 @@ def magnitude_and(folder: Path, magnitude: dict, **other: object) -> None:
     write_cine(folder, first=n, of_image=lambda s, t: {"ImagePositionPatient": [0, 0, 0]}, n_slices=1, **other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("magnitude", "other", "component"),
     [

@@ -168,6 +168,7 @@ def one_without_trigger_time(folder: Path) -> None:
     write_cine(folder, of_image=lambda s, t: {"TriggerTime": ""} if t == 4 else {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("write", "says"),
     [

@@ -57,6 +57,7 @@ def test_slices_in_any_order_are_told_apart(write):
         np.testing.assert_allclose(read_kspace(path, Selection(number)).kspace, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_averages_are_averaged_and_the_noise_is_that_of_the_mean(write, log):
     noise = random((COILS, 400), 5)
     lines = [one for a in (0, 1) for one in lines_of(cine(a), np.ones((FRAMES, LINES), bool), average=a)]
@@ -76,6 +77,7 @@ def test_repetitions_are_frames_at_the_times_that_the_header_gives_them(write):
     np.testing.assert_allclose(found.frame_times_s, np.arange(FRAMES) * 5 * 0.003)
 
 
+@pytest.mark.slow
 def test_one_of_several_repetitions_of_a_cine_is_chosen_by_number(write, log):
     mask = np.ones((FRAMES, LINES), bool)
     path = write([one for r in (0, 1) for one in lines_of(cine(r), mask, repetition=r)])
@@ -185,6 +187,7 @@ def reversed_readout() -> dict:
     return {"more": [line(random((COILS, SAMPLES)), 1, [ismrmrd.ACQ_IS_REVERSE], phase=0)]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoilt", "says"),
     [
