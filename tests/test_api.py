@@ -173,6 +173,7 @@ def test_a_posterior_is_written_for_others(posterior, tmp_path):
         posterior.to_fits(tmp_path, "Sgr A*", 17.76, -29.0, 230e9, 57850, 12.5)
 
 
+@pytest.mark.slow
 def test_a_posterior_on_the_sky_is_written_as_fits_frames_in_jansky(tmp_path):
     rng = np.random.default_rng(0)
     facts = PriorFacts(
@@ -229,6 +230,7 @@ def test_the_sampler_is_the_priors_a_configurations_or_changed_by_its_keys(folde
         step.daps("config/demo.yaml", "mri7")
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_one_line(folder, physics, measurement):
     prior = step.load_prior(folder)
     with pytest.raises(step.InputError, match="samples is 0; ask for 1 or more"):
@@ -248,6 +250,7 @@ def test_all_names_are_there_and_no_other():
         step.load_priors  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_prior_that_does_not_say_what_it_is_of_is_refused_whatever_the_sampler(folder, physics, measurement):
     from step.models.prior import load_prior
 

@@ -164,6 +164,7 @@ def test_planning_the_workflow_and_reading_the_help_load_nothing_heavy():
     assert heavy_modules_after(*names) == "[]"
 
 
+@pytest.mark.slow
 def test_a_heavy_import_is_found():
     assert heavy_modules_after("scipy", "step.errors") == "['scipy']"
 

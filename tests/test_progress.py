@@ -167,6 +167,7 @@ def test_a_loop_pays_less_than_a_microsecond_for_an_item():
     assert EVERY_S == 30
 
 
+@pytest.mark.slow
 def test_the_sampler_says_how_far_it_is_within_a_level(clock, lines, reporter):
     class SlowPrior(GaussianPrior):
         def decode(self, latent: torch.Tensor) -> torch.Tensor:
@@ -188,6 +189,7 @@ def test_the_sampler_says_how_far_it_is_within_a_level(clock, lines, reporter):
     assert len(lines) == 100 // 30 + 1  # and the last one
 
 
+@pytest.mark.slow
 def test_a_training_says_how_far_it_is(clock, lines, reporter, tmp_path):
     def loss(network: torch.nn.Module, example: torch.Tensor) -> torch.Tensor:
         spend(10, clock, reporter)

@@ -43,6 +43,7 @@ def test_each_of_its_denoisers_loads(prior):
         assert load_prior_folder(prior, name, "unet").shape == read_prior_facts(prior).shape
 
 
+@pytest.mark.slow
 @of_each
 def test_one_changed_byte_is_refused_in_one_line(prior, tmp_path):
     for name in networks_of_prior(prior):

@@ -29,6 +29,7 @@ def test_a_longer_video_repeats_the_measurement():
     assert (kspace[:, 4:] == kspace[:, :2]).all()
 
 
+@pytest.mark.slow
 def test_the_size_is_a_study_of_its_own_whatever_is_laid_over_the_paper():
     chosen = benchmark_settings(load_config(MINIATURE), "paper", "mri8")
     assert (chosen.frames, chosen.resolution, chosen.sampler.annealing.levels) == (12, 192, 20)

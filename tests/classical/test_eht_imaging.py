@@ -102,6 +102,7 @@ def test_eht_imaging_is_given_the_closures_and_matrices_that_our_chi_squares_are
         assert squares / count == pytest.approx(model.chi_squares(other, measured)[kind].item(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_what_scattering_takes_of_amplitudes_is_given_back_to_them(truth):
     from eht_observations import SCREEN
     from step.config.tasks import Scattering
@@ -128,6 +129,7 @@ def test_starwarps_linear_data_are_first_order_in_the_residuals(model, truth, me
     np.testing.assert_allclose(matrix @ about.flatten().numpy() - datum, ideal)
 
 
+@pytest.mark.slow
 def test_starwarps_is_the_exact_posterior_where_the_data_are_linear(model, measured):
     """Against one Gaussian of all frames at once: the prior of each, that of its change, and data that are linear."""
     small = forward_model(3, 4)

@@ -176,6 +176,7 @@ def test_lines_that_no_frame_measures_are_filled_by_the_sparse_part_alone():
     assert fft2c(low_rank)[~masks].abs().max() > 0.01
 
 
+@pytest.mark.slow
 def test_videos_of_a_batch_do_not_mix():
     videos = torch.cat([random_video(1, 4, 16, 8), 50 * random_video(1, 4, 16, 8, seed=1)])
     forward_model, measurement = measured(as_channels(videos), MASK)

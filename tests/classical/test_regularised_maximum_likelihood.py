@@ -108,6 +108,7 @@ def test_the_gradient_of_the_regularisation_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(penalty, frames.requires_grad_())
 
 
+@pytest.mark.slow
 def test_minimising_finds_a_known_minimum():
     target = torch.linspace(0.1, 0.9, 12).reshape(1, 3, 4)
     found = minimise(lambda frames: (frames - target).square().sum(), torch.full_like(target, 0.5), 100)

@@ -54,6 +54,7 @@ def test_a_step_in_time_shrinks_by_the_weight_over_its_length():
     assert video[:, 4:].mean() == pytest.approx(0.9, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_proximal_map_is_scikit_images():
     video, weight = beating_phantom(), 0.1
     video = video + 0.05 * torch.randn(video.shape, generator=torch.Generator().manual_seed(0))
@@ -67,6 +68,7 @@ def test_the_proximal_map_is_scikit_images():
     assert not torch.allclose(anew, found, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_the_objective_falls_and_the_picture_beats_zero_filling():
     truth, weight = beating_phantom(), 0.01
     forward_model = CartesianMri(every_third_line(32), noise_level=1.0)

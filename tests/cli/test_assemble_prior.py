@@ -113,6 +113,7 @@ def test_the_limits_follow_from_the_facts(half):
     assert "held out" not in limits
 
 
+@pytest.mark.slow
 def test_of_float32_the_networks_are_linked_as_they_are_and_without_validation_the_card_says_so(tmp_path):
     splits, uses = ["train", "train", "test"], ["video", "video", "video000"]
     folder, card = assembled(tmp_path, "float32", splits=splits, uses=uses)

@@ -166,6 +166,7 @@ def test_prepare_refuses_a_file_that_is_no_raw_store(config, tmp_path, capfd):
 # --- configuration
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -203,6 +204,7 @@ def test_a_task_that_is_not_in_the_study_is_named(tmp_path, capfd):
     assert "mri8" in line
 
 
+@pytest.mark.slow
 def test_wrong_usage_exits_with_2(capfd):
     for command in (["ingest", "--roots", "raw"], ["ingset"], []):
         with pytest.raises(SystemExit) as ended:

@@ -91,6 +91,7 @@ def test_samples_in_several_files_are_judged_together(width, verdict, tmp_path):
         assert sum(shares) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_factor_that_they_call_for_makes_samples_spread_as_far_as_they_err(tmp_path):
     write_files(tmp_path, 0.5)
     plain = run_calibrate(tmp_path, "first.h5", "more.h5")
@@ -126,6 +127,7 @@ def test_a_recalibrated_summary_has_other_spreads_and_says_so(tmp_path):
     assert "recalibration" not in read_attributes(tmp_path / "plain.h5")
 
 
+@pytest.mark.slow
 def test_the_rank_of_the_misfit_is_that_of_the_truth_given_the_measurement(tmp_path):
     # Samples that do not know the data fit them worse than the truth, each of them.
     write_files(tmp_path, 1.0)
@@ -138,6 +140,7 @@ def test_the_rank_of_the_misfit_is_that_of_the_truth_given_the_measurement(tmp_p
     assert shares["0"] == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_judged_is_one_line(tmp_path):
     write_files(tmp_path, 1.0)
     with pytest.raises(InputError, match="video000 has 1 sample, which has no spread; sample two or more"):

@@ -71,6 +71,7 @@ def test_each_slice_comes_out_as_a_cine_of_its_frames(run, tmp_path, how, expect
     assert cines(tmp_path) == expected
 
 
+@pytest.mark.slow
 def test_phase_images_are_left_out_with_a_line_that_counts_them(run, tmp_path):
     number = write_cine(tmp_path / "raw", ImageType=["ORIGINAL", "PRIMARY", "M", "FFE"])
     phase = {"ImageType": ["DERIVED", "PRIMARY", "P", "FFE"], "RescaleSlope": 2, "RescaleIntercept": -4096}
@@ -81,6 +82,7 @@ def test_phase_images_are_left_out_with_a_line_that_counts_them(run, tmp_path):
     assert r"left out 12 phase images of ImageType DERIVED\PRIMARY\P\FFE" in printed
 
 
+@pytest.mark.slow
 def test_two_ids_and_two_patients_without_one_are_four_subjects(run, tmp_path):
     for folder, patient in {"a": "STUDY 1", "b": "STUDY#1", "patient1": "", "patient2": ""}.items():
         write_cine(tmp_path / "raw" / folder, PatientID=patient)

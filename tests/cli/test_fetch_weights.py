@@ -190,6 +190,7 @@ def test_raft_is_read_from_torchvisions_file_by_the_first_digits_of_its_hash(tmp
     assert weights.description == f"raft: torchvision, raft.pth, SHA-256 {digits}"
 
 
+@pytest.mark.slow
 def test_settings_are_what_the_configuration_says_of_one_network():
     for network, source in {"vgg16": "fetch", "i3d": "fetch", "raft": "fetch"}.items():
         settings = fetch_weights.select(load_config(), network)

@@ -77,6 +77,7 @@ def sample(models: Path, prior: str, output: Path, **changes) -> np.ndarray:
     return read_reconstructions([output])[prior].samples
 
 
+@pytest.mark.slow
 def test_samples_are_videos_and_the_file_says_how_they_were_sampled(models, tmp_path):
     samples = sample(models, "joint", tmp_path / "joint.h5")
     assert samples.shape == (2, 3, 2, 16, 16)
@@ -95,6 +96,7 @@ def test_a_sample_depends_on_the_seed_and_its_number_alone(models, tmp_path):
     assert not np.array_equal(sample(models, "joint", tmp_path / "other.h5", seed=1), samples)
 
 
+@pytest.mark.slow
 def test_all_priors_begin_from_the_same_noise(models, tmp_path, monkeypatch):
     # With a denoiser that leaves the noise alone, what is decoded is the noise itself.
     monkeypatch.setattr("step.models.prior.LatentDiffusionPrior.denoise", lambda self, latent, sigma: latent)
@@ -102,6 +104,7 @@ def test_all_priors_begin_from_the_same_noise(models, tmp_path, monkeypatch):
     assert np.array_equal(*sampled)
 
 
+@pytest.mark.slow
 def test_the_frames_of_an_image_prior_do_not_see_each_other(models, tmp_path, monkeypatch):
     def first_latents(prior: str) -> list[np.ndarray]:
         """Return the samples from noise as it is, and from noise whose last frame is another."""

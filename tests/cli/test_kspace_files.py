@@ -174,6 +174,7 @@ def test_the_truth_has_chi_square_1_in_every_layout_that_can_be_read(run, tmp_pa
     assert chi_square(tmp_path, disc()) == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.slow
 def test_masks_that_change_are_in_the_measurement_frame_by_frame(run, tmp_path):
     with_lines_that_change(tmp_path)
     assert run() == 0
@@ -182,6 +183,7 @@ def test_masks_that_change_are_in_the_measurement_frame_by_frame(run, tmp_path):
     np.testing.assert_array_equal(arrays["kspace"].any(axis=2), changing_lines())
 
 
+@pytest.mark.slow
 def test_an_odd_matrix_keeps_its_centre(run, tmp_path):
     truth, lines = disc(47, 95), lines_of(47)
     write(tmp_path / "k.mat", **{VARIABLE: (to_kspace(truth) * lines[:, None])[:, None]})

@@ -182,6 +182,7 @@ def test_one_sense_of_rotation_is_one_mode(study, caplog):
     assert (row["share"], row["stability"], row["contains_truth"]) == ("1.0", "1.0", "True")
 
 
+@pytest.mark.slow
 def test_a_mode_whose_samples_turn_both_ways_has_no_sense(study):
     folder, settings = study
     write_samples(folder, samples_of(np.where(CLOCKWISE, -20, 20))[:6])
@@ -201,6 +202,7 @@ def test_a_measurement_without_truth_has_modes_too(study):
     assert found.truth_reduced is None
 
 
+@pytest.mark.slow
 def test_any_importable_module_can_describe(study):
     folder, settings = study
     (folder / "first_pixel.py").write_text(

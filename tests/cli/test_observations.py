@@ -42,6 +42,7 @@ def study(tmp_path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -57,6 +58,7 @@ def test_an_entry_that_is_wrong_is_one_line(study, changes, says):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -142,6 +142,7 @@ def test_a_measurement_of_another_size_is_refused(config, measurements, tmp_path
     assert "video000.h5 holds kspace (4 x " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_weights_raft_gives_way_to_tv_l1_and_the_file_says_why(config, measurements, tmp_path, capsys):
     settings, checksums = settings_of(config, "truth", "raft"), known_weights(tmp_path)
     write_missing(tmp_path / "raft.safetensors", "weights.raft is null")

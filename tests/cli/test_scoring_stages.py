@@ -143,6 +143,7 @@ def test_references_become_a_table_with_one_row_each(config, measurements, no_we
     assert {row["videos"] for row in rows.values()} == {"2"}
 
 
+@pytest.mark.slow
 def test_one_job_makes_the_tours_table_of_the_same_scores_without_learned_metrics(
     config, measurements, no_weights, tmp_path, capsys
 ):

@@ -83,6 +83,7 @@ def test_the_table_of_all_methods_is_made_of_files_alone(config, tmp_path):
     assert sum(row["kind"] == "paper" for row in rows) == 2 * 9 * 7
 
 
+@pytest.mark.slow
 def test_without_weights_cells_are_empty_and_the_table_says_why(config, tmp_path, capsys):
     assert tabulate_task(config, tmp_path, "mri6", missing=REASON) == 0
     assert REASON in capsys.readouterr().err
@@ -109,6 +110,7 @@ def test_the_same_seed_gives_the_same_table(config, tmp_path):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_files_that_do_not_go_with_the_methods_are_refused(config, tmp_path, capsys):
     write_method(tmp_path, "bis", 0)
     files = ["--inputs", str(tmp_path / "bis.csv"), "--features", str(tmp_path / "bis.h5")]

@@ -183,6 +183,7 @@ def test_the_tuned_values_are_better_than_the_start_and_can_be_laid_over_the_stu
     assert f"--configfile STUDY.yaml {tmp_path / 'tuned.yaml'}" in text
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_every_trial_with_what_became_of_it(tmp_path, config, priors, measurements, sampled):
     _, rows = tuned(tmp_path, config, priors, measurements)
     assert [row["trial"] for row in rows] == [str(number) for number in range(1, 9)]
@@ -291,6 +292,7 @@ def test_other_weights_measurements_or_truths_start_anew(tmp_path, config, prior
     assert len(set(keys)) == 4
 
 
+@pytest.mark.slow
 def test_where_every_trial_is_worse_the_starting_values_are_written_and_said_to_be(
     tmp_path, priors, measurements, sampled
 ):

@@ -121,12 +121,14 @@ def test_the_picture_shows_each_value_that_was_searched(tmp_path, measurements):
     assert {"low rank weight", "sparse weight"} <= {axes.get_xlabel() for axes in figure.axes}
 
 
+@pytest.mark.slow
 def test_a_test_video_is_refused(tmp_path, measurements):
     test_video = write_video(tmp_path, "video000", 0)
     with pytest.raises(InputError, match=r"video000\.h5 is of video000; settings are chosen on validation videos"):
         tuned(tmp_path, config_of(tmp_path), [*measurements, test_video])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ranges", "message"),
     [
@@ -150,6 +152,7 @@ def test_a_row_without_settings_or_without_ranges_cannot_be_tuned(tmp_path):
         tune_classical.select(config_of(tmp_path, text), TASK, "my_lab.tikhonov")
 
 
+@pytest.mark.slow
 def test_values_that_diverge_are_a_failed_trial(tmp_path, measurements, monkeypatch):
     from step.classical import low_rank_sparse
 

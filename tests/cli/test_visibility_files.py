@@ -146,11 +146,13 @@ def test_a_latin_1_name_is_read(observed):
     assert "is not UTF-8 and read as Latin-1" in log
 
 
+@pytest.mark.slow
 def test_a_frequency_without_decimals_is_that_frequency(observed):
     status, _, said, _ = observed(text(BASE, HEAD.replace("227.0707", "345")).encode())
     assert (status, said["frequency_hz"]) == (0, 345e9)
 
 
+@pytest.mark.slow
 def test_both_directions_make_errors_smaller_by_the_root_of_two(observed):
     _, alone, _, _ = observed(text(BASE).encode())
     status, both, _, _ = observed(text(BASE + turned(BASE)).encode())
@@ -161,6 +163,7 @@ def test_both_directions_make_errors_smaller_by_the_root_of_two(observed):
     assert both["sigma"].shape == alone["sigma"].shape
 
 
+@pytest.mark.slow
 def test_a_night_over_midnight_is_one_night_whatever_the_hours_are_called(observed):
     late = point_source(23.75)
     _, expected, _, _ = observed(text(late).encode(), start_utc_h=23.75)
@@ -172,6 +175,7 @@ def test_a_night_over_midnight_is_one_night_whatever_the_hours_are_called(observ
         np.testing.assert_allclose(measured[array], expected[array], rtol=1e-9, atol=1e-12, err_msg=array)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, float("nan")])
 def test_a_missing_value_is_left_out_and_counted(observed, value):
     status, measured, _, log = observed(text(changed(7, 5, value)).encode())
@@ -180,6 +184,7 @@ def test_a_missing_value_is_left_out_and_counted(observed, value):
     assert np.isfinite(measured["closure_phase_sigma"]).all()
 
 
+@pytest.mark.slow
 def test_three_stations_are_enough(observed):
     status, measured, _, log = observed(text(point_source(stations=("AA", "LM", "AZ"))).encode(), light_curve="none")
     assert status == 0

@@ -24,6 +24,7 @@ def test_a_value_takes_its_place_under_a_dotted_key_and_nothing_else_changes():
         with_value(before, "a.x.c", 9)
 
 
+@pytest.mark.slow
 def test_a_varied_study_differs_in_the_one_value(tmp_path):
     own = load_config("config/demo.yaml").tasks["blackhole"].sampler.mcmc.steps
     config = study(tmp_path, key="tasks.blackhole.sampler.mcmc.steps", values=[3, own])
@@ -75,6 +76,7 @@ def test_samples_are_dealt_out_in_order_without_gaps():
     assert sample_ranges(range(1, 7), 10) == {"000": (1, 7)}
 
 
+@pytest.mark.slow
 def test_a_training_has_the_studys_seed_unless_it_has_its_own_and_data_keep_the_studys(tmp_path):
     config = study(tmp_path, key="priors.blackhole.joint.seed", values=[0, 1])
     own, same, other = (
@@ -89,6 +91,7 @@ def test_a_training_has_the_studys_seed_unless_it_has_its_own_and_data_keep_the_
     assert split.select(varied(config, "axis", 1), "blackhole") == split.select(config, "blackhole")
 
 
+@pytest.mark.slow
 def test_an_axis_of_seeds_is_one_of_replicates(tmp_path):
     assert study(tmp_path, key="priors.blackhole.joint.seed", values=[0, 1]).ablations["axis"].of_seeds
     assert not study(tmp_path, key="priors.blackhole.joint.p_joint", values=[0.5]).ablations["axis"].of_seeds

@@ -201,6 +201,7 @@ def test_a_picture_of_a_kind_of_measurement_is_made_where_it_is_measured(targets
     assert "coverage.png" not in names(targets.observation_results(["scan"]), "observations/scan")
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_paper_has_pictures_in_the_paper_s_study_and_in_the_demo():
     for config in (load_config(), load_config(DEMO_CONFIG)):
         figures = Targets(StudyFiles(config)).paper_figures()

@@ -40,6 +40,7 @@ def marked(schema: jsonschema.Draft202012Validator, text: str) -> list[str]:
     return [".".join(map(str, error.absolute_path)) for error in schema.iter_errors(yaml.safe_load(text))]
 
 
+@pytest.mark.slow
 def test_the_committed_schema_is_what_describe_prints(capsys):
     assert main(["describe", "--schema"]) == 0
     printed = capsys.readouterr().out
@@ -52,6 +53,7 @@ def test_it_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(configuration_schema())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_an_editor_marks_nothing_in_the_configurations_of_the_project(schema, file):
     assert marked(schema, file.read_text()) == []

@@ -144,6 +144,7 @@ def test_a_bad_value_is_one_line_with_key_and_value(tmp_path, text, wanted):
     assert [part for part in [*wanted, "bad.yaml"] if part not in line] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "wanted"), BAD_MEASUREMENT.values(), ids=BAD_MEASUREMENT)
 def test_a_bad_value_of_a_measurement_is_one_line_with_key_and_value(tmp_path, text, wanted):
     test_a_bad_value_is_one_line_with_key_and_value(tmp_path, f"tasks: {{mri8: {{measurement: {text}}}}}", wanted)
@@ -156,6 +157,7 @@ def test_a_missing_key_is_named():
         check_config(values, source="here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [("a: [1, 2", "is not YAML"), ("- 1\n- 2\n", "holds list, not a mapping"), ("", "not a mapping")],
@@ -275,6 +277,7 @@ def test_a_prior_among_the_project_s_resources_is_found_from_any_folder(elsewher
     assert own_path("resources/priors/mri") == "resources/priors/mri"
 
 
+@pytest.mark.slow
 def test_a_task_like_another_has_its_values_but_for_its_own(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(

@@ -156,6 +156,7 @@ def test_a_table_that_is_no_ablations_is_refused(tmp_path):
         read_curve([row | {"is_study": "yes"} if row["label"] == "0" else row for row in rows], "curve.csv")
 
 
+@pytest.mark.slow
 def test_replicates_show_the_spread_of_seeds_next_to_that_of_videos(tmp_path):
     rows = tabulate(tmp_path, "--study", "0", values={"0": "-", "10": "-", "100": "-"})
     curve = read_curve(rows, "curve.csv")

@@ -68,6 +68,7 @@ def test_each_method_has_a_column_beneath_its_verdict(figure):
     assert "uneven ranks: none" in verdicts[1][1]
 
 
+@pytest.mark.slow
 def test_axes_say_what_they_are_with_units_and_the_caption_says_how_it_was_judged(figure):
     labels = {axes.get_xlabel() for axes in figure.axes} | {axes.get_ylabel() for axes in figure.axes}
     assert {"nominal coverage of central interval", "rms spread [brightness]", "rms error\n[brightness]"} <= labels

@@ -113,6 +113,7 @@ def test_windows_count_frames_where_their_time_is_not_known(video):
     assert window_text(deltas, 2) == "3 differences\nframes 0 to 3"
 
 
+@pytest.mark.slow
 def test_the_window_grows_until_it_is_the_whole_video(deltas):
     video = animate_deltas(deltas, "unit_range")
     assert video.shape[0] == N_FRAMES - 1

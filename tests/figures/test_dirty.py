@@ -114,6 +114,7 @@ def test_the_frames_lie_on_the_sky_with_right_ascension_to_the_left(forward_mode
     assert not bottom.texts
 
 
+@pytest.mark.slow
 def test_the_colour_bar_shows_that_what_is_below_zero_is_dark(forward_model, truth, measurement):
     video = see_dirty(forward_model, truth, to_tensors(measurement))
     assert video.dirty.min() < 0

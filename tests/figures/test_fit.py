@@ -53,6 +53,7 @@ def test_the_squares_of_the_residuals_are_the_chi_squares(model, truth, arrays, 
     assert abs(phases.residual * phases.sigma).max() <= np.pi
 
 
+@pytest.mark.slow
 def test_a_phase_errs_the_shorter_way_round(model, truth, arrays, found):
     turned = {**arrays, "closure_phase": np.angle(np.exp(1j * (arrays["closure_phase"] + 3.0)))}
     phases = fit_by_datum(model, turned, truth.numpy())["closure_phase"]
@@ -87,6 +88,7 @@ def test_a_station_has_the_residuals_of_what_it_is_part_of(found):
     assert np.isnan(rms[8])
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_loops_that_say_most_and_all_residuals(found, arrays):
     figure = plot_fit(found, cover(arrays, CADENCE_S, "night.h5"), CODES)
     axes = np.array(figure.axes[:12]).reshape(4, 3)
@@ -146,6 +148,7 @@ def test_a_night_without_closure_amplitudes_is_plotted_too(arrays, truth, tmp_pa
     assert {row["kind"] for row in read_table(tmp_path / "fit.csv")} == {"amplitude", "closure_phase"}
 
 
+@pytest.mark.slow
 def test_tasks_and_samples_of_something_else_are_refused(arrays, truth, tmp_path):
     write_measurement(tmp_path / "night.h5", arrays, {})
     with pytest.raises(InputError, match=r"night\.h5 holds .* the task measures .*; measure it again"):

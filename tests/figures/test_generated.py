@@ -51,6 +51,7 @@ def test_magnitudes_are_relative_to_each_samples_own_maximum(tmp_path):
     assert (generated.grid.time_unit, generated.grid.pixel_unit) == ("frame", "pixel")
 
 
+@pytest.mark.slow
 def test_times_are_above_videos_and_only_numbers_above_independent_frames(generated):
     image, joint = plot_generated(generated, "unit_range").subfigs
     assert (image.get_suptitle(), joint.get_suptitle()) == ("image prior: independent frames", "joint prior")
@@ -58,6 +59,7 @@ def test_times_are_above_videos_and_only_numbers_above_independent_frames(genera
     assert [axes.get_title() for axes in joint.axes[:3]] == ["t = 0 s", "t = 102 s", "t = 204 s"]
 
 
+@pytest.mark.slow
 def test_the_picture_plots_the_numbers_with_bars_of_length_and_colour(generated):
     joint = plot_generated(generated, "unit_range").subfigs[1]
     panels = [axes for axes in joint.axes if axes.images]

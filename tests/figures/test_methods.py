@@ -125,6 +125,7 @@ def test_a_row_per_method_shows_frames_slice_and_optical_flow(picture):
         assert {one.lines[0].get_xdata()[0] for one in row_axes[:3]} == {picture.x}
 
 
+@pytest.mark.slow
 def test_times_lengths_and_the_estimator_are_written(picture):
     axes = plot_methods(picture, "unit_range").axes
     titles = [one.get_title() for one in axes]
@@ -136,6 +137,7 @@ def test_times_lengths_and_the_estimator_are_written(picture):
     assert np.ptp(axes[0].lines[1].get_xdata()) == 10  # of 2 µas each
 
 
+@pytest.mark.slow
 def test_without_a_geometry_frames_and_pixels_are_counted(video):
     grid = grid_of((N_FRAMES, 2, SIZE, SIZE), {}, np.ones(N_FRAMES, bool))
     picture = see_methods(video, np.zeros((3, 2, SIZE, SIZE)), grid)

@@ -203,6 +203,7 @@ def test_of_more_modes_than_have_room_the_largest_are_shown():
     assert texts == ["mode 1", "mode 2", "mode 3", "mode 4", "other modes", "truth"]
 
 
+@pytest.mark.slow
 def test_a_ring_at_rest_turns_neither_way():
     seen = see_modes(modes_of(LABELS), [turning_ring(0)] * 2, None, (vlbi_arrays(), SOURCE), LOOK)
     assert seen.rows[0].rotation.rate_deg == 0
@@ -259,6 +260,7 @@ def heart_figure(heart) -> Figure:
     return plot_modes(heart)
 
 
+@pytest.mark.slow
 def test_a_heart_has_lines_and_a_slice_through_time_but_no_arrows(heart, heart_figure):
     lines = titled(heart_figure, "measured: 25 % of the lines (white)")
     assert lines.images[0].get_array().sum() == N_FRAMES * SIDE // 4
@@ -277,6 +279,7 @@ def test_a_single_component_is_plotted_over_the_data_misfit(heart_figure):
     assert len(axes.collections) == 1
 
 
+@pytest.mark.slow
 def test_a_measurement_of_another_kind_is_said_to_have_nothing_to_show(heart):
     seen = see_modes(
         modes_of(LABELS), [turning_ring(4)] * 2, None, ({"other": np.zeros((N_FRAMES, 3))}, SOURCE), MRI_LOOK

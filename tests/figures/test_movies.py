@@ -69,6 +69,7 @@ def test_another_format_is_refused(videos, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_movie_that_ffmpeg_cut_short_is_not_left_behind(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(imageio_ffmpeg, "count_frames_and_secs", lambda path: (1, 0.1))
     with pytest.raises(OSError, match="1 of 18 frames"):

@@ -109,6 +109,7 @@ def test_frames_with_data_have_a_sigma_or_a_line():
     assert frames_with_data({"other": np.zeros((3, 2))}).tolist() == [True] * 3
 
 
+@pytest.mark.slow
 def test_the_picture_has_a_row_for_mean_spread_and_three_samples(posterior):
     shown = [0, 1, 3, 4, 6, 7]
     figure = plot_observation(posterior, "unit_range")
@@ -155,6 +156,7 @@ def test_the_pictures_scale_bar_is_as_long_as_its_label_says(posterior):
     assert right - left == N_PIXELS
 
 
+@pytest.mark.slow
 def test_picture_and_video_say_that_the_prior_fills_in(posterior, monkeypatch):
     figure = plot_observation(posterior, "unit_range")
     assert any("the prior fills in" in sub._supxlabel.get_text() for sub in figure.subfigs if sub._supxlabel)
@@ -167,6 +169,7 @@ def test_picture_and_video_say_that_the_prior_fills_in(posterior, monkeypatch):
     assert ["North" in caption for caption in captions] == [True, False]
 
 
+@pytest.mark.slow
 def test_the_video_shows_mean_spread_and_four_samples_under_a_clock(posterior, monkeypatch):
     told = []
     monkeypatch.setattr(panels, "plot_clock", lambda frame, text: told.append(text))
@@ -199,6 +202,7 @@ def test_the_videos_scale_bar_is_as_long_as_its_label_says(unit, size, length):
     assert set(row.tolist()) == {0, 255}
 
 
+@pytest.mark.slow
 def test_a_clock_is_written_above_each_frame(posterior):
     video = animate_observation(posterior, "unit_range")
     heads = video[:, : panels.MARGIN + panels.CLOCK_HEIGHT]

@@ -108,6 +108,7 @@ def test_arrows_point_where_the_optical_flow_goes(picture):
     assert arrows.scale == pytest.approx(2 / (1.5 * 2))  # an arrow in two pixels
 
 
+@pytest.mark.slow
 def test_an_optical_flow_that_is_zero_everywhere_is_plotted(truth):
     zeros = np.zeros((N_FRAMES - 1, 2, N_ROWS, N_COLUMNS), np.float32)
     picture = see_optical_flow(truth, VideoOpticalFlow("video000", zeros, zeros), ORIGIN, 0.05)
@@ -141,6 +142,7 @@ def test_the_stage_writes_pictures_and_numbers(truth, flow, tmp_path):
         assert np.allclose(data["frames"], truth[data["pairs"]], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_missing_truth_and_an_optical_flow_of_another_size_are_refused(truth, flow, tmp_path, capsys):
     write_optical_flows(tmp_path / "optical_flow.h5", [flow], {"optical_flow": ORIGIN, "end_point_error_px": 0.05})
     write_measurement(tmp_path / "video000.h5", {"visibility": np.zeros((N_FRAMES, 1))}, {})

@@ -73,6 +73,7 @@ def test_one_wild_pixel_weighs_less_than_a_patch():
     assert 20 <= x <= 21
 
 
+@pytest.mark.slow
 def test_the_picture_plots_the_numbers_and_its_arrows_end_at_the_worst(picture):
     figure = plot_priors(picture, "unit_range")
     axes = np.array(figure.axes[: 3 * 7]).reshape(3, 7)
@@ -89,6 +90,7 @@ def test_the_picture_plots_the_numbers_and_its_arrows_end_at_the_worst(picture):
     assert {one.images[0].get_clim() for one in axes[1:, 2:5].flat} == {axes[1, 2].images[0].get_clim()}
 
 
+@pytest.mark.slow
 def test_titles_say_times_errors_and_the_estimator(picture):
     figure = plot_priors(picture, "unit_range")
     titles = [one.get_title() for one in figure.axes]

@@ -105,6 +105,7 @@ def test_the_picture_plots_the_numbers_next_to_their_misfits(files):
     assert figure.axes[-1].get_ylabel() == "magnitude\n[truth's maximum]"
 
 
+@pytest.mark.slow
 def test_the_video_shows_all_frames_of_truth_and_samples(files):
     shown = see_samples(read_samples(**files, geometry={}), np.arange(9.0), "magnitude")
     video = animate_samples(shown, "magnitude")

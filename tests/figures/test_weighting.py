@@ -72,6 +72,7 @@ def test_the_numbers_are_those_of_the_files(tmp_path):
     assert files.output[0].stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_samples_without_weights_are_refused():
     plain = Reconstruction("video000", np.zeros((2, 2, 1, 4, 4)), {"sigma": np.ones((2, 3))})
     with pytest.raises(InputError, match="samples of video000 have no weights"):

@@ -77,6 +77,7 @@ def test_networks_are_float32_once_they_are_loaded_and_give_nearly_the_same(made
         assert 0 < (found - expected).norm() < TOLERANCE * expected.norm()
 
 
+@pytest.mark.slow
 def test_the_denoisers_name_the_autoencoder_that_lies_next_to_them(made):
     facts = json.loads((made / "joint/step.json").read_text())
     assert facts["autoencoder"] == weights_digest(made / "autoencoder")
@@ -84,6 +85,7 @@ def test_the_denoisers_name_the_autoencoder_that_lies_next_to_them(made):
     verify_prior(made)
 
 
+@pytest.mark.slow
 def test_its_networks_are_taken_into_a_study(made, tmp_path):
     from step.models.prior import load_prior
 

@@ -28,6 +28,7 @@ def prior(made, tmp_path):
     return shutil.copytree(made, tmp_path / "elsewhere/prior")
 
 
+@pytest.mark.slow
 def test_a_copy_elsewhere_is_whole(prior):
     from step.models.prior import load_prior_folder
 

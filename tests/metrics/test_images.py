@@ -70,6 +70,7 @@ def test_ssim_agrees_with_scikit_image():
     assert ssim(truth, truth) == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape", [(2, 24, 28), (1, 390, 520)], ids=["small", "large enough to be averaged over blocks"]
 )

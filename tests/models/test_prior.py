@@ -140,6 +140,7 @@ def test_batches_are_whole(prior):
         fixed.decode(latent)
 
 
+@pytest.mark.slow
 def test_a_prior_comes_back_from_its_folders_the_same(prior, folders):
     from step.models.prior import load_prior
 

@@ -134,6 +134,7 @@ def test_an_image_network_refuses_to_be_switched_on():
         network(temporal=False)(LATENT, T, temporal=True)
 
 
+@pytest.mark.slow
 def test_a_saved_network_comes_back_the_same(tmp_path):
     from step.models.unet import DenoisingUNet, inflate
 

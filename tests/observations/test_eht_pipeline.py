@@ -133,6 +133,7 @@ def test_baselines_within_a_site_are_scaled_to_the_compact_flux_and_can_be_kept_
         eht.read(settings(m87, uv_min=2e10), None)
 
 
+@pytest.mark.slow
 def test_averages_by_scan_end_at_gaps_and_with_frames(m87):
     by_scan, _ = eht.read(settings(m87, average_s="scan"), None)
     times_h = np.unique(by_scan["time_h"][by_scan["sigma"] > 0])
@@ -140,6 +141,7 @@ def test_averages_by_scan_end_at_gaps_and_with_frames(m87):
     assert len(times_h) == len(np.unique(np.round(read_uvfits(m87).time_h * 60)))
 
 
+@pytest.mark.slow
 def test_the_screen_s_kernel_is_that_of_the_file_s_frequency(m87):
     clear, _ = eht.read(settings(m87), None)
     behind, _ = eht.read(settings(m87, scattering=SCREEN), None)

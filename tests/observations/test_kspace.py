@@ -99,6 +99,7 @@ def settings(file: Path, **changes: object) -> Settings:
     return Settings(**{**values, **changes})
 
 
+@pytest.mark.slow
 def test_coils_of_a_scanner_become_a_measurement_that_fits_the_forward_model_and_the_truth(tmp_path):
     scan = Scan(n_lines=42, n_samples=96)
     asked = settings(scan.write(tmp_path / "scan.h5"), crop=48)
@@ -125,6 +126,7 @@ def draw_frames(geometry: Geometry, side: int = 48) -> torch.Tensor:
     return torch.from_numpy(np.stack([images, np.zeros_like(images)], 1).astype(np.float32))[None]
 
 
+@pytest.mark.slow
 def test_with_the_maps_known_the_truth_has_chi_square_1_at_the_level_of_the_noise_scan(tmp_path):
     # As many lines as rows and the same pixels, so that nothing is resampled.
     scan = Scan(n_lines=48, n_samples=96)
@@ -173,6 +175,7 @@ def test_marks_of_the_patient_stay_where_they_are_from_ismrmrd_to_nifti_and_dico
     np.testing.assert_allclose(in_nifti, in_dicom, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_exported_dicom_has_the_values_times_and_patient_of_the_scan(tmp_path):
     scan = Scan(n_lines=48, n_samples=96)
     asked = settings(scan.write(tmp_path / "scan.h5"), crop=48)
@@ -203,6 +206,7 @@ def test_the_exported_dicom_has_the_values_times_and_patient_of_the_scan(tmp_pat
     assert nibabel.load(tmp_path / "one/mean.nii.gz").header.get_zooms()[3] == pytest.approx(16 * 2.8e-3)
 
 
+@pytest.mark.slow
 def test_the_formats_own_package_reads_the_exported_images_with_place_time_and_complex_values(tmp_path):
     scan = Scan(n_lines=48, n_samples=96)
     asked = settings(scan.write(tmp_path / "scan.h5"), crop=48)
@@ -356,6 +360,7 @@ def asymmetric(folder: Path) -> dict:
     return {"file": folder / "scan.h5"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [

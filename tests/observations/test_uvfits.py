@@ -56,6 +56,7 @@ def test_the_whole_file_is_read_with_its_own_coordinates(edited, name):
     assert (read.mjd, read.frequency_hz) == (57850, 230e9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
 def test_what_has_no_value_is_left_out_whatever_its_weight(file, edited, caplog, value):
     caplog.set_level("INFO")
@@ -84,6 +85,7 @@ def test_one_polarisation_without_a_value_leaves_the_other(file, edited, caplog)
     assert f"1 of {len(whole)} visibilities are without a value in some channels or polarisations" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.0, -1.0, np.nan])
 def test_what_is_flagged_is_left_out_and_counted(file, edited, caplog, weight):
     caplog.set_level("INFO")
@@ -122,6 +124,7 @@ def settings_of_the_example(file: Path, **changes: object) -> eht.Settings:
     return chosen.model_copy(update={"file": file, "array": PROJECT / chosen.array, **changes})
 
 
+@pytest.mark.slow
 def test_a_station_with_itself_is_no_baseline(file, edited, caplog):
     caplog.set_level("INFO")
 
@@ -135,6 +138,7 @@ def test_a_station_with_itself_is_no_baseline(file, edited, caplog):
     assert f"5 of {len(whole)} visibilities of one station with itself are left out" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_coordinates_are_the_file_s_whatever_the_task_says(file):
     _, facts = eht.read_visibilities(settings_of_the_example(file, task_right_ascension_h=17.7614))
     assert facts["right_ascension_h"] == pytest.approx(17.76112, abs=1e-6)

@@ -111,6 +111,7 @@ def test_the_end_point_error_is_a_mean_distance_without_the_margin():
     assert end_point_error(flow, truth, margin=1) == pytest.approx(5 * 23 / 24)
 
 
+@pytest.mark.slow
 def test_an_estimator_that_swaps_the_components_is_found(settings):
     estimator = tvl1_estimator(settings)
     assert check_estimator(lambda first, second: estimator(first, second)[::-1], 48) > 1

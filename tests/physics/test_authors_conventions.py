@@ -14,6 +14,7 @@ def gradient_of(loss, video: torch.Tensor) -> torch.Tensor:
     return torch.autograd.grad(loss(video).sum(), video)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["mri8", "mri6"])
 def test_the_mri_likelihood_is_the_authors_loss_of_an_unnormalised_transform_over_tau_squared(task):
     config = load_config()
@@ -36,6 +37,7 @@ def test_the_mri_likelihood_is_the_authors_loss_of_an_unnormalised_transform_ove
     assert likelihood.gradient_bound == pytest.approx(1 / TAU[task] ** 2, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_black_holes_likelihood_is_the_authors_sum_of_chi_squares_over_tau_squared():
     config = load_config()
     likelihood = config.tasks["blackhole"].sampler.likelihood

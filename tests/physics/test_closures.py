@@ -201,6 +201,7 @@ def test_the_truth_has_the_chi_square_one_with_the_covariance(kind):
     assert np.mean(found) == pytest.approx(1, abs=4 * (2 / (4 * n)) ** 0.5)
 
 
+@pytest.mark.slow
 def test_the_likelihood_with_the_covariance_is_that_of_correlated_gaussian_errors():
     model = forward_model(n_frames=3, closure_covariance="full", flux_weight=0.0)
     video = crescent(3).double()

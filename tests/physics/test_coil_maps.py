@@ -47,6 +47,7 @@ def test_maps_of_a_uniform_object_without_noise_are_the_true_ones():
     assert error.max() < 0.03  # curvature within a patch
 
 
+@pytest.mark.slow
 def test_the_combination_of_coils_has_the_phase_of_the_strongest_virtual_coil(heart):
     _, _, measurement = scan(heart, "interleaved", 4, estimated=False)
     found = estimate_maps(measurement["kspace"][0], measurement["mask"][0])
@@ -54,6 +55,7 @@ def test_the_combination_of_coils_has_the_phase_of_the_strongest_virtual_coil(he
     assert torch.allclose(found, turned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("acs_lines", "largest"), [(4, 1.5), (0, 1.3)])
 def test_with_maps_of_interleaved_frames_the_truths_chi_square_is_hardly_larger(heart, acs_lines, largest):
     """Its excess, beyond the 1.0 of known maps, is what the maps' error costs at a signal of 330 times the noise."""
@@ -63,6 +65,7 @@ def test_with_maps_of_interleaved_frames_the_truths_chi_square_is_hardly_larger(
     assert 0.9 < forward.chi_squares(video, known)["kspace"].item() < 1.1
 
 
+@pytest.mark.slow
 def test_more_calibration_lines_make_better_maps(heart):
     chi_squares = []
     for acs_lines in (4, 8, 16):

@@ -68,6 +68,7 @@ def video_of(seed: int, *leading: int) -> torch.Tensor:
     return torch.randn(*leading, *FRAME, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.slow
 def test_each_frame_is_measured_by_the_operator_alone(model, operator):
     video = video_of(1, 2, 3)
     data = model.with_noise_level(0.0).measure(video, seed=0)["data"]
@@ -121,6 +122,7 @@ def test_a_hole_is_masked_and_has_neither_noise_nor_weight():
     assert chi_square.mean().item() == pytest.approx(1, abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_sample_in_pixel_space_has_the_mean_and_spread_of_a_gaussian_posterior():
     """Of a video of zero: in the hole the spread before, elsewhere that of two Gaussians."""
     model, centre = DeepinvOperator(inpainting(), FRAME, NOISE), torch.zeros(1, 400, *FRAME)
@@ -183,6 +185,7 @@ def config(tmp_path, monkeypatch):
     return load_config(tmp_path / "study.yaml")
 
 
+@pytest.mark.slow
 def test_a_configured_operator_is_built_the_same_every_time_and_leaves_the_generator_of_torch(config):
     measurement = config.measurement_of("inpainting")
     before = torch.get_rng_state()
@@ -195,6 +198,7 @@ def test_a_configured_operator_is_built_the_same_every_time_and_leaves_the_gener
     assert build_forward_model(measurement, (3, *FRAME)).noise_level == 0.2
 
 
+@pytest.mark.slow
 def test_jobs_depend_on_the_operators_module_and_on_the_files_that_it_is_given(config, tmp_path):
     measure = type("Settings", (), {"measurement": config.measurement_of("inpainting")})
     modules = modules_of_measurement(measure)
@@ -232,6 +236,7 @@ def test_a_package_that_is_missing_is_named_with_the_extra(config, tmp_path):
         build_forward_model(config.measurement_of("inpainting"), (3, *FRAME))
 
 
+@pytest.mark.slow
 def test_planning_a_study_with_an_operator_does_not_import_its_module(config, tmp_path):
     (tmp_path / "holes.py").write_text("raise RuntimeError\n")
     _, settings = open_measurement(config.measurement_of("inpainting"))

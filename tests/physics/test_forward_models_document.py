@@ -40,6 +40,7 @@ def entry(number: int) -> dict:
     return of_stage(yaml.safe_load(blocks(FORWARD_MODELS, "yaml")[number]))
 
 
+@pytest.mark.slow
 def test_every_program_runs(monkeypatch):
     monkeypatch.chdir(FORWARD_MODELS.parents[1])
     programs = blocks(FORWARD_MODELS, "python")

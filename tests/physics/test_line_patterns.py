@@ -37,6 +37,7 @@ def test_random_lines_are_as_many_as_equispaced_ones_others_in_each_frame_and_th
     assert not torch.equal(found, masks(kind, seed=1))
 
 
+@pytest.mark.slow
 def test_the_density_of_lines_falls_towards_the_edge_with_the_power_of_the_pattern():
     def density(decay: float) -> torch.Tensor:
         return masks("variable_density", frames=1000, decay=decay).double().mean(0)

@@ -102,6 +102,7 @@ def test_the_truth_has_the_chi_square_one_at_the_coverage_of_the_example(flux_jy
         assert np.abs(np.mean(first_order, axis=0) - 1).max() > 0.2
 
 
+@pytest.mark.slow
 def test_the_likelihood_has_the_same_gradient_as_finite_differences_show():
     model = forward_model(2, 16, snr_window_s=WINDOW_S, closure_covariance="full", source_flux_jy=0.1)
     video = crescent(2, 16).double()

@@ -91,6 +91,7 @@ def test_closures_and_their_errors_are_eht_imagings(observed, arrays):
         np.testing.assert_allclose(np.sort(arrays[f"{name}_sigma"][here]), np.sort(theirs[error]), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_chi_squares_are_eht_imagings(model, video, observed, arrays):
     other = crescent(FRAMES, seed=4)
     imager = eht_imaging_module("imaging.imager_utils")

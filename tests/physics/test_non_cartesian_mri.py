@@ -57,6 +57,7 @@ def blocks(request, monkeypatch):
     monkeypatch.setattr(point_encoding, "BLOCK_SAMPLES", request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAJECTORIES)
 @pytest.mark.parametrize(("dtype", "precision"), [(torch.float32, 1e-4), (torch.float64, 1e-9)])
 def test_samples_are_the_sum_over_pixels_that_defines_them(name, dtype, precision):
@@ -100,6 +101,7 @@ def test_the_likelihoods_gradient_is_the_adjoint_of_the_residual_however_coils_a
     assert torch.allclose(forward.residuals(video, measurement).square().sum(1) / 2, loss)
 
 
+@pytest.mark.slow
 def test_gradients_pass_through_forward_and_adjoint():
     forward = model(3)
     measurement = forward.measure(video_of(1), seed=0)
@@ -109,6 +111,7 @@ def test_gradients_pass_through_forward_and_adjoint():
     assert torch.autograd.gradcheck(lambda y: forward.adjoint(y, measurement), data, fast_mode=True)
 
 
+@pytest.mark.slow
 def test_the_curvature_is_that_of_the_residuals_however_coils_are_divided(blocks):
     forward, centre = model(5), video_of(2)
     measurement = forward.measure(video_of(1), seed=0)
@@ -129,6 +132,7 @@ def test_the_bound_of_the_curvature_is_above_the_largest_eigenvalue_and_near_it(
     assert largest > 5  # several spokes measure the centre
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAJECTORIES)
 @pytest.mark.parametrize("n_coils", [None, 8])
 def test_the_truths_chi_square_is_one(name, n_coils):

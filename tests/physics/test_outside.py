@@ -95,6 +95,7 @@ def test_the_whole_fields_true_video_has_chi_square_1_at_the_papers_sizes(n_line
     assert 0.9 < chi_square(image, measured(image, static(n_lines, *mask), 192), 192) < 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wall", [0.7, 0.0])
 def test_the_truth_fits_its_data_with_a_chest_wall_outside_and_with_nothing(wall):
     image = disc_and_chest(wall)

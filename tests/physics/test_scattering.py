@@ -71,6 +71,7 @@ def test_axes_in_the_wrong_order_are_refused():
         Scattering(**SCREEN | {"minor_mas": 2.0})
 
 
+@pytest.mark.slow
 def test_simulated_visibilities_are_multiplied_and_the_truth_fits_with_the_kernel_alone():
     video = crescent(4)
     clear = forward_model(4, errors=["thermal"])
@@ -90,6 +91,7 @@ def test_simulated_visibilities_are_multiplied_and_the_truth_fits_with_the_kerne
     assert without["log_closure_amplitude_full"].item() > 2 * chi_squares["log_closure_amplitude_full"].item()
 
 
+@pytest.mark.slow
 def test_the_gradient_has_the_kernel_in_it():
     model = forward_model(2, 16, scattering=SCREEN, closure_covariance="full")
     video = crescent(2, 16).double()

@@ -122,17 +122,20 @@ def test_the_truth_has_a_chi_square_of_one_under_gains_of_20_percent():
     assert naive.chi_squares(truth, model.measure(truth, seed=0))["log_amplitude"].item() > 5
 
 
+@pytest.mark.slow
 def test_the_study_s_own_gains_fit_too():
     truth, model = crescent(16), forward_model(16, station_gains=GAINS)
     assert 0.5 < model.chi_squares(truth, model.measure(truth, seed=0))["log_amplitude"].item() < 1.5
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_finite_differences():
     model = forward_model(3, 16, station_gains=GAINS, closure_covariance="full")
     measured = model.measure(crescent(3, 16), seed=1)
     assert_gradient_is_that_of_differences(model, crescent(3, 16, seed=4).double().clamp_min(-0.9), measured)
 
 
+@pytest.mark.slow
 def test_amplitudes_say_more_of_a_source_s_size_than_closures_and_nothing_of_its_unit():
     truth = crescent(16)
     with_amplitudes, closures = quiet(station_gains=GAINS), quiet(closure_covariance="full")

@@ -201,6 +201,7 @@ def test_frames_without_baselines_and_with_few_count_what_they_have(model, video
     assert (gradient[:, :2] != 0).any()
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_finite_differences():
     model = forward_model(n_frames=2, n_pixels=6)
     video = crescent(2, 6).double() * 0.9
@@ -285,6 +286,7 @@ def test_the_same_seed_gives_the_same_observation_in_another_process():
     assert not torch.equal(again["visibility"], measured["visibility"])
 
 
+@pytest.mark.slow
 def test_observing_leaves_numpys_generator_as_it_was():
     np.random.seed(5)  # noqa: NPY002
     expected = np.random.rand()  # noqa: NPY002
@@ -316,6 +318,7 @@ def test_a_frame_without_data_is_dark_in_the_dirty_video(model, measured):
     assert dirty.amin() >= -1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -356,6 +359,7 @@ def direct(**changes: object) -> ClosureImaging:
     return ClosureImaging.of_array(PROJECT / "resources/eht2017.csv", **values | changes)
 
 
+@pytest.mark.slow
 def test_the_direct_constructor_with_the_papers_numbers_is_the_configured_model_and_takes_an_array_and_a_seed():
     video = crescent(2)
     expected = forward_model(n_frames=2).measure(video, torch.Generator().manual_seed(4))
@@ -376,6 +380,7 @@ def test_the_direct_constructor_takes_other_values_by_their_names_in_the_configu
             direct(changes=changes)
 
 
+@pytest.mark.slow
 def test_an_assumed_noise_level_multiplies_the_errors():
     video = crescent(2)
     measured, other = direct().measure(video, seed=0), crescent(2, seed=1)

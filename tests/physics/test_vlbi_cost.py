@@ -106,6 +106,7 @@ def test_the_gradient_needs_less_than_100_mb_beside_the_video():
     assert video_mb < used_mb < 100
 
 
+@pytest.mark.slow
 def test_the_matrix_of_the_comparison_is_the_transform():
     model = forward_model(2, N_PIXELS)
     video = crescent(2, N_PIXELS)

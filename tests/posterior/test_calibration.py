@@ -92,6 +92,7 @@ def test_a_bias_as_large_as_the_spread_is_over_confidence(problem):
     assert tabulate(judged, JUDGEMENT, 0)[0][0]["verdict"] == OVER_CONFIDENT
 
 
+@pytest.mark.slow
 def test_samples_that_spread_as_far_as_they_err_but_have_another_shape_are_not_called_calibrated():
     """Truths are exponential, samples normal, both of the same mean and width."""
     generator = np.random.default_rng(0)
@@ -271,6 +272,7 @@ def test_one_video_has_everything_but_tarp(problem):
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_tables(problem):
     first, second = (tabulate(judge(problem, width=1.0, seed=5), JUDGEMENT, 7) for _ in range(2))
     assert first == second

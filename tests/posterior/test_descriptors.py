@@ -40,6 +40,7 @@ def painted_ring(
     return np.clip(video, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("position_angle_deg", "asymmetry"), [(30, 0.3), (-100, 0.2), (175, 0.45)])
 def test_the_ring_is_the_painted_one(position_angle_deg, asymmetry):
     video = painted_ring(0, position_angle_deg, asymmetry, radius=7.5, sigma=1.6, up_left=(2.0, -1.5))
@@ -58,6 +59,7 @@ def test_position_angles_are_from_up_counter_clockwise_as_displayed():
     assert ring.fit_ring(average_image(video)).position_angle_deg == pytest.approx(90, abs=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate_deg", [20.0, -20.0, 7.5, -33.0])
 def test_the_rotation_is_the_painted_one(rate_deg):
     video = painted_ring(rate_deg, 40, 0.3, up_left=(1.5, 2.0), noise=0.05)
@@ -65,6 +67,7 @@ def test_the_rotation_is_the_painted_one(rate_deg):
     assert pattern_rotation(ring.unroll(video, fitted)) == pytest.approx(rate_deg, abs=1.0)
 
 
+@pytest.mark.slow
 def test_a_mirrored_video_turns_the_other_way():
     video = painted_ring(15, 40, 0.3)
     rates = [

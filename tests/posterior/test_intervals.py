@@ -19,6 +19,7 @@ def test_a_further_sample_is_inside_as_often_as_the_interval_says(samples, by):
     assert np.mean(held) == pytest.approx(0.9, abs=0.015)
 
 
+@pytest.mark.slow
 def test_order_statistics_assume_no_distribution():
     generator = np.random.default_rng(1)
     drawn = np.exp(2 * generator.standard_normal((4000, 40)))

@@ -118,6 +118,7 @@ def two_clouds(seed: int, apart: float, n_samples: int = 100) -> tuple[np.ndarra
     return generator.normal(size=(n_samples, 3)) + apart * second[:, None] * [1, 0, 0], second
 
 
+@pytest.mark.slow
 def test_two_clear_clouds_are_two_modes_with_their_members_and_middles():
     points, second = two_clouds(seed=0, apart=8)
     clusters = modes_of(points, truth=np.array([8.0, 0, 0]))
@@ -133,17 +134,20 @@ def test_two_clear_clouds_are_two_modes_with_their_members_and_middles():
     assert "2 modes among 100 samples" in in_words(clusters, SETTINGS)
 
 
+@pytest.mark.slow
 def test_three_clouds_are_three_modes():
     points, second = two_clouds(seed=0, apart=8)
     points[:25, 1] += 8
     assert len(modes_of(points[~second | (points[:, 1] < 4)]).shares) == 3
 
 
+@pytest.mark.slow
 def test_the_largest_mode_is_the_first_wherever_it_lies():
     points, second = two_clouds(seed=3, apart=-8)
     assert np.array_equal(modes_of(points).labels, second.astype(int))
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_share_is_that_of_the_binomial_distribution():
     clusters = modes_of(two_clouds(seed=0, apart=8)[0], share_resamples=20000)
     spread = 1.96 * np.sqrt(0.7 * 0.3 / 100)
@@ -151,6 +155,7 @@ def test_the_interval_of_a_share_is_that_of_the_binomial_distribution():
     np.testing.assert_allclose(clusters.share_high, clusters.shares + spread, atol=0.012)
 
 
+@pytest.mark.slow
 def test_a_few_outliers_are_no_mode():
     points = two_clouds(seed=0, apart=0)[0]
     points[:4] += 30

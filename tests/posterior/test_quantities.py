@@ -124,6 +124,7 @@ def tables_of(rows, samples, folder):
     return read_quantities(table, values)
 
 
+@pytest.mark.slow
 def test_each_video_has_its_quantities_and_whether_the_truth_is_inside(files, tmp_path):
     rows, samples = quantities_of_files(*files, SETTINGS)
     of_video = [row for row in rows if row["video"] == "video002"]
@@ -144,6 +145,7 @@ def test_each_video_has_its_quantities_and_whether_the_truth_is_inside(files, tm
     figure.canvas.draw()
 
 
+@pytest.mark.slow
 def test_recalibrated_intervals_are_wider_and_say_by_how_much(files):
     plain, _ = quantities_of_files(*files, SETTINGS)
     wider, _ = quantities_of_files(*files, SETTINGS, {"ejection_fraction": 3.0})
@@ -154,6 +156,7 @@ def test_recalibrated_intervals_are_wider_and_say_by_how_much(files):
         assert (other["mean"], other["deviation"]) == pytest.approx((one["mean"], factor * one["deviation"]))
 
 
+@pytest.mark.slow
 def test_without_truths_there_is_nothing_inside_and_samples_are_shown(files, tmp_path):
     rows, samples = quantities_of_files(files[0], [], SETTINGS)
     assert {row["inside"] for row in rows} == {""}
@@ -209,6 +212,7 @@ def test_a_ring_turns_with_a_probability(files, tmp_path):
     assert named["diameter"]["effective_samples"] == pytest.approx(1 / (3 * 0.2**2 + 0.4**2))
 
 
+@pytest.mark.slow
 def test_weights_that_collapsed_leave_no_interval_and_the_log_says_so(files, tmp_path, caplog):
     truth = beating(2)[0][:, None].astype(np.float32)
     samples = np.stack([truth * share for share in (1, 0.97, 1.02)])

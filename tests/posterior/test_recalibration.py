@@ -44,6 +44,7 @@ def rows_of(truths, samples, name: str = "diameter", unit: str = "uas") -> list[
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("unit", "is_angle"), [("uas", False), ("deg", True)])
 @pytest.mark.parametrize("factor", [0.6, 1.0, 2.5])
 def test_the_factor_of_posteriors_that_are_too_narrow_or_too_wide_is_found(factor, unit, is_angle):
@@ -59,6 +60,7 @@ def test_the_factor_of_posteriors_that_are_too_narrow_or_too_wide_is_found(facto
     assert (diameter.videos, diameter.samples) == (400, N_SAMPLES)
 
 
+@pytest.mark.slow
 def test_intervals_of_other_videos_then_hold_the_truth_as_often_as_they_say():
     _, factor = find_factors(PIXELS, rows_of(*posteriors(200, 2.0, 2)), SETTINGS)
     held = {True: [], False: []}

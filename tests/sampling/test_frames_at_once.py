@@ -100,11 +100,13 @@ def test_sampling_decodes_and_encodes_a_chunk_of_frames_at_once(prior, video, n_
     assert prior.most == n_frames * videos_per_batch
 
 
+@pytest.mark.slow
 def test_samples_do_not_depend_on_the_chunks(prior, video):
     chunks, whole = (samples_of(prior, video, settings_of_sampling(n, 1, None)) for n in (2, N_FRAMES))
     assert torch.allclose(chunks, whole, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_shape_of_a_frame_is_found_out_with_one_frame(prior, video):
     settings = settings_of_sampling(2, 1, None)
     samples_of(prior, video, settings)

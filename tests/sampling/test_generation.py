@@ -38,6 +38,7 @@ def test_the_mean_and_the_covariance_of_a_gaussian_prior_are_recovered():
     assert_distributed_as(samples, prior.mean, prior.covariance, bias=0.03)
 
 
+@pytest.mark.slow
 def test_a_sample_ends_where_the_closed_form_says_and_the_error_halves_with_twice_the_steps():
     prior = GaussianPrior()
     noisy = 80 * torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)

@@ -221,6 +221,7 @@ def test_integral_noise_correlates_with_the_frame_before_by_the_area_in_common(n
     assert (correlation(noise[0], noise[1]) - expected).abs().max() < 5 * math.sqrt(2 / N_SAMPLES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", OPTICAL_FLOWS.values(), ids=OPTICAL_FLOWS)
 def test_integral_noise_of_infinite_pieces_correlates_by_area_under_any_optical_flow(flow):
     noise = sample("integral", flow)

@@ -70,6 +70,7 @@ def reconstruct(sampler: PosteriorSampler, chunks) -> dict:
     return {"samples": torch.from_numpy(sampled.samples["video000"]), "sampled": sampled, "truth": truth}
 
 
+@pytest.mark.slow
 def test_the_papers_sampler_is_one_of_them():
     settings = sample_settings(load_config(), "mri8", "bis")
     sampler = build_sampler(settings.method.sampler, settings.sampler, settings.own)

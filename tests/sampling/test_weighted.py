@@ -398,6 +398,7 @@ def test_numbers_that_are_no_whole_islands_are_refused():
         reconstruct(range(3, 9))
 
 
+@pytest.mark.slow
 def test_the_log_says_where_weights_cannot_be_trusted(caplog):
     problem = mixture(SHARES[3], 2, "linear")
     with caplog.at_level(logging.INFO):

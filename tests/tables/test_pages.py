@@ -91,6 +91,7 @@ def test_what_is_outside_the_marks_stays_and_a_second_time_changes_nothing(setti
     assert page.read_text() == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -67,6 +67,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_weights_and_losse
     assert [row["step"] for row in losses.rows] == list(range(1, STEPS + 1))
 
 
+@pytest.mark.slow
 def test_a_network_with_its_channels_innermost_resumes_to_the_same_weights(tmp_path):
     """Adam's one kernel goes through weights and moments as they lie in memory, so they must lie alike."""
 
@@ -90,6 +91,7 @@ def test_a_network_with_its_channels_innermost_resumes_to_the_same_weights(tmp_p
     assert torch.equal(whole.weight, fit_convolution(tmp_path / "stopped/state.safetensors", None).weight)
 
 
+@pytest.mark.slow
 def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
     class Killed(BaseException):
         """Stands for SIGKILL: nothing of the run's own gets to act."""
@@ -236,6 +238,7 @@ def test_a_complete_run_gives_its_weights_back_without_a_step_more(tmp_path):
     assert torch.equal(kept.weight, read_kept(state_file, 4, again).weight)
 
 
+@pytest.mark.slow
 def test_of_other_runs_only_the_complete_ones_are_forgotten(tmp_path):
     complete, stopped, damaged, own = (
         tmp_path / f"{name}.safetensors" for name in ("complete", "stopped", "damaged", "own")

@@ -206,6 +206,7 @@ def test_latents_are_of_examples_that_are_dark_outside():
     assert torch.allclose(latent[..., 2:6, 2:6], torch.ones(()), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("domain", "dark"), [("mri", 0.0), ("blackhole", -1.0)])
 def test_a_training_knows_its_domain_s_value_of_no_signal(domain, dark):
     settings = select(load_config(), domain=domain, prior="autoencoder")

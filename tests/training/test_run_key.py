@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 from step.cli import train
 from step.config.priors import ChosenDenoiser
 from step.config.study import load_config
@@ -28,6 +29,7 @@ def inflate(image_network):
 """
 
 
+@pytest.mark.slow
 def test_another_content_of_a_file_that_the_denoisers_settings_name_starts_anew(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "filters_of_mine.py").write_text(MODULE)

@@ -76,6 +76,7 @@ def test_reading_a_batch_from_the_store_costs_less_than_a_tenth_of_a_step_more_t
     assert extra_images < 0.1 * step
 
 
+@pytest.mark.slow
 def test_asking_for_a_video_reads_nothing_but_its_bytes(store):
     video = store.video(3)
     assert isinstance(video, np.memmap)

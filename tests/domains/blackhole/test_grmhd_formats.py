@@ -48,6 +48,7 @@ def write_movie(folder: Path, file_format: str, images: np.ndarray) -> None:
         write_ehtim(folder / "a.h5", images, 12 + HOURS * np.arange(len(images)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["ehtim", "ipole", "fits", "npy"])
 def test_movies_of_every_format_keep_frames_order_times_and_pixels(tmp_path, file_format):
     images = flux_images(6)
@@ -168,6 +169,7 @@ def test_real_images_are_sets_of_their_own(tmp_path):
     assert all(frames.sum() > 0.1 for _, frames in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["ehtim", "ipole", "fits", "npy"])
 def test_single_images_need_no_times(tmp_path, file_format):
     images, folder = flux_images(3), tmp_path / "raw/images/a"

@@ -79,6 +79,7 @@ def read_ipole(path) -> np.ndarray:
         return file["pol"][:, :, 0].T[::-1] * file["header/scale"][()]
 
 
+@pytest.mark.slow
 def test_a_library_has_flows_with_movies_and_flows_with_single_images():
     data = load_config().data["blackhole"]
     simulation = data.simulation.model_copy(update={"movies": 2, "image_sets": 1})
@@ -150,6 +151,7 @@ def test_single_images_show_the_flow_at_independent_times(tmp_path):
     assert 0.8 < stills.sum((1, 2)).mean() / FLUX_JY < 1.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "file"), [("flow0001", "movies/flow0001.h5"), ("still0001", "images/still0001")])
 def test_a_flow_depends_on_seed_and_name_alone(tmp_path, name, file):
     def read(root) -> np.ndarray:
@@ -270,6 +272,7 @@ def test_the_shadow_is_darker_than_the_ring(seed):
     assert (mean > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", [-1, 1])
 @pytest.mark.parametrize("angle_deg", [0, 60, 200])
 def test_the_side_that_comes_towards_us_is_brighter(direction, angle_deg):

@@ -60,6 +60,7 @@ def test_every_ehtim_movie_is_a_simulation(library, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file_format", "suffix"), [("ipole", ".h5"), ("fits", ".fits"), ("npy", ".npy")])
 def test_every_folder_of_frames_is_a_simulation(library, tmp_path, file_format, suffix):
     touch(tmp_path, *(f"movies/{name}/{n}{suffix}" for name in ("Sa+0.5_w3", "sane/low") for n in range(3)))
@@ -107,6 +108,7 @@ def test_a_pattern_puts_what_belongs_together_into_one_simulation(library, tmp_p
     }
 
 
+@pytest.mark.slow
 def test_frames_of_several_simulations_in_one_folder_are_several_movies(library, tmp_path):
     for r_high in (10, 40):
         for number, image in enumerate(flux_images(3, seed=r_high)):
@@ -135,6 +137,7 @@ def test_settings_are_the_values_of_the_configuration():
     assert settings_of(data, config.seed) == settings_of_data(data)
 
 
+@pytest.mark.slow
 def test_a_movie_and_images_of_one_name_are_both_in_the_raw_store(library, tmp_path):
     write_ehtim(tmp_path / "movies/a.h5", flux_images(3), np.arange(3) * 102 / 3600)
     write_ipole(tmp_path / "images/a/0.h5", flux_images(1)[0])
@@ -146,6 +149,7 @@ def test_a_movie_and_images_of_one_name_are_both_in_the_raw_store(library, tmp_p
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exclude", "left"),
     [
@@ -213,6 +217,7 @@ def test_a_loop_of_links_is_walked_once(library, tmp_path):
     assert set(find_files(library(movies=EHTIM))) == {"a"}
 
 
+@pytest.mark.slow
 def test_planning_loads_no_numpy():
     program = (
         f"import sys; sys.path[:0] = {sys.path}; import step.domains.blackhole.ingest, step.domains.blackhole.prepare"

@@ -147,6 +147,7 @@ def dicom_folder(tmp_path) -> tuple[Path, np.ndarray]:
     return tmp_path / "raw", images
 
 
+@pytest.mark.slow
 def test_dicom_frames_are_grouped_by_slice_and_ordered_by_trigger_time(tmp_path, settings, dicom_folder):
     root, images = dicom_folder
     sequences = run(root, tmp_path / "raw.h5", settings, "A_1", "B")

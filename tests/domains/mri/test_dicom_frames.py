@@ -62,6 +62,7 @@ def read(paths: list[Path]) -> list[list[float]]:
 EXPECTED = [frames_of(0), frames_of(1)]
 
 
+@pytest.mark.slow
 def test_frames_are_put_into_slices_and_times_by_their_functional_groups(tmp_path):
     by_time = [(s, t) for t in range(12) for s in range(2)]
     for number, order in enumerate((None, by_time, by_time[::-1])):

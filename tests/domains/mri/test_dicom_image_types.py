@@ -36,11 +36,13 @@ def test_images_of_another_type_in_a_series_are_left_out_and_counted(tmp_path, l
     assert f"left out 12 {component} images of ImageType " + "\\".join(other) in log.text
 
 
+@pytest.mark.slow
 def test_the_complex_component_counts_where_the_image_type_says_nothing(tmp_path):
     magnitude_and(tmp_path, {"ComplexImageComponent": "MAGNITUDE"}, ComplexImageComponent="PHASE")
     assert read(tmp_path) == [frames_of(0)]
 
 
+@pytest.mark.slow
 def test_the_private_element_of_ge_counts_where_the_image_type_says_other(tmp_path):
     import pydicom
 

@@ -25,6 +25,7 @@ def unplaced(**more: object) -> dict:
     return {"ImagePositionPatient": None, "SliceLocation": None, **more}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trigger", ["with", "without"])
 def test_slices_without_a_location_are_told_apart_by_their_position(tmp_path, trigger):
     tags = {} if trigger == "with" else {"TriggerTime": None}
@@ -39,6 +40,7 @@ def test_long_axis_planes_at_one_location_are_told_apart_by_their_orientation(tm
     assert read(tmp_path) == [frames_of(0), frames_of(1), frames_of(2)]
 
 
+@pytest.mark.slow
 def test_long_axis_planes_through_one_point_are_told_apart_by_their_orientation(tmp_path):
     write_cine(
         tmp_path, 3, of_image=lambda s, t: {"ImageOrientationPatient": turned(s)}, ImagePositionPatient=[0, 0, 0]
@@ -46,6 +48,7 @@ def test_long_axis_planes_through_one_point_are_told_apart_by_their_orientation(
     assert read(tmp_path) == [frames_of(0), frames_of(1), frames_of(2)]
 
 
+@pytest.mark.slow
 def test_slices_come_in_the_order_of_their_places_along_the_normal(tmp_path):
     tilted = [0, 1, 0, 0, 0, -1]  # normal (-1, 0, 0)
     write_cine(
@@ -67,6 +70,7 @@ def test_slices_without_positions_are_told_apart_by_their_location(tmp_path):
     assert read(tmp_path) == [frames_of(1), frames_of(0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "jitter",
     [

@@ -58,6 +58,7 @@ def test_blanks_around_an_id_are_no_part_of_it(tmp_path):
     assert names(tmp_path) == {"P1": ["a"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patient", ["", None, " "])
 def test_patients_without_an_id_are_kept_apart_by_their_folders(tmp_path, log, patient):
     write_cine(tmp_path / "patient1", PatientID=patient)
@@ -83,6 +84,7 @@ def save_npz(path: Path) -> None:
     np.savez(path, img=np.ones((1, 12, 4, 4)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -100,6 +102,7 @@ def test_two_subjects_of_one_name_are_refused(tmp_path, first, second):
         find_archive(tmp_path, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strip",
     [
@@ -150,6 +153,7 @@ def test_files_that_are_no_images_are_counted_and_named(tmp_path, log):
     assert f"DICOM without an image, left out: 2, such as {tmp_path / 'DICOMDIR'}" in log.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [[8, 16, 24, 32], [2, 4, 6, 8], [8, 0, 8, 0], [0x00050008, 2**31, 1, 1]])
 def test_numbers_in_a_binary_file_are_no_dicom(tmp_path, numbers):
     write_cine(tmp_path / "a")

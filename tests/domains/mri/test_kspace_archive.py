@@ -172,6 +172,7 @@ def through_nifti(folder: Path, cine: np.ndarray) -> str:
 WAYS = [through_ismrmrd, through_npz, through_matlab, through_bart, through_dicom, through_nifti]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_marks_are_in_the_same_pixels_of_the_video_whichever_way_it_came(tmp_path, way):
     cine = images((30, 32))
@@ -192,6 +193,7 @@ def test_marks_are_in_the_same_pixels_of_the_video_whichever_way_it_came(tmp_pat
     assert np.unravel_index(magnitude[0].argmax(), (32, 32)) == np.unravel_index(expected[0].argmax(), (32, 32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "source"), [("ocmr", "kspace_archive"), ("acdc", "cine_archive")])
 def test_a_recipe_is_a_study_when_laid_over_the_demo(name, source):
     config = load_config(DEMO_CONFIG, BASE_CONFIG.with_name(f"{name}.yaml"))

@@ -13,6 +13,7 @@ from step.domains.mri.phantom.ventricle import ventricle_radii
 FOLDER = "ChallengeData/{}/Cine/TrainingSet/FullSample/P001"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("coils", "folder", "variable", "axes"),
     [
@@ -49,6 +50,7 @@ def test_images_are_complex_and_peak_where_real_ones_do(tmp_path, simulation):
         assert phase[bright].std() > 0.05
 
 
+@pytest.mark.slow
 def test_one_and_ten_coils_see_the_same_heart(tmp_path, simulation):
     for coils in ("single", "multi"):
         simulate_patient(simulation(coils=coils), "P001", tmp_path / coils)
@@ -68,6 +70,7 @@ def test_noise_has_the_standard_deviation_asked_for(tmp_path, simulation):
         assert part.std() == pytest.approx(0.02 * np.abs(clean.image).max(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_patient_depends_on_seed_and_name_alone(tmp_path, simulation):
     for root, seed, name in (("a", 0, "P001"), ("b", 0, "P001"), ("c", 1, "P001"), ("d", 0, "P002")):
         simulate_patient(simulation(seed=seed), name, tmp_path / root)

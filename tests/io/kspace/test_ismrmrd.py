@@ -47,6 +47,7 @@ def test_lines_that_change_from_frame_to_frame_come_back_with_their_mask_and_pla
     assert (found.patient, found.noise, found.frame_times_s, found.is_partial) == ("volunteer7", None, None, False)
 
 
+@pytest.mark.slow
 def test_slices_in_any_order_are_told_apart(write):
     acquisitions = [one for s in (1, 0, 2) for one in lines_of(cine(s), every_second_line(), slice=s)]
     np.random.default_rng(0).shuffle(acquisitions)
@@ -70,6 +71,7 @@ def test_averages_are_averaged_and_the_noise_is_that_of_the_mean(write, log):
     )
 
 
+@pytest.mark.slow
 def test_repetitions_are_frames_at_the_times_that_the_header_gives_them(write):
     mask = every_second_line()
     found = read_kspace(write(lines_of(cine(), mask, frame="repetition"), tr_ms=3.0), Selection(0))
@@ -89,6 +91,7 @@ def test_one_of_several_repetitions_of_a_cine_is_chosen_by_number(write, log):
     np.testing.assert_allclose(by_repetition, np.stack([cine(0)[:, 2], cine(1)[:, 2]], 1), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_partial_fourier_has_its_centre_where_the_limits_say(write):
     # Lines 0 to 6 of a matrix of 10 were counted from the first measured one, the centre is number 2.
     mask = np.zeros((FRAMES, LINES), bool)
@@ -101,6 +104,7 @@ def test_partial_fourier_has_its_centre_where_the_limits_say(write):
     np.testing.assert_allclose(found.kspace, cine() * mask[:, :, None], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_asymmetric_echo_is_put_about_its_centre_and_said_to_be_partial(write):
     acquisitions = [line(cine()[:, t, y, 4:], y, phase=t) for t in range(FRAMES) for y in range(LINES)]
     for acquisition in acquisitions:
@@ -218,6 +222,7 @@ def test_a_slice_that_is_not_there_is_refused(write):
         read_kspace(write(lines_of(cine(), every_second_line())), Selection(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "says"),
     [
