@@ -5,12 +5,14 @@ in Medicine 43 (2000) 682-690: at every pixel the coils' images are a map times 
 covariance the strongest eigenvector is the map.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 
+from step.contracts import Measurement
 from step.errors import InputError
-from step.physics.fourier import ifft2c
+from step.physics.fourier import complex_of, ifft2c
 
 FEWEST_LINES = 4
 """Central lines without which there is nothing to tell maps from."""
@@ -91,6 +93,22 @@ def align_phase(maps: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Return `maps` (coil, y, x) with the common phase of each pixel that brings them closest to `reference`'s."""
     phase = torch.angle((reference * maps.conj()).sum(dim=0))
     return maps * torch.polar(torch.ones_like(phase), phase)
+
+
+def maps_for(maps: torch.Tensor, video: torch.Tensor) -> torch.Tensor:
+    """Return `maps` (coil, y, x) of every frame of `video`, in its precision: one memory for all (batch, time, ...)."""
+    maps = maps.to(video.device, complex_of(video.dtype))
+    return maps.expand(*video.shape[:2], *maps.shape)
+
+
+def with_estimated_maps(measurement: Measurement, estimated: Iterable[torch.Tensor]) -> Measurement:
+    """Return `measurement` with the maps (coil, y, x) that were `estimated` of each video in place of the true ones.
+
+    They take the true ones' common phase, which no data tell from the object's.
+    """
+    true = measurement["coil_maps"]  # (batch, time, coil, y, x)
+    found = torch.stack([align_phase(maps, frames[0]) for maps, frames in zip(estimated, true, strict=True)])
+    return {**measurement, "coil_maps": found[:, None].expand(-1, true.shape[1], -1, -1, -1)}
 
 
 def _patch_means(values: torch.Tensor) -> torch.Tensor:

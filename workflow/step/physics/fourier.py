@@ -21,6 +21,11 @@ def ifft2c(kspace: torch.Tensor) -> torch.Tensor:
     return torch.fft.fftshift(torch.fft.ifft2(uncentred, dim=AXES, norm="ortho"), dim=AXES)
 
 
+def complex_of(dtype: torch.dtype) -> torch.dtype:
+    """Return the complex type whose parts are of the real `dtype`."""
+    return torch.complex(*torch.empty(2, 0, dtype=dtype)).dtype
+
+
 def fit_rows(image: torch.Tensor, n_rows: int) -> torch.Tensor:
     """Return `image` (..., y, x) cut or filled with zeros to `n_rows` rows; index ``n // 2`` stays the centre."""
     missing = n_rows - image.shape[-2]

@@ -11,8 +11,8 @@ from step.config.tasks import CoilArray
 from step.contracts import Measurement
 from step.errors import InputError
 from step.physics.coil_encoding import Encoding, encode, normal, squared_misfit
-from step.physics.coil_maps import align_phase, estimate_maps
-from step.physics.fourier import fft2c, fit_rows, ifft2c, transform_readout
+from step.physics.coil_maps import estimate_maps, maps_for, with_estimated_maps
+from step.physics.fourier import complex_of, fft2c, fit_rows, ifft2c, transform_readout
 from step.physics.least_squares import LeastSquares, squared
 from step.physics.masks import equispaced_mask, line_masks
 from step.physics.outside import fit_level, line_basis
@@ -172,9 +172,7 @@ class CartesianMri(LeastSquares):
             "outside_fitted": torch.zeros(video.shape[:2], dtype=torch.bool, device=video.device),
         }
         if self.coil_maps is not None:
-            # Of the video's precision, and one memory for all frames.
-            maps = self.coil_maps.to(video.device, _complex_of(video.dtype))
-            sampled["coil_maps"] = maps.expand(*video.shape[:2], *maps.shape)
+            sampled["coil_maps"] = maps_for(self.coil_maps, video)
         return sampled
 
     def measure(
@@ -194,10 +192,8 @@ class CartesianMri(LeastSquares):
         measurement = super().measure(video, generator, seed=seed)
         if self.coil_maps is None or not self.maps_are_estimated:
             return measurement
-        parts = zip(measurement["kspace"], measurement["mask"], measurement["coil_maps"], strict=True)
-        found = [align_phase(estimate_maps(kspace, mask), maps[0]) for kspace, mask, maps in parts]
-        n_frames = measurement["mask"].shape[1]
-        return {**measurement, "coil_maps": torch.stack(found)[:, None].expand(-1, n_frames, -1, -1, -1)}
+        parts = zip(measurement["kspace"], measurement["mask"], strict=True)
+        return with_estimated_maps(measurement, (estimate_maps(kspace, mask) for kspace, mask in parts))
 
     def forward(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``F(x)`` (batch, time, ky, kx), of as many lines as the measurement's mask has (Eq. 14).
@@ -270,7 +266,7 @@ class CartesianMri(LeastSquares):
             return self._precompute_coils(measurement, dtype)
         if not self._has_outside(measurement):
             return measurement
-        mask, kind = measurement["mask"], _complex_of(dtype)
+        mask, kind = measurement["mask"], complex_of(dtype)
         distinct, place = mask.flatten(0, 1).unique(dim=0, return_inverse=True)
         bases = [line_basis(lines, self.n_rows) for lines in distinct]
         of_frame = {}
@@ -446,7 +442,7 @@ class CartesianMri(LeastSquares):
                     "is outside cannot be integrated out; state an outside of scale 0, or leave out such lines"
                 )
             zero_filled = self._combined(self._measured(measurement["kspace"], measurement), measurement).to(
-                _complex_of(dtype)
+                complex_of(dtype)
             )
             prepared |= precompute_outside(mask, maps, zero_filled, self.n_rows)
         return prepared
@@ -496,8 +492,3 @@ def as_complex(video: torch.Tensor) -> torch.Tensor:
 def as_channels(image: torch.Tensor) -> torch.Tensor:
     """Return complex images (batch, time, y, x) as videos (batch, time, 2, y, x)."""
     return torch.view_as_real(image).movedim(-1, 2).contiguous()
-
-
-def _complex_of(dtype: torch.dtype) -> torch.dtype:
-    """Return the complex type whose parts are of the real `dtype`."""
-    return torch.complex(*torch.empty(2, 0, dtype=dtype)).dtype

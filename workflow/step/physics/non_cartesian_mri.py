@@ -8,8 +8,9 @@ import torch
 from step.config.tasks import NonCartesianMriSettings as Settings
 from step.contracts import Measurement
 from step.errors import InputError
-from step.physics.coil_maps import align_phase, maps_of_images
+from step.physics.coil_maps import maps_for, maps_of_images, with_estimated_maps
 from step.physics.density import density_weights
+from step.physics.fourier import complex_of
 from step.physics.least_squares import LeastSquares
 from step.physics.mri import as_channels, as_complex, simulated_maps
 from step.physics.point_encoding import image_of, normal, samples_of, squared_misfit
@@ -121,8 +122,7 @@ class NonCartesianMri(LeastSquares):
             name: array.to(video.device, video.dtype).expand(len(video), *array.shape) for name, array in found.items()
         }
         if self.coil_maps is not None:
-            maps = self.coil_maps.to(video.device, _complex_of(video.dtype))
-            sampled["coil_maps"] = maps.expand(*video.shape[:2], *maps.shape)
+            sampled["coil_maps"] = maps_for(self.coil_maps, video)
         return sampled
 
     def measure(
@@ -142,10 +142,8 @@ class NonCartesianMri(LeastSquares):
         measurement = super().measure(video, generator, seed=seed)
         if self.coil_maps is None or not self.maps_are_estimated:
             return measurement
-        parts = zip(*(measurement[name] for name in ("kspace", "trajectory", "coil_maps")), strict=True)
-        found = [align_phase(estimate_maps(kspace, points, self.shape), maps[0]) for kspace, points, maps in parts]
-        n_frames = len(self.trajectory)
-        return {**measurement, "coil_maps": torch.stack(found)[:, None].expand(-1, n_frames, -1, -1, -1)}
+        parts = zip(measurement["kspace"], measurement["trajectory"], strict=True)
+        return with_estimated_maps(measurement, (estimate_maps(kspace, points, self.shape) for kspace, points in parts))
 
     def forward(self, video: torch.Tensor, measurement: Measurement) -> torch.Tensor:
         """Return ``F_t(S_c x_t)`` (batch, time, coil, readout, sample).
@@ -226,8 +224,8 @@ class NonCartesianMri(LeastSquares):
         """Return the points (batch, time, sample, 2) and the maps (batch, time, coil, y, x) for videos of `dtype`."""
         points = measurement["trajectory"].flatten(2, 3)
         if "coil_maps" in measurement:
-            return points, measurement["coil_maps"].to(_complex_of(dtype))
-        one = torch.ones((), dtype=_complex_of(dtype), device=points.device)
+            return points, measurement["coil_maps"].to(complex_of(dtype))
+        one = torch.ones((), dtype=complex_of(dtype), device=points.device)
         return points, one.expand(*points.shape[:2], 1, *self.shape)
 
     def _layout(self, has_maps: bool) -> Mapping[str, tuple[int | None, ...]]:
@@ -273,8 +271,3 @@ def build(settings: Settings, shape: tuple[int, int, int, int], noise_level: flo
         None if coils is None else simulated_maps(coils, n_rows, n_columns),
         coils is not None and coils.maps == "estimated",
     )
-
-
-def _complex_of(dtype: torch.dtype) -> torch.dtype:
-    """Return the complex type whose parts are of the real `dtype`."""
-    return torch.complex(*torch.empty(2, 0, dtype=dtype)).dtype
