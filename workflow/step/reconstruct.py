@@ -27,14 +27,12 @@ from step.io.optical_flows import read_optical_flow_attributes, read_optical_flo
 from step.io.reconstructions import read_measurement
 from step.physics.forward_models import build_forward_model, check_measurement, to_tensors
 from step.sampling.batches import FilledBatches, FixedBatches, arrange_batches, divide
-from step.sampling.daps import Daps
 from step.sampling.evaluations import CountedPrior
 from step.sampling.noise.sources import build_noise_source
 from step.sampling.optical_flow import OpticalFlow
 from step.sampling.posterior import LatentLikelihood
 from step.sampling.samplers import build_sampler
-from step.sampling.state import SamplingState
-from step.sampling.weighted import WeightedDaps
+from step.sampling.state import ResumableSampler, SamplingState
 from step.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -218,7 +216,7 @@ class Reconstructor:
         generators = [torch.Generator().manual_seed(seed_of(*pair)) for pair in pairs]
         sources = [noise_sources[video] for video, _ in pairs]
         arguments = (prior, likelihood, sources, generators, self.device, f"sampling {describe}")
-        if state is not None and isinstance(self.sampler, Daps | WeightedDaps):
+        if state is not None and isinstance(self.sampler, ResumableSampler):
             return self.sampler.sample_on(*arguments, state)
         return self.sampler.sample(*arguments)
 

@@ -17,33 +17,18 @@ from step.sampling.levels import annealing_levels, uses_pixel_space
 from step.sampling.mcmc import Gradient, sample_adapted_hamiltonian, sample_damped_hamiltonian
 from step.sampling.pixel_space import sample_in_pixel_space
 from step.sampling.posterior import Evaluation, LatentLikelihood
-from step.sampling.state import Reached, SamplingState
+from step.sampling.state import Reached, ResumableSampler, SamplingState
 
 log = logging.getLogger(__name__)
 
 Trace = dict[str, list[torch.Tensor]]
 
 
-class Daps:
+class Daps(ResumableSampler):
     """Decoupled annealing posterior sampling, with the settings of ``tasks.<task>.sampler``."""
 
     def __init__(self, settings: Sampler):
         self.settings = settings
-
-    def sample(
-        self,
-        prior: VideoPrior,
-        likelihood: Likelihood,
-        noise_sources: Sequence[NoiseSource],
-        generators: Sequence[torch.Generator],
-        device: torch.device,
-        describe: str,
-    ) -> PosteriorSamples:
-        """Return one posterior latent per generator, as `sample_posterior` explains; all weigh the same.
-
-        Raises `TypeError` for another likelihood than `LatentLikelihood`, of which DAPS uses more than its gradient.
-        """
-        return self.sample_on(prior, likelihood, noise_sources, generators, device, describe, None)
 
     def sample_on(
         self,
@@ -55,7 +40,10 @@ class Daps:
         describe: str,
         state: SamplingState | None,
     ) -> PosteriorSamples:
-        """Return what `sample` does, from where `state` was left on, and keep it up to date."""
+        """Return one posterior latent per generator, as `sample_posterior` explains; all weigh the same.
+
+        Raises `TypeError` for another likelihood than `LatentLikelihood`, of which DAPS uses more than its gradient.
+        """
         if not isinstance(likelihood, LatentLikelihood):
             raise TypeError(f"DAPS needs a LatentLikelihood, this is a {type(likelihood).__name__}")
         latents, trace = sample_posterior(

@@ -1,6 +1,7 @@
 """What a sampling job has done so far: one file, replaced whole after every annealing level."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from step.contracts import Likelihood, NoiseSource, PosteriorSamples, VideoPrior
 from step.errors import InputError
 from step.io.atomic import whole_file
 
@@ -126,3 +128,32 @@ class SamplingState:
         self.file.unlink(missing_ok=True)
         with suppress(OSError):  # of other jobs' states, or none
             self.file.parent.rmdir()
+
+
+class ResumableSampler(ABC):
+    """A sampler whose job, when it was killed, goes on from what was kept of it, number for number."""
+
+    def sample(
+        self,
+        prior: VideoPrior,
+        likelihood: Likelihood,
+        noise_sources: Sequence[NoiseSource],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        describe: str,
+    ) -> PosteriorSamples:
+        """Return what `sample_on` does, from the beginning on and without keeping anything."""
+        return self.sample_on(prior, likelihood, noise_sources, generators, device, describe, None)
+
+    @abstractmethod
+    def sample_on(
+        self,
+        prior: VideoPrior,
+        likelihood: Likelihood,
+        noise_sources: Sequence[NoiseSource],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+        describe: str,
+        state: SamplingState | None,
+    ) -> PosteriorSamples:
+        """Return what `step.PosteriorSampler.sample` says, from where `state` was left on, and keep it up to date."""

@@ -55,7 +55,7 @@ from step.sampling.daps import PosteriorGivenNoisy, draw_noise, sample_chain, sa
 from step.sampling.levels import annealing_levels
 from step.sampling.mcmc import sample_uniform
 from step.sampling.posterior import LatentLikelihood
-from step.sampling.state import SamplingState, levels_of, named_levels
+from step.sampling.state import ResumableSampler, SamplingState, levels_of, named_levels
 from step.seeds import derive_seed
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Island:
         self.log_weights = np.full(len(indices), mean)
 
 
-class WeightedDaps:
+class WeightedDaps(ResumableSampler):
     """Decoupled annealing posterior sampling with weights: `settings` as DAPS has them, and its `weighting`."""
 
     def __init__(self, settings: Sampler, weighting: Settings):
@@ -151,24 +151,6 @@ class WeightedDaps:
         """How many samples an island has."""
         return self.weighting.particles
 
-    def sample(
-        self,
-        prior: VideoPrior,
-        likelihood: Likelihood,
-        noise_sources: Sequence[NoiseSource],
-        generators: Sequence[torch.Generator],
-        device: torch.device,
-        describe: str,
-    ) -> PosteriorSamples:
-        """Return one latent per generator, all of one measurement, with their log-weights and ancestors.
-
-        The log-weights are not normalised: their mean (of the weights themselves) estimates p(y), up to the
-        likelihood's constant, so that samples of several islands can be put together. The trace has what `TRACED`
-        names. Particle i has its own noise, whichever it was resampled from. Raises `TypeError` for another likelihood
-        than `LatentLikelihood`, `FloatingPointError` where a latent stops being finite.
-        """
-        return self.sample_on(prior, likelihood, noise_sources, generators, device, describe, None)
-
     def sample_on(
         self,
         prior: VideoPrior,
@@ -179,7 +161,13 @@ class WeightedDaps:
         describe: str,
         state: SamplingState | None,
     ) -> PosteriorSamples:
-        """Return what `sample` does, from where `state` was left on, and keep it up to date after every level."""
+        """Return one latent per generator, all of one measurement, with their log-weights and ancestors.
+
+        The log-weights are not normalised: their mean (of the weights themselves) estimates p(y), up to the
+        likelihood's constant, so that samples of several islands can be put together. The trace has what `TRACED`
+        names. Particle i has its own noise, whichever it was resampled from. Raises `TypeError` for another likelihood
+        than `LatentLikelihood`, `FloatingPointError` where a latent stops being finite.
+        """
         if not isinstance(likelihood, LatentLikelihood):
             raise TypeError(f"weighted DAPS needs a LatentLikelihood, this is a {type(likelihood).__name__}")
         noise = partial(draw_noise, prior, noise_sources, generators, device)
