@@ -245,8 +245,7 @@ class Posterior:
             >>> round(posterior.effective_size, 6)
             2.0
         """
-        lineages = np.arange(len(self.weights)) if self.ancestors is None else self.ancestors
-        return lineage_size(self.weights, lineages)
+        return lineage_size(self.weights, self.ancestors)
 
     @cached_property
     def mean(self) -> np.ndarray:

@@ -14,11 +14,14 @@ def effective_size(log_weights: np.ndarray) -> float:
     return float(1 / np.square(normalise(log_weights)).sum())
 
 
-def lineage_size(weights: np.ndarray, lineages: np.ndarray) -> float:
+def lineage_size(weights: np.ndarray, lineages: np.ndarray | None) -> float:
     """Return how many independent samples of one weight say as much as these, of which those of one lineage are one.
 
-    `weights` (sample,) have the sum 1, `lineages` (sample,) int say which start each goes back to.
+    `weights` (sample,) have the sum 1, `lineages` (sample,) int say which start each goes back to;
+    None: each to its own.
     """
+    if lineages is None:
+        return float(1 / np.square(weights).sum())
     _, lineage = np.unique(lineages, return_inverse=True)
     return float(1 / np.square(np.bincount(lineage, weights)).sum())
 

@@ -55,7 +55,7 @@ def central_interval(
     """
     weights = np.full(len(values), 1.0) if weights is None else np.asarray(weights, float)
     weights = weights / weights.sum()
-    n = lineage_size(weights, np.arange(len(weights)) if lineages is None else lineages)
+    n = lineage_size(weights, lineages)
     if n < FEWEST:
         raise InputError(
             f"there are {n:.1f} effective samples; an interval needs two or more, take more with `samples`"

@@ -121,7 +121,7 @@ def _summaries(
     from step.posterior.recalibration import stretch_interval
 
     weights, lineages = (None, None) if weighted is None else (weighted.weights, weighted.lineages)
-    size = math.inf if weights is None or lineages is None else lineage_size(weights, lineages)
+    size = math.inf if weights is None else lineage_size(weights, lineages)
     if size < FEWEST:
         log.warning("the weights cannot be trusted: %.1f effective samples have no interval", size)
     for name, quantity in quantities.items():
